@@ -1,0 +1,44 @@
+# The commands a person types; CI runs the same ones.
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --quiet
+
+.PHONY: help demo test check bench docs lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+$(VENV)/run.ok: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Vibeboard needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing Vibeboard into $(VENV) (first time only) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.ok: requirements-dev.lock $(VENV)/run.ok
+	@echo "Installing what the tests and linters need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/run.ok ## the main job on this machine: no credentials, no Docker, no internet
+	@$(BIN)/vibeboard demo $(ARGS)
+
+test: $(VENV)/dev.ok ## set up and run the tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: ## refresh the lock files (needs uv in the venv)
+	$(UV_COMPILE) pyproject.toml --group build -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --group build --group test --group lint -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what was installed and built
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache

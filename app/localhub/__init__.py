@@ -1,0 +1,1 @@
+"""A GitHub small enough for a laptop."""
