@@ -1,0 +1,1 @@
+"""What Vibeboard means: boards, workflows, runs, decisions. No I/O, no clock."""

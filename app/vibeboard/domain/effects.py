@@ -1,0 +1,98 @@
+"""The closed list of what we can do about an event.
+
+Every effect has a key: performing it twice is the normal case, and does nothing
+the second time.
+"""
+
+from dataclasses import dataclass
+
+from vibeboard.domain.board import CardKey, Place
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """Queue a run of ``stage`` on ``card``; unique by card, stage and cause."""
+
+    card: CardKey
+    stage: str
+    cause: str
+    asked_by: str
+    config_commit: str
+    instructions: str = ""
+    chain: int = 0
+
+    @property
+    def key(self) -> str:
+        return f"start:{self.card}:{self.stage}:{self.cause}"
+
+
+@dataclass(frozen=True)
+class StopRun:
+    """Ask a run to stop and to save its work."""
+
+    run: str
+    why: str
+
+    @property
+    def key(self) -> str:
+        return f"stop:{self.run}"
+
+
+@dataclass(frozen=True)
+class MoveCard:
+    """Put a card into a column of its board."""
+
+    card: CardKey
+    place: Place
+    column: str
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"move:{self.card}:{self.column}:{self.cause}"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """Say something once on an issue or pull request; ``topic`` makes it once."""
+
+    card: CardKey
+    body: str
+    topic: str
+
+    @property
+    def key(self) -> str:
+        return f"reply:{self.card}:{self.topic}"
+
+
+@dataclass(frozen=True)
+class React:
+    """Answer a comment with a reaction (GitHub's content names)."""
+
+    repository: str
+    comment: int
+    content: str
+    review: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"react:{self.repository}:{self.comment}:{self.content}"
+
+
+@dataclass(frozen=True)
+class CheckConfiguration:
+    """Show what `.vibe.yml` at ``head`` means or where it is wrong.
+
+    ``pull_request`` is None for a commit on the default branch.
+    """
+
+    repository: str
+    head: str
+    pull_request: int | None
+
+    @property
+    def key(self) -> str:
+        return f"config:{self.repository}:{self.head}:{self.pull_request or 'branch'}"
+
+
+Effect = StartRun | StopRun | MoveCard | Reply | React | CheckConfiguration

@@ -1,0 +1,119 @@
+"""The closed list of what can happen, in our words.
+
+``github/translate.py`` makes all but ``RunEnded`` out of deliveries; the engine
+makes that one when a run is over. Facts that a payload only hints at are read
+back before anything is decided.
+"""
+
+from dataclasses import dataclass
+
+from vibeboard.domain.board import Actor, CardKey
+
+
+@dataclass(frozen=True)
+class CardTouched:
+    """A card was added, moved, archived or removed; ``item`` is its place's id."""
+
+    by: Actor
+    item: str
+
+
+@dataclass(frozen=True)
+class CommentMade:
+    """A comment was created on an issue or pull request (``number``)."""
+
+    by: Actor
+    repository: str
+    number: int
+    comment: int
+    body: str
+    on_pull_request: bool
+
+
+@dataclass(frozen=True)
+class ReviewGiven:
+    """A review, or one comment of it, on the pull request of ``branch``.
+
+    ``comment`` is the review comment's id, or None for the review as a whole;
+    ``asks`` is false for a plain approval, which sends nobody back to work.
+    """
+
+    by: Actor
+    repository: str
+    pull_request: int
+    branch: str
+    body: str
+    asks: bool
+    comment: int | None = None
+    path: str | None = None
+    line: int | None = None
+    hunk: str | None = None
+
+
+@dataclass(frozen=True)
+class IssueClosed:
+    """An issue was closed, deleted or transferred: nothing is left to do on it."""
+
+    by: Actor
+    card: CardKey
+
+
+@dataclass(frozen=True)
+class PullRequestUpdated:
+    """A pull request was opened or its head moved: its `.vibe.yml` is checked."""
+
+    by: Actor
+    repository: str
+    pull_request: int
+    head: str
+
+
+@dataclass(frozen=True)
+class CheckAsked:
+    """Somebody asked to run one of our checks again."""
+
+    by: Actor
+    repository: str
+    check: str
+    head: str
+    run: str | None
+
+
+@dataclass(frozen=True)
+class ConfigurationChanged:
+    """The default branch got a commit that touches `.vibe.yml`."""
+
+    by: Actor
+    repository: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class InstallationChanged:
+    """The App was installed, removed, suspended, or given other repositories."""
+
+    by: Actor
+    account: str
+    what: str
+    repositories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """A run is over; its report is with the run."""
+
+    run: str
+    card: CardKey
+
+
+Event = (
+    CardTouched
+    | CommentMade
+    | ReviewGiven
+    | IssueClosed
+    | PullRequestUpdated
+    | CheckAsked
+    | ConfigurationChanged
+    | InstallationChanged
+    | RunEnded
+)

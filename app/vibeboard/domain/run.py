@@ -1,0 +1,122 @@
+"""A run: one stage on one card. Its states, and the only door between them."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import Enum
+
+from vibeboard.domain.board import CardKey
+from vibeboard.domain.evidence import SuiteResult
+from vibeboard.errors import IllegalTransition
+
+
+class RunState(Enum):
+    """The life of a run."""
+
+    QUEUED = "queued"  # waits for its card, its repository's limit or a runner
+    RUNNING = "running"
+    STOPPING = "stopping"  # asked to stop; its work is being saved
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    STOPPED = "stopped"
+
+
+NEXT: dict[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset({RunState.RUNNING, RunState.STOPPED, RunState.FAILED}),
+    RunState.RUNNING: frozenset(
+        {
+            RunState.STOPPING,
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.TIMED_OUT,
+        }
+    ),
+    # A run may end by itself while it is being stopped.
+    RunState.STOPPING: frozenset(
+        {RunState.STOPPED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT}
+    ),
+    RunState.SUCCEEDED: frozenset(),
+    RunState.FAILED: frozenset(),
+    RunState.TIMED_OUT: frozenset(),
+    RunState.STOPPED: frozenset(),
+}
+
+ACTIVE = frozenset({RunState.RUNNING, RunState.STOPPING})
+ENDED = frozenset(state for state, following in NEXT.items() if not following)
+
+
+class Step(Enum):
+    """What a run does, in order; the tracking comment's checklist."""
+
+    WORKSPACE = "workspace"
+    AGENT = "agent"
+    TESTS = "tests"
+    PUBLISH = "publish"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the agent used; None where its program does not say."""
+
+    usd: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    turns: int | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run produced: the one value its end is told with."""
+
+    state: RunState
+    summary: str = ""
+    reason: str = ""
+    commit: str | None = None
+    branch: str | None = None
+    changed_files: int = 0
+    pull_request: int | None = None
+    tests: tuple[SuiteResult, ...] = ()
+    cost: Cost = field(default_factory=Cost)
+    session: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stage on one card.
+
+    ``cause`` is the delivery (or earlier run) that asked for it: with card and
+    stage it makes the run unique. ``chain`` counts runs since a person acted.
+    """
+
+    id: str
+    card: CardKey
+    stage: str
+    cause: str
+    asked_by: str
+    state: RunState
+    created_at: datetime
+    changed_at: datetime
+    instructions: str = ""
+    config_commit: str = ""
+    attempt: int = 0
+    chain: int = 0
+    started_at: datetime | None = None
+    step: Step | None = None
+    stop_reason: str = ""
+    report: Report | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen in this run."""
+        return self.state in ENDED
+
+    def to(self, state: RunState, *, at: datetime) -> "Run":
+        """The run in its next state; raises IllegalTransition off the table."""
+        if state not in NEXT[self.state]:
+            message = f"run {self.id}: {self.state.value} -> {state.value}"
+            raise IllegalTransition(message)
+        return replace(self, state=state, changed_at=at)
+
+    def log_fields(self) -> dict[str, str]:
+        """What every log line about this run carries."""
+        return {"run": self.id, "card": str(self.card), "stage": self.stage}

@@ -1,0 +1,1 @@
+"""Carries decisions out through ports; the only user of the durable engine."""

@@ -1,0 +1,319 @@
+"""What the engine needs of the world, in small pieces.
+
+``github/``, ``store/`` and ``runner/`` satisfy these; ``tests/contract/`` holds
+each to its words. Values that cross a port are defined beside it.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from vibeboard.domain.board import Card, CardKey, Comment, Permission, Place
+from vibeboard.domain.evidence import SuiteResult
+from vibeboard.domain.run import Cost
+from vibeboard.domain.workflow import Agent, Suite
+
+# --- GitHub -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where a repository is cloned from and pushed to.
+
+    ``url`` never carries a credential; ``credential`` gives a token that is valid
+    now, asked for right before each use.
+    """
+
+    url: str
+    credential: Callable[[], Awaitable[str]] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RepositoryFacts:
+    """What we need to know of a repository. No ``default_branch``: it is empty."""
+
+    full_name: str
+    default_branch: str | None
+    private: bool
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file of a repository and the commit it was read at."""
+
+    text: str
+    commit: str
+
+
+class Repositories(Protocol):
+    """Repositories and the files in them."""
+
+    async def facts(self, repository: str) -> RepositoryFacts: ...
+
+    async def file(
+        self, repository: str, path: str, *, ref: str | None = None
+    ) -> SourceFile | None:
+        """The file at ``ref`` (default branch if None); None if it is not there."""
+        ...
+
+    async def remote(self, repository: str) -> Remote: ...
+
+    async def permission(self, repository: str, login: str) -> Permission:
+        """Effective permission now; NONE for strangers, and no guess on errors."""
+        ...
+
+
+class Cards(Protocol):
+    """Cards and their places on boards."""
+
+    async def read(self, card: CardKey) -> Card | None:
+        """The card with all its places; None if gone or not an issue."""
+        ...
+
+    async def at(self, item: str) -> Card | None:
+        """The card at a board's place, read back; None if no issue stands there."""
+        ...
+
+    async def move(self, place: Place, column: str, *, field: str) -> None:
+        """Put the card into ``column``; doing it twice does nothing more.
+
+        Raises UserError with the board's columns if there is none of that name.
+        """
+        ...
+
+    async def comments(self, card: CardKey) -> Sequence[Comment]:
+        """All comments, oldest first."""
+        ...
+
+    async def write_body(self, card: CardKey, body: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What makes a comment ours to edit: hidden in it, with our author id."""
+
+    topic: str
+
+
+class Replies(Protocol):
+    """Our own words on issues and pull requests."""
+
+    async def ensure(self, card: CardKey, marker: Marker, body: str) -> int:
+        """Post once, or edit the comment that has the marker; gives its id."""
+        ...
+
+    async def edit(self, repository: str, comment: int, body: str) -> None:
+        """Replace the text; marker included in ``body`` by the caller's ``ensure``."""
+        ...
+
+    async def react(
+        self, repository: str, comment: int, content: str, *, review: bool
+    ) -> None: ...
+
+    async def answer_review(
+        self, repository: str, pull_request: int, comment: int, body: str
+    ) -> None:
+        """Reply in a review comment's thread, once."""
+        ...
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """A pull request as it stands."""
+
+    number: int
+    url: str
+    branch: str
+    head: str
+    is_open: bool
+    is_draft: bool
+    merged: bool
+    body: str
+
+
+class Pulls(Protocol):
+    """Pull requests."""
+
+    async def of_branch(self, repository: str, branch: str) -> PullRequest | None:
+        """The open pull request of a branch of this repository, else the newest."""
+        ...
+
+    async def read(self, repository: str, number: int) -> PullRequest: ...
+
+    async def ensure(
+        self, repository: str, *, branch: str, base: str, title: str, body: str
+    ) -> PullRequest:
+        """Open a draft, or update the open one's body."""
+        ...
+
+    async def files(self, repository: str, number: int) -> Sequence[str]:
+        """Paths that a pull request changes."""
+        ...
+
+
+class Conclusion(Enum):
+    """GitHub's conclusions of a check run that we use; None means in progress."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    NEUTRAL = "neutral"
+    CANCELLED = "cancelled"
+    TIMED_OUT = "timed_out"
+    ACTION_REQUIRED = "action_required"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A remark at a line; ``level`` is notice, warning or failure."""
+
+    path: str
+    line: int
+    message: str
+    title: str = ""
+    level: str = "failure"
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class CheckRun:
+    """One check run, whole. ``external_id`` and ``name`` make it one a commit."""
+
+    name: str
+    head: str
+    external_id: str
+    title: str
+    summary: str
+    conclusion: Conclusion | None
+    text: str = ""
+    annotations: tuple[Annotation, ...] = ()
+    details_url: str | None = None
+
+
+class Checks(Protocol):
+    """Check runs."""
+
+    async def put(self, repository: str, check: CheckRun) -> int:
+        """Create the check run or bring the one of this name and id up to date."""
+        ...
+
+
+# --- The runner ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A card's working tree. ``base`` is the commit the run began on.
+
+    ``notes`` are things a person should know (Git LFS files left as pointers,
+    submodules not fetched).
+    """
+
+    tree: Path
+    branch: str
+    base: str
+    default_branch: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a commit of ours contains."""
+
+    commit: str
+    files: tuple[str, ...]
+
+
+class Workspaces(Protocol):
+    """One isolated working tree a card, made from a cached mirror."""
+
+    async def prepare(
+        self, card: CardKey, *, remote: Remote, branch: str, default_branch: str
+    ) -> Workspace:
+        """A clean tree on ``branch`` (continued if GitHub has it, else new).
+
+        Raises WorkspaceRefused for a repository without commits.
+        """
+        ...
+
+    async def commit(self, card: CardKey, message: str) -> Change | None:
+        """Commit everything in the tree; None if nothing differs."""
+        ...
+
+    async def push(self, card: CardKey, remote: Remote) -> Change | None:
+        """Push the branch if it is ahead; what it holds over the default branch.
+
+        Never forces over commits of others. Raises PushRefused.
+        """
+        ...
+
+    async def remove(self, card: CardKey) -> None: ...
+
+
+class StopSignal(Protocol):
+    """Tells a long step that its run was asked to stop."""
+
+    async def wait(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What an agent is given. ``log`` is where its raw stream is appended."""
+
+    run: str
+    agent: Agent
+    prompt: str
+    tree: Path
+    home: Path
+    log: Path
+    session: str | None = None
+
+
+class AgentEnd(Enum):
+    """How an agent's turn ended."""
+
+    FINISHED = "finished"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class AgentResult:
+    """What came of an assignment; ``reason`` says why when it did not finish."""
+
+    end: AgentEnd
+    summary: str = ""
+    reason: str = ""
+    cost: Cost = field(default_factory=Cost)
+    session: str | None = None
+
+
+class Agents(Protocol):
+    """Agent programs."""
+
+    async def work(self, assignment: Assignment, stop: StopSignal) -> AgentResult:
+        """Run the agent to its end, its limit, or the stop signal.
+
+        Raises AgentMissing if its program is not installed.
+        """
+        ...
+
+
+class Suites(Protocol):
+    """Test suites."""
+
+    async def run(
+        self, suite: Suite, tree: Path, *, log: Path, stop: StopSignal
+    ) -> SuiteResult: ...
+
+
+# --- Time and names -------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The present, aware and in UTC."""
+
+    def now(self) -> datetime: ...
