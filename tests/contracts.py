@@ -1,0 +1,130 @@
+"""GitHub's published contracts: fetched from npm once, verified, kept in `.cache`.
+
+Nobody here wrote them, which is what makes them worth testing against. Without npm a
+test that asks for one is skipped with the reason; `VIBEBOARD_REFUSE_SKIPS=1` (CI) turns
+that skip into a failure.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import GraphQLSchema, build_schema
+
+CACHE = Path(__file__).parents[1] / ".cache" / "contracts"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One file of one published npm package, with the tarball's integrity."""
+
+    package: str
+    version: str
+    member: str
+    sha512: str
+
+    @property
+    def cached(self) -> Path:
+        name = self.package.removeprefix("@").replace("/", "-")
+        return CACHE / f"{name}-{self.version}" / Path(self.member).name
+
+
+GRAPHQL_SCHEMA = Contract(
+    "@octokit/graphql-schema",
+    "15.26.1",
+    "package/schema.graphql",
+    "RFDC2MpRBd4AxSRvUeBIVeBU7ojN/SxDfALUd7iVYOSeEK3gZaqR2MGOysj4Zh2xj2RY5fQAUT+Oqq7hWTraMA==",
+)
+OPENAPI = Contract(
+    "@octokit/openapi",
+    "23.0.2",
+    "package/generated/api.github.com.json",
+    "pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg==",
+)
+OPENAPI_WEBHOOKS = Contract(
+    "@octokit/openapi-webhooks",
+    "12.1.0",
+    "package/generated/api.github.com.json",
+    "Z5eDsLCUNbx1zHpZb1LNQirADqdMTvWJQ/deahi0ws+tWWnwHXB+Pr4jfmM9OrETS9Y5iW8ZRu1fdbudObhLrg==",
+)
+WEBHOOK_EXAMPLES = Contract(
+    "@octokit/webhooks-examples",
+    "7.6.1",
+    "package/api.github.com/index.json",
+    "De6U3XB6O3DtCa7bKgCMzTHdeopqqZ6SNivMYJnK65ierKL1AnNIA0tkRYCRS7lwGT792d+Ps1WbfHlso6MynQ==",
+)
+
+
+def _missing(reason: str) -> Path:
+    if os.environ.get("VIBEBOARD_REFUSE_SKIPS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _verify(tarball: Path, contract: Contract) -> None:
+    digest = hashlib.sha512(tarball.read_bytes()).digest()
+    if base64.b64encode(digest).decode() != contract.sha512:
+        pytest.fail(
+            f"{contract.package}@{contract.version} is not the tarball we pinned"
+        )
+
+
+def _extract(tarball: Path, contract: Contract) -> None:
+    # Written under another name first: two test processes may fetch at once.
+    target = contract.cached
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(tarball) as archive:
+        member = archive.extractfile(contract.member)
+        assert member is not None
+        partial = target.with_suffix(f".{os.getpid()}.part")
+        with partial.open("wb") as file:
+            shutil.copyfileobj(member, file)
+    partial.replace(target)
+
+
+def path(contract: Contract) -> Path:
+    """Give the contract's file, fetching it the first time."""
+    if contract.cached.exists():
+        return contract.cached
+    npm = shutil.which("npm")
+    if npm is None:
+        return _missing("npm is missing: install Node.js to run this")
+    spec = f"{contract.package}@{contract.version}"
+    with tempfile.TemporaryDirectory() as folder:
+        packed = subprocess.run(
+            [npm, "pack", spec, "--silent", "--pack-destination", folder],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
+        )
+        if packed.returncode:
+            return _missing(f"npm could not fetch {spec}: {packed.stderr.strip()}")
+        tarball = next(Path(folder).glob("*.tgz"))
+        _verify(tarball, contract)
+        _extract(tarball, contract)
+    return contract.cached
+
+
+@cache
+def document(contract: Contract) -> Any:
+    """Read a JSON contract, once a process."""
+    return json.loads(path(contract).read_bytes())
+
+
+@cache
+def published_schema() -> GraphQLSchema:
+    """Build GitHub's published GraphQL schema, once a process."""
+    # The published file defines two fields twice, so only its syntax is checked.
+    text = path(GRAPHQL_SCHEMA).read_text()
+    return build_schema(text, assume_valid=True, assume_valid_sdl=True)
