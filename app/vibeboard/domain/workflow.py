@@ -78,7 +78,7 @@ class Workflow:
     """The whole of `.vibe.yml`, read at one commit."""
 
     board: BoardKey | None
-    field: str
+    column_field: str
     stages: Mapping[str, Stage]
     suites: Mapping[str, Suite]
     parallel: int = 3
