@@ -147,6 +147,8 @@ class Comment:
     updated_at: Stamp
     via_app: App | None = None
     reactions: list[Reaction] = field(default_factory=list)
+    minimized: str | None = None
+    """Why the comment is folded away, in the words of GraphQL's classifiers."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -234,6 +236,7 @@ class ReviewComment:
     in_reply_to: "ReviewComment | None" = None
     reactions: list[Reaction] = field(default_factory=list)
     resolved: bool = False
+    minimized: str | None = None
 
 
 @dataclass(eq=False, kw_only=True)
@@ -488,6 +491,7 @@ class Project:
     closed_to_done: bool = True
     merged_to_done: bool = True
     added_to_first: bool = False
+    done_to_closed: bool = False
 
 
 @dataclass(eq=False, kw_only=True)
