@@ -562,6 +562,8 @@ class Hub:
         self.projects: list[Project] = []
         self.deliveries: list[Delivery] = []
         self.nodes: dict[str, Any] = {}
+        self.verified: dict[str, Stamp] = {}
+        """Commits made through the API by an App: those GitHub signs itself."""
         self.listeners = Listeners()
         self._ids = count(100_001)
         self._delivery_ids = count(200_000_000_001)

@@ -1,0 +1,29 @@
+"""The one place that writes GitHub's JSON: REST answers and webhook payloads.
+
+Every function takes the hub (for addresses) and a thing of the state. One module a
+noun; what REST and webhooks share is written once, and webhooks never get less than REST.
+"""
+
+from localhub.render.accounts import app, installation, organization, user
+from localhub.render.checks import check_run, check_suite
+from localhub.render.issues import comment, issue, label, reaction
+from localhub.render.pulls import pull, pull_simple, review, review_comment
+from localhub.render.repositories import repository
+
+__all__ = [
+    "app",
+    "check_run",
+    "check_suite",
+    "comment",
+    "installation",
+    "issue",
+    "label",
+    "organization",
+    "pull",
+    "pull_simple",
+    "reaction",
+    "repository",
+    "review",
+    "review_comment",
+    "user",
+]
