@@ -1,0 +1,222 @@
+"""The fields of GitHub's deliveries that we read, and nothing else.
+
+Lenient towards what GitHub adds, strict towards what we need. Ids are bounded, so
+that no number reaches the database that it cannot hold.
+Source: docs.github.com, "Webhook events and payloads".
+"""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field
+
+# PostgreSQL has no NUL in text; GitHub sends none, an attacker might.
+Text = Annotated[
+    str, AfterValidator(lambda text: text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+]
+Id = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+class Account(BaseModel):
+    """A person, bot or organization."""
+
+    login: Text
+    type: Text = "User"
+
+
+class Repository(BaseModel):
+    """The repository an event happened in."""
+
+    full_name: Text
+    default_branch: Text | None = None
+
+
+class Envelope(BaseModel):
+    """What is read first: whether the rest concerns us."""
+
+    action: Text | None = None
+
+
+class FieldChange(BaseModel):
+    """Which field of a board an item was edited in."""
+
+    field_type: Text | None = None
+    field_name: Text | None = None
+
+
+class ItemChanges(BaseModel):
+    """What was edited of an item: a field, or a draft's body."""
+
+    field_value: FieldChange | None = None
+
+
+class Item(BaseModel):
+    """An item of a board; its content is known only by id."""
+
+    content_node_id: Text
+    content_type: Text | None = None
+
+
+class ItemDelivery(BaseModel):
+    """``projects_v2_item``."""
+
+    action: Text
+    projects_v2_item: Item
+    changes: ItemChanges | None = None
+    organization: Account | None = None
+    sender: Account
+
+
+class Issue(BaseModel):
+    """An issue, or a pull request in an issue's clothes."""
+
+    number: Id
+    pull_request: dict[str, object] | None = None
+
+
+class Comment(BaseModel):
+    """A comment in a conversation."""
+
+    id: Id
+    body: Text | None = None
+
+
+class CommentDelivery(BaseModel):
+    """``issue_comment``."""
+
+    comment: Comment
+    issue: Issue
+    repository: Repository
+    sender: Account
+
+
+class IssueDelivery(BaseModel):
+    """``issues``."""
+
+    issue: Issue
+    repository: Repository
+    sender: Account
+
+
+class HeadRepository(BaseModel):
+    """The repository a pull request comes from."""
+
+    full_name: Text
+
+
+class Head(BaseModel):
+    """The branch a pull request comes from; a deleted fork has no repository."""
+
+    ref: Text
+    sha: Text
+    repo: HeadRepository | None = None
+
+
+class PullRequest(BaseModel):
+    """A pull request."""
+
+    number: Id
+    head: Head
+
+
+class PullRequestDelivery(BaseModel):
+    """``pull_request``."""
+
+    pull_request: PullRequest
+    repository: Repository
+    sender: Account
+
+
+class Review(BaseModel):
+    """A review as a whole."""
+
+    state: Text
+    body: Text | None = None
+
+
+class ReviewDelivery(BaseModel):
+    """``pull_request_review``."""
+
+    review: Review
+    pull_request: PullRequest
+    repository: Repository
+    sender: Account
+
+
+class ReviewComment(BaseModel):
+    """A remark at a line; an outdated one has only its original line."""
+
+    id: Id
+    body: Text
+    path: Text
+    line: int | None = None
+    original_line: int | None = None
+    diff_hunk: Text | None = None
+
+
+class ReviewCommentDelivery(BaseModel):
+    """``pull_request_review_comment``."""
+
+    comment: ReviewComment
+    pull_request: PullRequest
+    repository: Repository
+    sender: Account
+
+
+class CheckRun(BaseModel):
+    """A check run; GitHub tells only its own App about requests."""
+
+    name: Text
+    head_sha: Text
+    external_id: Text | None = None
+
+
+class CheckRunDelivery(BaseModel):
+    """``check_run``."""
+
+    check_run: CheckRun
+    repository: Repository
+    sender: Account
+
+
+class Owner(BaseModel):
+    """Where an App is installed: an enterprise has a slug and no login."""
+
+    login: Text | None = None
+    slug: Text | None = None
+
+
+class Installation(BaseModel):
+    """An installation of our App."""
+
+    account: Owner | None = None
+
+
+class InstallationDelivery(BaseModel):
+    """``installation`` and ``installation_repositories``."""
+
+    action: Text
+    installation: Installation
+    repositories: list[HeadRepository] = Field(default_factory=list)
+    repositories_added: list[HeadRepository] = Field(default_factory=list)
+    repositories_removed: list[HeadRepository] = Field(default_factory=list)
+    sender: Account
+
+
+class Commit(BaseModel):
+    """A pushed commit with the paths it touches."""
+
+    added: list[Text] = Field(default_factory=list)
+    modified: list[Text] = Field(default_factory=list)
+    removed: list[Text] = Field(default_factory=list)
+
+
+class PushDelivery(BaseModel):
+    """``push``."""
+
+    ref: Text
+    after: Text
+    deleted: bool = False
+    forced: bool = False
+    commits: list[Commit] = Field(default_factory=list)
+    repository: Repository
+    sender: Account

@@ -1,0 +1,264 @@
+"""Deliveries in GitHub's words become events in ours.
+
+Nothing is looked up here and nothing decided: a payload is a hint, and what it
+leaves open is read back later. GitHub adds events and actions without notice, so
+an unknown one is no fault; a known one that lacks what it must have is.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from vibeboard.domain.board import Actor, CardKey
+from vibeboard.domain.events import (
+    CardTouched,
+    CheckAsked,
+    CommentMade,
+    ConfigurationChanged,
+    Event,
+    InstallationChanged,
+    IssueClosed,
+    PullRequestUpdated,
+    ReviewGiven,
+)
+from vibeboard.errors import MalformedDelivery
+from vibeboard.github import payloads
+
+CONFIGURATION_FILE = ".vibe.yml"
+# GitHub lists this many commits of a push at most; a longer push may hide one.
+_LONGEST_PUSH = 2048
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class _Translator(Protocol):
+    """Reads one kind of delivery."""
+
+    def read(self, body: bytes) -> Event | None: ...
+
+
+@dataclass(frozen=True)
+class _Reading(Generic[Model]):
+    """How one kind of delivery is read; ``actions`` is None where all count."""
+
+    model: type[Model]
+    event: Callable[[Model], Event | None]
+    actions: frozenset[str] | None = None
+
+    def read(self, body: bytes) -> Event | None:
+        if self.actions is not None:
+            envelope = payloads.Envelope.model_validate_json(body)
+            if envelope.action not in self.actions:
+                return None
+        return self.event(self.model.model_validate_json(body))
+
+
+def translate(event: str, body: bytes, *, guid: str) -> Event | None:
+    """What happened, or None if it does not concern us.
+
+    Raises MalformedDelivery, naming the delivery, if a known event cannot be read.
+    """
+    reading = _READINGS.get(event)
+    if reading is None:
+        return None
+    try:
+        return reading.read(body)
+    except ValidationError as error:
+        # Only the places are told: the values may be secrets of somebody.
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"])) or "the body"
+        message = f"delivery {guid}: {event}: {place}: {first['type']}"
+        raise MalformedDelivery(message) from None
+
+
+def _actor(account: payloads.Account) -> Actor:
+    return Actor(account.login, is_bot=account.type == "Bot")
+
+
+def _card_touched(delivery: payloads.ItemDelivery) -> Event | None:
+    item, changes = delivery.projects_v2_item, delivery.changes
+    if item.content_type in {"PullRequest", "DraftIssue"} and (
+        delivery.action != "converted"
+    ):
+        return None
+    field = changes.field_value if changes else None
+    if delivery.action == "edited":
+        if changes is not None and field is None:
+            return None  # a draft's body
+        if field is not None and field.field_type not in {None, "single_select"}:
+            return None
+    return CardTouched(
+        by=_actor(delivery.sender),
+        issue=item.content_node_id,
+        field=field.field_name if field else None,
+    )
+
+
+def _comment_made(delivery: payloads.CommentDelivery) -> Event:
+    return CommentMade(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        number=delivery.issue.number,
+        comment=delivery.comment.id,
+        body=delivery.comment.body or "",
+        on_pull_request=delivery.issue.pull_request is not None,
+    )
+
+
+def _issue_closed(delivery: payloads.IssueDelivery) -> Event:
+    card = CardKey(delivery.repository.full_name, delivery.issue.number)
+    return IssueClosed(by=_actor(delivery.sender), card=card)
+
+
+def _pull_request_updated(delivery: payloads.PullRequestDelivery) -> Event:
+    return PullRequestUpdated(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        pull_request=delivery.pull_request.number,
+        head=delivery.pull_request.head.sha,
+    )
+
+
+def _comes_from_a_fork(
+    pull_request: payloads.PullRequest, repository: payloads.Repository
+) -> bool:
+    # A fork's branch may bear the name of one of ours, and is not ours.
+    source = pull_request.head.repo
+    return source is None or source.full_name != repository.full_name
+
+
+def _review_given(delivery: payloads.ReviewDelivery) -> Event | None:
+    review, pull_request = delivery.review, delivery.pull_request
+    state, body = review.state.lower(), review.body or ""
+    if _comes_from_a_fork(pull_request, delivery.repository):
+        return None
+    asks = state in {"changes_requested", "commented"}
+    if asks and not body.strip():
+        return None  # it only groups remarks, and those come by themselves
+    return ReviewGiven(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        pull_request=pull_request.number,
+        branch=pull_request.head.ref,
+        body=body,
+        asks=asks,
+    )
+
+
+def _review_comment_made(delivery: payloads.ReviewCommentDelivery) -> Event | None:
+    comment, pull_request = delivery.comment, delivery.pull_request
+    if _comes_from_a_fork(pull_request, delivery.repository):
+        return None
+    return ReviewGiven(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        pull_request=pull_request.number,
+        branch=pull_request.head.ref,
+        body=comment.body,
+        asks=True,
+        comment=comment.id,
+        path=comment.path,
+        line=comment.line if comment.line is not None else comment.original_line,
+        hunk=comment.diff_hunk,
+    )
+
+
+def _check_asked(delivery: payloads.CheckRunDelivery) -> Event:
+    check = delivery.check_run
+    return CheckAsked(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        check=check.name,
+        head=check.head_sha,
+        run=check.external_id or None,
+    )
+
+
+def _installation_changed(delivery: payloads.InstallationDelivery) -> Event:
+    account = delivery.installation.account
+    listed = [
+        *delivery.repositories,
+        *delivery.repositories_added,
+        *delivery.repositories_removed,
+    ]
+    return InstallationChanged(
+        by=_actor(delivery.sender),
+        account=(account.login or account.slug or "") if account else "",
+        what=delivery.action,
+        repositories=tuple(repository.full_name for repository in listed),
+    )
+
+
+def _configuration_changed(delivery: payloads.PushDelivery) -> Event | None:
+    repository = delivery.repository
+    if delivery.deleted or repository.default_branch is None:
+        return None
+    if delivery.ref != f"refs/heads/{repository.default_branch}":
+        return None
+    if not _may_touch_configuration(delivery):
+        return None
+    return ConfigurationChanged(
+        by=_actor(delivery.sender),
+        repository=repository.full_name,
+        commit=delivery.after,
+    )
+
+
+def _may_touch_configuration(push: payloads.PushDelivery) -> bool:
+    # A forced push drops commits that the payload does not list.
+    if push.forced or not push.commits or len(push.commits) >= _LONGEST_PUSH:
+        return True
+    return any(
+        CONFIGURATION_FILE in (*commit.added, *commit.modified, *commit.removed)
+        for commit in push.commits
+    )
+
+
+_READINGS: Mapping[str, _Translator] = {
+    "projects_v2_item": _Reading(
+        payloads.ItemDelivery,
+        _card_touched,
+        frozenset(
+            {
+                "created",
+                "edited",
+                "archived",
+                "restored",
+                "deleted",
+                "converted",
+                "reordered",
+            }
+        ),
+    ),
+    "issue_comment": _Reading(
+        payloads.CommentDelivery, _comment_made, frozenset({"created"})
+    ),
+    "issues": _Reading(
+        payloads.IssueDelivery,
+        _issue_closed,
+        frozenset({"closed", "deleted", "transferred"}),
+    ),
+    "pull_request": _Reading(
+        payloads.PullRequestDelivery,
+        _pull_request_updated,
+        frozenset({"opened", "reopened", "synchronize", "ready_for_review"}),
+    ),
+    "pull_request_review": _Reading(
+        payloads.ReviewDelivery, _review_given, frozenset({"submitted"})
+    ),
+    "pull_request_review_comment": _Reading(
+        payloads.ReviewCommentDelivery, _review_comment_made, frozenset({"created"})
+    ),
+    "check_run": _Reading(
+        payloads.CheckRunDelivery,
+        _check_asked,
+        frozenset({"rerequested", "requested_action"}),
+    ),
+    "installation": _Reading(payloads.InstallationDelivery, _installation_changed),
+    "installation_repositories": _Reading(
+        payloads.InstallationDelivery, _installation_changed
+    ),
+    "push": _Reading(payloads.PushDelivery, _configuration_changed),
+}
