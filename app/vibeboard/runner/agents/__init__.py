@@ -1,0 +1,1 @@
+"""Agent programs: one adapter a kind, and the registry that chooses."""

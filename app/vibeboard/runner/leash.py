@@ -1,0 +1,197 @@
+"""Holds a command and all its descendants, and leaves none of them behind.
+
+Run as a program of its own: ``python -I -S leash.py [options] -- argv``. It becomes
+the reaper of everything the command starts, so a grandchild that daemonises (twice
+``setsid``) is still found. When the command ends, when SIGTERM comes, or when the
+process that started the leash dies, even by SIGKILL, everything below is ended:
+TERM, a grace period, then STOP and KILL until nothing is left.
+
+Only the standard library, and nothing of ours: it must start fast and stand alone.
+What it cannot hold: a process with our own user id that kills the leash itself with
+SIGKILL. Only a PID namespace holds that.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+NOT_FOUND = 127
+NOT_EXECUTABLE = 126
+KILLED = 128
+
+_ASKED_TO_STOP = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+_WATCHED = _ASKED_TO_STOP | {signal.SIGCHLD}
+# Stray daemons get less time than a command that was asked to stop.
+_STRAY_GRACE = 0.3
+_KILL_DEADLINE = 10.0
+_RESOURCES = {
+    "core": resource.RLIMIT_CORE,
+    "nofile": resource.RLIMIT_NOFILE,
+    "fsize": resource.RLIMIT_FSIZE,
+}
+
+
+def descendants(root: int) -> list[int]:
+    """Every living process below ``root``, nearest first; zombies are not living."""
+    children: dict[int, list[int]] = {}
+    for entry in os.scandir("/proc"):
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                stat = Path(entry.path, "stat").read_bytes()
+                # The name in parentheses may itself hold spaces and parentheses.
+                state, parent = stat[stat.rindex(b")") + 2 :].split()[:2]
+                pid = int(entry.name)
+                children.setdefault(int(parent), []).append(
+                    -pid if state in (b"Z", b"X") else pid
+                )
+    found: list[int] = []
+    waiting = [root]
+    while waiting:
+        for pid in children.get(waiting.pop(0), ()):
+            waiting.append(abs(pid))
+            if pid > 0:
+                found.append(pid)
+    return found
+
+
+class Leash:
+    """One command and what it started."""
+
+    def __init__(self, argv: list[str], limits: dict[str, int]) -> None:
+        self._argv = argv
+        self._limits = limits
+        self._main = 0
+        self._status: int | None = None
+
+    def hold(self, parent: int, grace: float) -> int:
+        """Start the command and wait; the exit status that tells how it ended."""
+        libc = ctypes.CDLL(None)
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:
+            # The parent died before it could be watched.
+            return KILLED + signal.SIGTERM
+        self._main = self._start(libc)
+        self._wait_for_end_or_request(grace)
+        self._end_all(_STRAY_GRACE)
+        return KILLED + signal.SIGKILL if self._status is None else self._status
+
+    def _start(self, libc: ctypes.CDLL) -> int:
+        # Python may add LC_CTYPE to its own environment; the command gets exactly
+        # what we were given.
+        environment = dict(
+            pair.split(b"=", 1)
+            for pair in Path("/proc/self/environ").read_bytes().split(b"\0")
+            if b"=" in pair
+        )
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            os.setsid()
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            for name, value in self._limits.items():
+                _, hard = resource.getrlimit(_RESOURCES[name])
+                if hard != resource.RLIM_INFINITY:
+                    value = min(value, hard)  # noqa: PLW2901 - never above the host's
+                resource.setrlimit(_RESOURCES[name], (value, value))
+            # Python ignores these two; a command expects their defaults.
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            os.execvpe(self._argv[0], self._argv, environment)  # noqa: S606 - the point
+        except FileNotFoundError as error:
+            _complain(f"{self._argv[0]}: {error.strerror}")
+            os._exit(NOT_FOUND)
+        except OSError as error:
+            _complain(f"{self._argv[0]}: {error.strerror}")
+            os._exit(NOT_EXECUTABLE)
+        finally:
+            os._exit(NOT_EXECUTABLE)
+
+    def _wait_for_end_or_request(self, grace: float) -> None:
+        while self._status is None:
+            received = signal.sigwaitinfo(_WATCHED)
+            self._reap()
+            if received.si_signo in _ASKED_TO_STOP and self._status is None:
+                self._end_all(grace)
+                return
+
+    def _end_all(self, grace: float) -> None:
+        """TERM, wait up to ``grace`` seconds (less when asked again), then KILL."""
+        for pid in descendants(os.getpid()):
+            _send(pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while self._anything_left() and (left := deadline - time.monotonic()) > 0:
+            received = signal.sigtimedwait(_WATCHED, min(left, 0.05))
+            if received and received.si_signo in _ASKED_TO_STOP:
+                break
+        deadline = time.monotonic() + _KILL_DEADLINE
+        while self._anything_left():
+            self._kill_round()
+            if time.monotonic() > deadline:
+                _complain(f"processes that do not die: {descendants(os.getpid())}")
+                return
+
+    def _kill_round(self) -> None:
+        # Stopped processes cannot fork, so a fork bomb does not outrun the kill.
+        stopped: set[int] = set()
+        while new := set(descendants(os.getpid())) - stopped:
+            for pid in new:
+                _send(pid, signal.SIGSTOP)
+            stopped |= new
+        for pid in stopped:
+            _send(pid, signal.SIGKILL)
+        signal.sigtimedwait({signal.SIGCHLD}, 0.02)
+
+    def _anything_left(self) -> bool:
+        self._reap()
+        return bool(descendants(os.getpid()))
+
+    def _reap(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                if ended[0] == self._main:
+                    code = os.waitstatus_to_exitcode(ended[1])
+                    self._status = code if code >= 0 else KILLED - code
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):
+        os.write(2, f"{text}\n".encode(errors="replace"))
+
+
+def main() -> int:
+    """Parse the arguments and hold the command."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--grace", type=float, default=3.0)
+    for name in _RESOURCES:
+        parser.add_argument(f"--{name}", type=int)
+    parser.add_argument("argv", nargs="+")
+    given = parser.parse_args()
+    limits = {
+        name: value
+        for name in _RESOURCES
+        if (value := getattr(given, name)) is not None
+    }
+    return Leash(given.argv, limits).hold(given.parent, given.grace)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,23 @@
+"""Stop signals for steps that run outside of a run."""
+
+import asyncio
+
+
+class Never:
+    """Nobody asks to stop."""
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+
+class Stop:
+    """Asks to stop when told to."""
+
+    def __init__(self) -> None:
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        self._asked.set()
+
+    async def wait(self) -> None:
+        await self._asked.wait()

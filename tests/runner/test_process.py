@@ -1,0 +1,277 @@
+"""Real processes: what the leash holds, and that nothing is left of them."""
+
+import asyncio
+import os
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.stop import Never, Stop
+from vibeboard.runner import process
+from vibeboard.runner.process import Command, How, Limits
+
+ENV = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+
+
+class Output:
+    """Collects what a child prints; a test can wait for a word in it."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self._grown = asyncio.Event()
+
+    def __call__(self, chunk: bytes) -> None:
+        self.data += chunk
+        self._grown.set()
+
+    async def has(self, word: bytes) -> None:
+        async with asyncio.timeout(20):
+            while word not in self.data:
+                self._grown.clear()
+                await self._grown.wait()
+
+
+def shell(script: str, tmp_path: Path, stdin: bytes = b"") -> Command:
+    return Command(["bash", "-c", script], cwd=tmp_path, env=ENV, stdin=stdin)
+
+
+def seconds(wall: float, grace: float = 0.5) -> Limits:
+    return Limits(timedelta(seconds=wall), grace=timedelta(seconds=grace))
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process is no longer there."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, ended.set)
+    try:
+        async with asyncio.timeout(5):
+            await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
+# A daemon that is no longer in any group or session of its ancestors, and deaf.
+DAEMON = """
+import os, signal, sys, time
+if os.fork(): os._exit(0)
+os.setsid()
+if os.fork(): os._exit(0)
+os.setsid()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("daemon", os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+def daemon(tmp_path: Path) -> str:
+    (tmp_path / "daemon.py").write_text(DAEMON)
+    return f"{sys.executable} {tmp_path}/daemon.py"
+
+
+def daemon_pid(output: Output) -> int:
+    words = output.data.split()
+    return int(words[words.index(b"daemon") + 1])
+
+
+async def test_a_child_reads_its_input_and_its_streams_arrive_apart(
+    tmp_path: Path,
+) -> None:
+    out, err = Output(), Output()
+
+    ended = await process.run(
+        shell("cat; echo oops >&2; exit 7", tmp_path, b"hello"),
+        limits=seconds(20),
+        stop=Never(),
+        stdout=out,
+        stderr=err,
+    )
+
+    assert (ended.how, ended.exit_code) == (How.EXITED, 7)
+    assert (out.data, err.data) == (b"hello", b"oops\n")
+
+
+async def test_a_child_has_exactly_the_environment_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CANARY", "secret")
+    out = Output()
+
+    await process.run(
+        Command(["/usr/bin/env"], cwd=tmp_path, env={"ONLY": "this=that"}),
+        limits=seconds(20),
+        stop=Never(),
+        stdout=out,
+    )
+
+    assert out.data == b"ONLY=this=that\n"
+
+
+async def test_a_child_that_does_not_read_a_large_input_does_not_block(
+    tmp_path: Path,
+) -> None:
+    ended = await process.run(
+        shell("true", tmp_path, b"x" * (1 << 22)),
+        limits=seconds(20),
+        stop=Never(),
+        stdout=Output(),
+    )
+
+    assert ended.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [(["no-such-program"], 127), (["/etc/hostname"], 126)],
+    ids=["missing", "not executable"],
+)
+async def test_a_program_that_cannot_start_says_so(
+    tmp_path: Path, argv: list[str], code: int
+) -> None:
+    out = Output()
+
+    ended = await process.run(
+        Command(argv, cwd=tmp_path, env=ENV),
+        limits=seconds(20),
+        stop=Never(),
+        stdout=out,
+    )
+
+    assert ended.exit_code == code
+    assert argv[0].encode() in out.data
+
+
+async def test_a_child_killed_by_a_signal_tells_which(tmp_path: Path) -> None:
+    ended = await process.run(
+        shell("kill -SEGV $$", tmp_path),
+        limits=seconds(20),
+        stop=Never(),
+        stdout=Output(),
+    )
+
+    assert ended.exit_code == 128 + signal.SIGSEGV
+
+
+async def test_a_child_over_its_time_is_ended(tmp_path: Path) -> None:
+    ended = await process.run(
+        shell("trap '' TERM; while :; do sleep 1; done", tmp_path),
+        limits=seconds(0.3),
+        stop=Never(),
+        stdout=Output(),
+    )
+
+    assert ended.how is How.TIMED_OUT
+    assert ended.seconds < 5
+
+
+async def test_a_stopped_child_may_say_goodbye(tmp_path: Path) -> None:
+    out, stop = Output(), Stop()
+
+    async def stop_when_ready() -> None:
+        await out.has(b"ready")
+        stop.ask()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stop_when_ready())
+        ended = await process.run(
+            shell("trap 'echo bye; exit 3' TERM; echo ready; sleep 60", tmp_path),
+            limits=seconds(60, grace=3),
+            stop=stop,
+            stdout=out,
+        )
+
+    assert ended.how is How.STOPPED
+    assert b"bye" in out.data
+    assert ended.seconds < 5
+
+
+async def test_daemons_do_not_outlive_the_command(tmp_path: Path) -> None:
+    out = Output()
+
+    ended = await process.run(
+        shell(f"{daemon(tmp_path)}; sleep 0.5; echo done", tmp_path),
+        limits=seconds(60),
+        stop=Never(),
+        stdout=out,
+    )
+
+    assert ended.how is How.EXITED
+    assert ended.exit_code == 0
+    await gone(daemon_pid(out))
+
+
+async def test_a_cancelled_run_leaves_nothing(tmp_path: Path) -> None:
+    out = Output()
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(
+            process.run(
+                shell(f"{daemon(tmp_path)}; sleep 60", tmp_path),
+                limits=seconds(60),
+                stop=Never(),
+                stdout=out,
+            )
+        )
+        await out.has(b"daemon")
+        await asyncio.sleep(0)
+        running.cancel()
+
+    assert running.cancelled()
+    await gone(daemon_pid(out))
+
+
+async def test_nothing_outlives_a_parent_that_is_killed(tmp_path: Path) -> None:
+    server = tmp_path / "server.py"
+    server.write_text(
+        "import asyncio, os, sys\n"
+        "from datetime import timedelta\n"
+        "from pathlib import Path\n"
+        "from vibeboard.runner import process\n"
+        "class Never:\n"
+        "    async def wait(self): await asyncio.Event().wait()\n"
+        "asyncio.run(process.run(\n"
+        "    process.Command(sys.argv[1:], Path('.'), dict(os.environ)),\n"
+        "    limits=process.Limits(timedelta(60), grace=timedelta(seconds=1)),\n"
+        "    stop=Never(), stdout=lambda c: os.write(1, c)))\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(server),
+        "bash",
+        "-c",
+        f"{daemon(tmp_path)}; echo main $$; sleep 60",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert parent.stdout is not None
+    pids: dict[bytes, int] = {}
+    async with asyncio.timeout(20):
+        while len(pids) < 2:
+            name, number = (await parent.stdout.readline()).split()
+            pids[name] = int(number)
+
+    parent.kill()
+    await parent.wait()
+
+    for pid in pids.values():
+        await gone(pid)
+
+
+async def test_a_file_may_not_grow_past_its_limit(tmp_path: Path) -> None:
+    limits = Limits(timedelta(seconds=20), file_bytes=1 << 20)
+
+    ended = await process.run(
+        shell("head -c 5000000 /dev/zero > big", tmp_path),
+        limits=limits,
+        stop=Never(),
+        stdout=Output(),
+    )
+
+    assert ended.exit_code != 0
+    assert (tmp_path / "big").stat().st_size == 1 << 20
