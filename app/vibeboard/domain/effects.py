@@ -18,6 +18,7 @@ class StartRun:
     cause: str
     asked_by: str
     config_commit: str
+    parallel: int = 3
     instructions: str = ""
     chain: int = 0
 
@@ -39,6 +40,18 @@ class StopRun:
 
 
 @dataclass(frozen=True)
+class ShowRun:
+    """Bring the run's tracking comment up to date."""
+
+    run: str
+    state: str
+
+    @property
+    def key(self) -> str:
+        return f"show:{self.run}:{self.state}"
+
+
+@dataclass(frozen=True)
 class MoveCard:
     """Put a card into a column of its board."""
 
@@ -46,6 +59,7 @@ class MoveCard:
     place: Place
     column: str
     cause: str
+    field: str
 
     @property
     def key(self) -> str:
@@ -95,4 +109,4 @@ class CheckConfiguration:
         return f"config:{self.repository}:{self.head}:{self.pull_request or 'branch'}"
 
 
-Effect = StartRun | StopRun | MoveCard | Reply | React | CheckConfiguration
+Effect = StartRun | StopRun | ShowRun | MoveCard | Reply | React | CheckConfiguration

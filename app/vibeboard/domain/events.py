@@ -12,10 +12,14 @@ from vibeboard.domain.board import Actor, CardKey
 
 @dataclass(frozen=True)
 class CardTouched:
-    """A card was added, moved, archived or removed; ``item`` is its place's id."""
+    """A card was added, moved, archived or removed; ``issue`` is its node id.
+
+    ``field`` is the changed field's name where the payload tells it.
+    """
 
     by: Actor
-    item: str
+    issue: str
+    field: str | None = None
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from hashlib import sha256
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.evidence import SuiteResult
@@ -80,6 +81,12 @@ class Report:
     session: str | None = None
 
 
+def run_id(card: CardKey, stage: str, cause: str) -> str:
+    """The id of the one run that ``cause`` starts: the same however often asked."""
+    digest = sha256(f"{card}\n{stage}\n{cause}".encode()).hexdigest()
+    return f"r{digest[:11]}"
+
+
 @dataclass(frozen=True)
 class Run:
     """One stage on one card.
@@ -104,6 +111,8 @@ class Run:
     step: Step | None = None
     stop_reason: str = ""
     report: Report | None = None
+    comment: int | None = None
+    session: str | None = None
 
     @property
     def ended(self) -> bool:

@@ -95,3 +95,8 @@ class Workflow:
             (s for s in self.stages.values() if (s.column or "").casefold() == wanted),
             None,
         )
+
+    def permission_of_bot(self, login: str) -> Permission:
+        """What a bot may do: as much as people must, if it is listed by name."""
+        listed = login in self.trusted_bots
+        return self.least_permission if listed else Permission.NONE

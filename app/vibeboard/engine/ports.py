@@ -4,7 +4,7 @@
 each to its words. Values that cross a port are defined beside it.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 from vibeboard.domain.board import Card, CardKey, Comment, Permission, Place
+from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
-from vibeboard.domain.run import Cost
+from vibeboard.domain.run import Cost, Report, Run, Step
+from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.workflow import Agent, Suite
 
 # --- GitHub -----------------------------------------------------------------
@@ -73,8 +75,8 @@ class Cards(Protocol):
         """The card with all its places; None if gone or not an issue."""
         ...
 
-    async def at(self, item: str) -> Card | None:
-        """The card at a board's place, read back; None if no issue stands there."""
+    async def at(self, issue: str) -> Card | None:
+        """The card of an issue's node id, read back; None if it is gone."""
         ...
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
@@ -101,12 +103,13 @@ class Marker:
 class Replies(Protocol):
     """Our own words on issues and pull requests."""
 
-    async def ensure(self, card: CardKey, marker: Marker, body: str) -> int:
-        """Post once, or edit the comment that has the marker; gives its id."""
-        ...
+    async def ensure(
+        self, card: CardKey, marker: Marker, body: str, *, known: int | None = None
+    ) -> int:
+        """Post once, or edit the comment that has the marker; gives its id.
 
-    async def edit(self, repository: str, comment: int, body: str) -> None:
-        """Replace the text; marker included in ``body`` by the caller's ``ensure``."""
+        ``known`` spares the search where the id was kept.
+        """
         ...
 
     async def react(
@@ -238,6 +241,10 @@ class Workspaces(Protocol):
         """
         ...
 
+    async def handed_over(self, card: CardKey, name: str) -> str | None:
+        """The text an agent left in ``.vibe/out/<name>``, bounded; None if none."""
+        ...
+
     async def commit(self, card: CardKey, message: str) -> Change | None:
         """Commit everything in the tree; None if nothing differs."""
         ...
@@ -255,7 +262,7 @@ class Workspaces(Protocol):
 class StopSignal(Protocol):
     """Tells a long step that its run was asked to stop."""
 
-    async def wait(self) -> None: ...
+    async def wait(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -269,6 +276,7 @@ class Assignment:
     home: Path
     log: Path
     session: str | None = None
+    attempt: int = 1
 
 
 class AgentEnd(Enum):
@@ -310,7 +318,116 @@ class Suites(Protocol):
     ) -> SuiteResult: ...
 
 
-# --- Time and names -------------------------------------------------------------
+# --- What is remembered -----------------------------------------------------
+
+
+OWN_HOOK = "vibeboard"  # events of our own are kept under this hook
+
+
+class DeliveryState(Enum):
+    """What became of a delivery."""
+
+    RECEIVED = "received"
+    SETTLED = "settled"
+    UNREADABLE = "unreadable"
+
+
+class Kept(Enum):
+    """What keeping a delivery came to."""
+
+    NEW = "new"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"  # the same GUID with another body: the first one stands
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A webhook as it came, or an event of our own (hook ``vibeboard``)."""
+
+    id: int
+    hook: str
+    guid: str
+    event: str
+    body: bytes = field(repr=False)
+    state: DeliveryState = DeliveryState.RECEIVED
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about one delivery, to be written down at once.
+
+    ``seen`` is where the card stands after the effects.
+    """
+
+    effects: Sequence[Effect]
+    reason: str
+    card: CardKey | None = None
+    seen: str | None = None
+    saw_place: bool = False
+    state: DeliveryState = DeliveryState.SETTLED
+
+
+class Deliveries(Protocol):
+    """Deliveries, what was decided about them, and what came of it."""
+
+    async def keep(
+        self,
+        *,
+        hook: str,
+        guid: str,
+        event: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        partition: str,
+    ) -> Kept:
+        """Store durably and hand to the engine, both or neither."""
+        ...
+
+    async def get(self, delivery: int) -> Delivery: ...
+
+    async def settle(self, delivery: int, decision: Decision) -> None:
+        """Write the decision, its runs and effects in one transaction; once."""
+        ...
+
+    async def effects(self, delivery: int) -> Sequence[str]:
+        """Keys of the effects decided for the delivery, in order."""
+        ...
+
+    async def pending(self, key: str) -> Effect | None:
+        """The effect, unless it was performed or given up already."""
+        ...
+
+    async def performed(self, effect: Effect, *, error: str = "") -> None: ...
+
+
+class Runs(Protocol):
+    """Runs and their states."""
+
+    async def get(self, run: str) -> Run: ...
+
+    async def history(self, card: CardKey) -> CardHistory: ...
+
+    async def begin(self, run: str) -> Run:
+        """Count an attempt, and start the run if it has not; ended ones stay."""
+        ...
+
+    async def note(
+        self,
+        run: str,
+        *,
+        step: Step | None = None,
+        comment: int | None = None,
+        session: str | None = None,
+    ) -> None:
+        """Remember where the run is, its tracking comment, its agent's session."""
+        ...
+
+    async def end(self, run: str, report: Report) -> None:
+        """End the run and make its end an event, in one transaction."""
+        ...
+
+
+# --- Time -----------------------------------------------------------------------
 
 
 class Clock(Protocol):

@@ -1,0 +1,368 @@
+"""Event and situation in, effects out: the product on one screen.
+
+Nothing here asks or does anything; the situation was gathered before, and the
+effects are performed after. Every refusal is an effect too: it says why.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+from vibeboard.domain import commands, words
+from vibeboard.domain.board import CardKey, Place
+from vibeboard.domain.commands import Command
+from vibeboard.domain.effects import (
+    CheckConfiguration,
+    Effect,
+    MoveCard,
+    React,
+    Reply,
+    ShowRun,
+    StartRun,
+    StopRun,
+)
+from vibeboard.domain.events import (
+    CardTouched,
+    CheckAsked,
+    CommentMade,
+    ConfigurationChanged,
+    Event,
+    InstallationChanged,
+    IssueClosed,
+    PullRequestUpdated,
+    ReviewGiven,
+    RunEnded,
+)
+from vibeboard.domain.run import RunState
+from vibeboard.domain.situation import Situation
+from vibeboard.domain.trust import is_ignored_bot, is_us, may_direct
+from vibeboard.domain.workflow import Result, Stage
+
+# A chain of stages that no person touched ends here: a loop of columns cannot
+# burn money for ever.
+LONGEST_CHAIN = 12
+
+Answer = Callable[..., list[Effect]]
+
+
+def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
+    """What to do about ``event``; ``cause`` names the delivery it came with."""
+    match event:
+        case CardTouched():
+            return _card_touched(event, situation, cause)
+        case CommentMade():
+            return _comment_made(event, situation, cause)
+        case ReviewGiven():
+            return _review_given(event, situation, cause)
+        case RunEnded(run=run):
+            return _run_ended(run, situation)
+        case IssueClosed():
+            return _stop(situation, why="the issue was closed")
+        case PullRequestUpdated(repository=repository, head=head):
+            return [CheckConfiguration(repository, head, event.pull_request)]
+        case ConfigurationChanged(repository=repository, commit=commit):
+            return [CheckConfiguration(repository, commit, None)]
+        case CheckAsked():
+            return _check_asked(event, situation, cause)
+        case InstallationChanged():
+            return []
+        case _:
+            assert_never(event)
+
+
+def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[Effect]:
+    by = event.by
+    card = situation.card
+    if card is None or is_us(by, situation):
+        return []
+    if situation.workflow is None:
+        return _config_broken(card.key, situation)
+    if event.field not in (None, situation.workflow.column_field):
+        return []
+    place = situation.place
+    if place is None:
+        return _stop(situation, why="the card was taken off the board")
+    if _same(place.column, situation.history.column):
+        return []
+    entered = situation.stage
+    left = situation.history.unfinished
+    if entered is None and left is None:
+        return []
+    if is_ignored_bot(by, situation):
+        return _stop(situation, why=f"{by.login} moved the card to {place.column}")
+    if not may_direct(situation):
+        return _put_back(
+            situation, cause, words.stranger_moved(by, place.column, situation)
+        )
+    stopped = _stop(
+        situation,
+        why=f"@{by.login} moved the card to {place.column or 'no column'}",
+    )
+    if entered is None:
+        return stopped
+    refusal = _refusal(entered, situation)
+    if refusal is not None:
+        return [*stopped, *_put_back(situation, cause, refusal)]
+    return [*stopped, _start(entered, situation, cause=cause, asked_by=by.login)]
+
+
+def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[Effect]:
+    card, by = situation.card, event.by
+    if is_us(by, situation) or is_ignored_bot(by, situation):
+        return []
+    stages = situation.workflow.stages if situation.workflow else {}
+    command = commands.parse(event.body, stages)
+    if command is None:
+        return []
+    thread = CardKey(event.repository, event.number)
+
+    def answer(body: str, reaction: str = "confused") -> list[Effect]:
+        return [
+            React(event.repository, event.comment, reaction),
+            Reply(thread, body, topic=f"command-{event.comment}"),
+        ]
+
+    if situation.workflow is None:
+        if situation.faults:
+            return answer(words.config_broken(situation))
+        return answer(words.no_config())
+    if not may_direct(situation):
+        return answer(words.stranger_asked(by, situation))
+    if card is None:
+        return answer(words.not_a_card())
+    return _obey(command, event, situation, cause, answer)
+
+
+def _obey(
+    command: Command,
+    event: CommentMade,
+    situation: Situation,
+    cause: str,
+    answer: Answer,
+) -> list[Effect]:
+    seen = React(event.repository, event.comment, "eyes")
+    match command:
+        case commands.Unknown():
+            return answer(words.unknown_command(command, situation))
+        case commands.Help():
+            return answer(words.help_text(situation), "+1")
+        case commands.Status():
+            return answer(words.status(situation), "+1")
+        case commands.Stop():
+            if situation.history.unfinished is None:
+                return answer(words.nothing_to_stop())
+            return [seen, *_stop(situation, why=f"@{event.by.login} asked to stop")]
+        case commands.StartStage(stage=name, instructions=instructions):
+            return _ask_stage(name, instructions, event, situation, cause, answer)
+        case commands.Retry():
+            last = situation.history.last
+            if last is None or situation.workflow is None:
+                return answer(words.nothing_to_retry())
+            if last.stage not in situation.workflow.stages:
+                return answer(words.stage_gone(last.stage))
+            return _ask_stage(
+                last.stage, last.instructions, event, situation, cause, answer
+            )
+        case (
+            commands.Approve()
+            | commands.Reject()
+            | commands.Merge()
+            | commands.Preview()
+            | commands.Batch()
+        ):
+            return answer(words.not_supported_yet(command))
+        case _:
+            assert_never(command)
+
+
+def _ask_stage(
+    name: str,
+    instructions: str,
+    event: CommentMade,
+    situation: Situation,
+    cause: str,
+    answer: Answer,
+) -> list[Effect]:
+    assert situation.workflow is not None
+    assert situation.card is not None
+    stage = situation.workflow.stages[name]
+    if (run := situation.history.unfinished) is not None:
+        return answer(words.already_running(run))
+    if (refusal := _refusal(stage, situation)) is not None:
+        return answer(refusal)
+    effects: list[Effect] = [React(event.repository, event.comment, "eyes")]
+    place = situation.place
+    if place is not None and stage.column and not _same(place.column, stage.column):
+        effects.append(_move(situation, place, stage.column, cause))
+    effects.append(
+        _start(
+            stage,
+            situation,
+            cause=cause,
+            asked_by=event.by.login,
+            instructions=instructions,
+        )
+    )
+    return effects
+
+
+def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[Effect]:
+    workflow, card = situation.workflow, situation.card
+    if is_us(event.by, situation) or is_ignored_bot(event.by, situation):
+        return []
+    if not event.asks or workflow is None or card is None:
+        return []
+    if commands.parse(event.body, workflow.stages) is not None:
+        return []  # the same words arrive as a comment, too
+    if not may_direct(situation):
+        return []  # anybody may talk; only people with permission set agents going
+    stage = _branch_stage(situation)
+    if stage is None:
+        return []
+    effects: list[Effect] = []
+    if event.comment is not None:
+        effects.append(React(event.repository, event.comment, "eyes", review=True))
+    return [
+        *effects,
+        _start(
+            stage,
+            situation,
+            cause=cause,
+            asked_by=event.by.login,
+            instructions=words.review_instructions(event),
+        ),
+    ]
+
+
+def _branch_stage(situation: Situation) -> Stage | None:
+    """The stage whose work is under review: the last that wrote the branch."""
+    workflow = situation.workflow
+    assert workflow is not None
+    for run in reversed(situation.history.runs):
+        stage = workflow.stages.get(run.stage)
+        if stage is not None and stage.result is Result.BRANCH:
+            return stage
+    return None
+
+
+def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Effect]:
+    if event.check == words.CONFIG_CHECK:
+        return [CheckConfiguration(event.repository, event.head, None)]
+    run = next((r for r in situation.history.runs if r.id == event.run), None)
+    workflow = situation.workflow
+    if run is None or workflow is None or run.stage not in workflow.stages:
+        return []
+    if not may_direct(situation) or situation.history.unfinished is not None:
+        return []
+    stage = workflow.stages[run.stage]
+    return [_start(stage, situation, cause=cause, asked_by=event.by.login)]
+
+
+def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
+    run = next(run for run in situation.history.runs if run.id == run_id)
+    workflow, place = situation.workflow, situation.place
+    effects: list[Effect] = [ShowRun(run.id, run.state.value)]
+    if run.state in (RunState.FAILED, RunState.TIMED_OUT):
+        effects.append(
+            Reply(run.card, words.run_needs_you(run), topic=f"ended-{run.id}")
+        )
+    if workflow is None or run.state is RunState.STOPPED:
+        return effects
+    stage = workflow.stages.get(run.stage)
+    if stage is None or place is None or not _same(place.column, stage.column):
+        return effects  # a person put the card elsewhere meanwhile: leave it there
+    column = stage.next if run.state is RunState.SUCCEEDED else stage.otherwise
+    if column is None or _same(column, place.column):
+        return effects
+    effects.append(_move(situation, place, column, run.id))
+    following = workflow.stage_of(column)
+    if following is None or situation.history.queued is not None:
+        return effects
+    if run.chain + 1 >= LONGEST_CHAIN:
+        return [
+            *effects,
+            Reply(run.card, words.chain_too_long(run), topic=f"chain-{run.id}"),
+        ]
+    return [
+        *effects,
+        _start(
+            following,
+            situation,
+            cause=run.id,
+            asked_by=run.asked_by,
+            chain=run.chain + 1,
+        ),
+    ]
+
+
+def _move(situation: Situation, place: Place, column: str, cause: str) -> MoveCard:
+    assert situation.card is not None
+    assert situation.workflow is not None
+    return MoveCard(
+        situation.card.key,
+        place,
+        column,
+        cause=cause,
+        field=situation.workflow.column_field,
+    )
+
+
+def _start(
+    stage: Stage,
+    situation: Situation,
+    *,
+    cause: str,
+    asked_by: str,
+    instructions: str = "",
+    chain: int = 0,
+) -> StartRun:
+    assert situation.card is not None
+    assert situation.workflow is not None
+    return StartRun(
+        card=situation.card.key,
+        stage=stage.name,
+        cause=cause,
+        asked_by=asked_by,
+        config_commit=situation.config_commit,
+        parallel=situation.workflow.parallel,
+        instructions=instructions,
+        chain=chain,
+    )
+
+
+def _stop(situation: Situation, *, why: str) -> list[Effect]:
+    return [
+        StopRun(run.id, why)
+        for run in (situation.history.active, situation.history.queued)
+        if run is not None
+    ]
+
+
+def _refusal(stage: Stage, situation: Situation) -> str | None:
+    """Why ``stage`` cannot start on this card, in words for people."""
+    assert situation.card is not None
+    if not situation.card.is_open:
+        return words.issue_is_closed(stage)
+    missing = [n for n in stage.needs if not situation.history.finished(n)]
+    return words.needs_missing(stage, missing) if missing else None
+
+
+def _put_back(situation: Situation, cause: str, why: str) -> list[Effect]:
+    card, place = situation.card, situation.place
+    assert card is not None
+    assert place is not None
+    reply = Reply(card.key, why, topic=f"put-back-{cause}")
+    column = situation.history.column
+    if column is None or _same(column, place.column):
+        return [reply]
+    return [_move(situation, place, column, cause), reply]
+
+
+def _config_broken(card: CardKey, situation: Situation) -> list[Effect]:
+    if not situation.faults:
+        return []
+    topic = f"config-{situation.config_commit}"
+    return [Reply(card, words.config_broken(situation), topic=topic)]
+
+
+def _same(column: str | None, other: str | None) -> bool:
+    return (column or "").casefold() == (other or "").casefold()

@@ -1,0 +1,83 @@
+"""What is known at the moment of a decision, gathered before it is made."""
+
+from dataclasses import dataclass
+
+from vibeboard.domain.board import BoardKey, Card, Permission, Place
+from vibeboard.domain.run import ACTIVE, Run, RunState
+from vibeboard.domain.workflow import Stage, Workflow
+from vibeboard.errors import Fault
+
+
+@dataclass(frozen=True)
+class CardHistory:
+    """What we remember of a card.
+
+    ``column`` is where we last saw it or put it; None if we never saw it.
+    ``runs`` are all its runs, oldest first.
+    """
+
+    column: str | None = None
+    runs: tuple[Run, ...] = ()
+
+    @property
+    def active(self) -> Run | None:
+        """The run that holds the card now."""
+        return next((run for run in self.runs if run.state in ACTIVE), None)
+
+    @property
+    def queued(self) -> Run | None:
+        """The run that waits for its turn."""
+        return next((run for run in self.runs if run.state is RunState.QUEUED), None)
+
+    @property
+    def unfinished(self) -> Run | None:
+        """The active run, else the queued one."""
+        return self.active or self.queued
+
+    @property
+    def last(self) -> Run | None:
+        """The run that ended last."""
+        ended = [run for run in self.runs if run.ended]
+        return max(ended, key=lambda run: run.changed_at, default=None)
+
+    def finished(self, stage: str) -> bool:
+        """Whether the newest ended run of ``stage`` succeeded."""
+        ended = [run for run in self.runs if run.ended and run.stage == stage]
+        newest = max(ended, key=lambda run: run.changed_at, default=None)
+        return newest is not None and newest.state is RunState.SUCCEEDED
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything a decision about one card rests on.
+
+    ``workflow`` is None when the repository has no `.vibe.yml`, or a bad one
+    (then ``faults`` says where). ``us`` is our own login.
+    """
+
+    us: str
+    card: Card | None = None
+    history: CardHistory = CardHistory()
+    workflow: Workflow | None = None
+    faults: tuple[Fault, ...] = ()
+    config_commit: str = ""
+    permission: Permission = Permission.NONE
+
+    @property
+    def board(self) -> BoardKey | None:
+        """The board that the workflow speaks of."""
+        return self.workflow.board if self.workflow else None
+
+    @property
+    def place(self) -> Place | None:
+        """Where the card stands on that board."""
+        if self.card is None or self.board is None:
+            return None
+        return self.card.place_on(self.board)
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage of the column the card stands in."""
+        if self.workflow is None or self.place is None:
+            return None
+        return self.workflow.stage_of(self.place.column)

@@ -1,0 +1,629 @@
+"""Every sentence the product writes: comments, pull requests, checks.
+
+Markdown as GitHub renders it. Text of others goes through ``quoted`` or
+``inline`` first. No image, no link outside GitHub and our own pages.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from vibeboard.domain import commands
+from vibeboard.domain.board import Actor, CardKey
+from vibeboard.domain.commands import Command, Unknown
+from vibeboard.domain.events import ReviewGiven
+from vibeboard.domain.evidence import (
+    Outcome,
+    SuiteResult,
+    Verdict,
+    verdict_of,
+)
+from vibeboard.domain.run import Cost, Report, Run, RunState, Step
+from vibeboard.domain.situation import Situation
+from vibeboard.domain.workflow import Result, Stage, Workflow
+from vibeboard.errors import Fault
+
+CONFIG_CHECK = "vibeboard / config"
+_LONGEST_LIST = 10
+_LONGEST_DETAIL = 2_000
+
+
+def run_check(stage: str) -> str:
+    """The name of the check run of a stage."""
+    return f"vibeboard / {stage}"
+
+
+# --- Text of others ---------------------------------------------------------
+
+
+def inline(text: str, limit: int = 200) -> str:
+    """Foreign text on one line: no mention, command, link or markup works in it."""
+    flat = " ".join(text.split())
+    if len(flat) > limit:
+        flat = flat[: limit - 1] + "…"
+    return re.sub(r"([\\`*_{}\[\]<>#|@~])", r"\\\1", flat).replace(
+        "\\@", "@\N{ZERO WIDTH SPACE}"
+    )
+
+
+def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
+    """Foreign text as a code block that it cannot close."""
+    if len(text) > limit:
+        text = text[:limit].rstrip() + "\n… (cut)"
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}text\n{text}\n{fence}"
+
+
+def foreign(text: str, limit: int = 20_000) -> str:
+    """Foreign Markdown shown as Markdown: mentions, closing words, commands and
+    hidden text are made harmless.
+    """
+    text = re.sub(r"<!--.*?(-->|\Z)", "", text, flags=re.DOTALL)
+    text = re.sub(r"<(?!/?(details|summary|br|sub|sup|kbd)\b)", "&lt;", text)
+    text = text.replace("@", "@\N{ZERO WIDTH SPACE}")
+    text = re.sub(
+        r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(\S*#\d)",
+        "\\1\\2\N{ZERO WIDTH SPACE}\\3",
+        text,
+        flags=re.IGNORECASE,
+    )
+    text = re.sub(r"(?m)^(\s*)/agent\b", "\\1\N{ZERO WIDTH SPACE}/agent", text)
+    if len(text) > limit:
+        text = text[:limit].rstrip() + "\n\n… (cut)"
+        if len(re.findall(r"(?m)^```", text)) % 2:
+            text += "\n```"
+    return text
+
+
+# --- Small parts ------------------------------------------------------------
+
+
+def duration(span: timedelta) -> str:
+    """``45s``, ``2m 14s``, ``1h 3m``."""
+    seconds = max(0, round(span.total_seconds()))
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds}s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes}m {seconds}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h {minutes}m"
+
+
+def cost_line(cost: Cost) -> str:
+    """What the agent used, as far as its program says."""
+    parts = []
+    if cost.usd is not None:
+        parts.append(f"${cost.usd:.2f}")
+    if cost.input_tokens is not None or cost.output_tokens is not None:
+        tokens = (cost.input_tokens or 0) + (cost.output_tokens or 0)
+        parts.append(f"{tokens:,} tokens")
+    if cost.turns is not None:
+        parts.append(f"{cost.turns} turns")
+    return " · ".join(parts) or "cost not reported by this agent"
+
+
+_STATE_WORDS = {
+    RunState.QUEUED: "⏳ waiting",
+    RunState.RUNNING: "🏃 running",
+    RunState.STOPPING: "✋ stopping",
+    RunState.SUCCEEDED: "✅ done",
+    RunState.FAILED: "❌ failed",
+    RunState.TIMED_OUT: "⌛ out of time",
+    RunState.STOPPED: "✋ stopped",
+}
+
+_STEP_WORDS = {
+    Step.WORKSPACE: "Prepare the workspace",
+    Step.AGENT: "Agent works",
+    Step.TESTS: "Run the tests",
+    Step.PUBLISH: "Publish",
+}
+
+_VERDICT_WORDS = {
+    Verdict.PASSED: "✅ passed",
+    Verdict.FAILED: "❌ failed",
+    Verdict.INCONCLUSIVE: "⚠️ inconclusive",
+}
+
+
+# --- The tracking comment -----------------------------------------------------
+
+
+def tracking_topic(run: Run) -> str:
+    """What marks the run's one tracking comment."""
+    return f"run={run.id}"
+
+
+def tracking(
+    run: Run,
+    stage: Stage,
+    *,
+    now: datetime,
+    waiting_for: str = "",
+    notes: Sequence[str] = (),
+) -> str:
+    """The one comment of a run, from its first second to its end."""
+    began = run.started_at or run.created_at
+    ended = run.changed_at if run.ended else now
+    lines = [
+        f"### {_STATE_WORDS[run.state]} · {stage.name} · {duration(ended - began)}",
+        "",
+    ]
+    if run.state is RunState.QUEUED and waiting_for:
+        lines += [f"Waiting for {waiting_for}.", ""]
+    lines += [*_checklist(run, stage), ""]
+    report = run.report
+    if run.state is RunState.STOPPING:
+        lines += [f"Stopping, and saving the work: {run.stop_reason}.", ""]
+    if report is not None:
+        lines += _outcome(run, report, stage)
+    lines += [f"> {note}" for note in notes]
+    agent = stage.agent.name
+    cost = cost_line(report.cost) if report is not None else "running up"
+    config = run.config_commit[:7] or "unknown"
+    lines += [
+        "",
+        (
+            f"<sub>{agent} · {cost} · attempt {max(run.attempt, 1)} · asked for by "
+            f"{inline(run.asked_by)} · `.vibe.yml`@{config} · `/agent help`</sub>"
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _steps(stage: Stage) -> list[Step]:
+    return [step for step in Step if step is not Step.TESTS or stage.tests]
+
+
+def _checklist(run: Run, stage: Stage) -> list[str]:
+    steps = _steps(stage)
+    reached = steps.index(run.step) if run.step in steps else -1
+    lines = []
+    for position, step in enumerate(steps):
+        done = position < reached or run.state is RunState.SUCCEEDED
+        here = position == reached and not run.ended
+        label = _STEP_WORDS[step]
+        if step is Step.PUBLISH and stage.result is Result.ISSUE:
+            label = "Write the spec into the issue"
+        elif step is Step.PUBLISH and stage.result is Result.BRANCH:
+            label = "Push and open the pull request"
+        lines.append(f"- [{'x' if done else ' '}] {label}{' ← now' if here else ''}")
+    return lines
+
+
+def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
+    lines = []
+    if report.reason:
+        lines += [f"**{report.reason}**", ""]
+    if report.pull_request is not None:
+        lines += [
+            (
+                f"Pull request: #{report.pull_request} "
+                f"({report.changed_files} files, branch `{report.branch}`)"
+            ),
+            "",
+        ]
+    elif report.branch is not None and report.commit is not None:
+        lines += [
+            f"The work is saved on branch `{report.branch}` (`{report.commit[:7]}`).",
+            "",
+        ]
+    if report.tests:
+        lines += [*test_table(report.tests), ""]
+    if report.summary and stage.result is not Result.ISSUE:
+        lines += [
+            "<details><summary>What the agent says</summary>",
+            "",
+            foreign(report.summary),
+            "",
+            "</details>",
+            "",
+        ]
+    if run.state is RunState.STOPPED:
+        back = f"Move the card back to *{stage.column}*" if stage.column else ""
+        again = f"`/agent {stage.name}`"
+        lines += [
+            f"{back} or comment {again} to go on from there."
+            if back
+            else f"Comment {again} to go on from there.",
+            "",
+        ]
+    return lines
+
+
+# --- Tests ------------------------------------------------------------------
+
+
+def test_table(results: Sequence[SuiteResult]) -> list[str]:
+    """A table of suites, and the failures below it."""
+    lines = [
+        "| Suite | Verdict | Passed | Failed | Skipped | Time |",
+        "|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        failed = len(result.failures)
+        lines.append(
+            f"| {inline(result.suite)} | {_VERDICT_WORDS[result.verdict]} "
+            f"| {result.count(Outcome.PASSED)} | {failed} "
+            f"| {result.count(Outcome.SKIPPED)} "
+            f"| {duration(timedelta(seconds=result.seconds))} |"
+        )
+    for result in results:
+        if result.fault:
+            lines += ["", f"**{inline(result.suite)}**: {inline(result.fault, 500)}"]
+            if result.output_tail:
+                lines += [
+                    "<details><summary>The end of its output</summary>",
+                    "",
+                    quoted(result.output_tail),
+                    "",
+                    "</details>",
+                ]
+        lines += _failures(result)
+    return lines
+
+
+def _failures(result: SuiteResult) -> list[str]:
+    lines: list[str] = []
+    for case in result.failures[:_LONGEST_LIST]:
+        message = inline(case.message or "no message", 160)
+        lines += [
+            "",
+            f"<details><summary>❌ {inline(case.id)}: {message}</summary>",
+            "",
+            quoted(case.detail or case.message or "no detail"),
+            "",
+            "</details>",
+        ]
+    more = len(result.failures) - _LONGEST_LIST
+    if more > 0:
+        lines += ["", f"… and {more} more failures of {inline(result.suite)}."]
+    return lines
+
+
+def check_title(report: Report) -> str:
+    """One line for the check run."""
+    if report.reason:
+        return report.reason.replace("`", "")[:250]
+    results = report.tests
+    if not results:
+        return "No test suite is configured for this stage"
+    passed = sum(result.count(Outcome.PASSED) for result in results)
+    failed = sum(len(result.failures) for result in results)
+    verdict = verdict_of(results)
+    if verdict is Verdict.PASSED:
+        return f"{passed} tests passed"
+    if verdict is Verdict.FAILED:
+        return f"{failed} of {passed + failed} tests failed"
+    return "The tests prove nothing: inconclusive"
+
+
+def check_summary(run: Run, report: Report) -> str:
+    """What the check run shows below its title."""
+    lines = test_table(report.tests) if report.tests else [check_title(report)]
+    return "\n".join(
+        [
+            *lines,
+            "",
+            (
+                f"Run `{run.id}` of stage `{run.stage}`, asked for by "
+                f"{inline(run.asked_by)}. {cost_line(report.cost)}."
+            ),
+        ]
+    )
+
+
+# --- The pull request ---------------------------------------------------------
+
+
+def pull_title(title: str) -> str:
+    """The pull request is called as its issue is."""
+    return " ".join(title.split())[:250] or "Untitled"
+
+
+def pull_body(
+    run: Run,
+    report: Report,
+    *,
+    template: str | None,
+    notes: Sequence[str] = (),
+) -> str:
+    """The pull request's text; the repository's own template stays below ours."""
+    lines = [
+        f"Closes #{run.card.number}",
+        "",
+        "## Summary",
+        "",
+        foreign(report.summary) or "_The agent left no summary._",
+        "",
+        "## Tests",
+        "",
+        *(
+            test_table(report.tests)
+            if report.tests
+            else ["_No test suite is configured for this stage._"]
+        ),
+        "",
+    ]
+    if notes:
+        lines += [f"> {note}" for note in notes] + [""]
+    lines += [
+        (
+            f"<sub>Stage `{run.stage}` · run `{run.id}` · {cost_line(report.cost)} · "
+            f"asked for by {inline(run.asked_by)}. Review comments by people with "
+            "write permission send the agent back to work.</sub>"
+        ),
+    ]
+    if template:
+        lines += ["", "---", "", template.strip()]
+    return "\n".join(lines)
+
+
+# --- Refusals and answers -----------------------------------------------------
+
+
+def stranger_moved(by: Actor, column: str | None, situation: Situation) -> str:
+    """Why a card was put back."""
+    return (
+        f"@{by.login} moved this card to *{inline(column or 'no column')}*, which "
+        f"starts or stops an agent here. That needs {_needed(situation)} permission "
+        f"on the repository, and @{by.login} has "
+        f"{situation.permission.name.lower()}. The card was put back; somebody with "
+        "the permission can move it."
+    )
+
+
+def stranger_asked(by: Actor, situation: Situation) -> str:
+    """Why a command was not obeyed."""
+    return (
+        f"Did nothing: `/agent` commands need {_needed(situation)} permission on "
+        f"this repository, and @{by.login} has {situation.permission.name.lower()}."
+    )
+
+
+def _needed(situation: Situation) -> str:
+    workflow = situation.workflow
+    return workflow.least_permission.name.lower() if workflow else "write"
+
+
+def config_broken(situation: Situation) -> str:
+    """The faults of `.vibe.yml`, each with its place."""
+    faults = "\n".join(f"- `{fault}`" for fault in situation.faults)
+    return (
+        "Did nothing: `.vibe.yml` on the default branch has faults, so no agent is "
+        f"started.\n\n{faults}\n\nMend the file; a pull request that touches it "
+        f"shows the check `{CONFIG_CHECK}`. Then move the card again or repeat the "
+        "command."
+    )
+
+
+def config_title(workflow: Workflow | None, faults: Sequence[Fault]) -> str:
+    """One line for the check of `.vibe.yml`."""
+    if faults:
+        return f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
+    if workflow is None:
+        return "No .vibe.yml here: no agent is started"
+    return f"{len(workflow.stages)} stages, ready"
+
+
+def config_summary(faults: Sequence[Fault]) -> str:
+    """What the check of `.vibe.yml` shows when there is no workflow."""
+    if not faults:
+        return "Without `.vibe.yml` on the default branch, Vibeboard does nothing here."
+    return "\n".join(f"- `{fault}`" for fault in faults)
+
+
+def no_config() -> str:
+    """A command in a repository without `.vibe.yml`."""
+    return (
+        "Did nothing: this repository has no `.vibe.yml` on its default branch. "
+        "The smallest one:\n\n```yaml\nversion: 1\nboard: {project: 7}\nstages:\n"
+        "  develop: {column: In progress}\n```"
+    )
+
+
+def not_a_card() -> str:
+    """A command on a pull request that no card made."""
+    return (
+        "Did nothing: this pull request was not made from a card. Write the command "
+        "on its issue."
+    )
+
+
+def issue_is_closed(stage: Stage) -> str:
+    """A stage asked for on a closed issue."""
+    return f"Did not start *{stage.name}*: the issue is closed. Reopen it first."
+
+
+def needs_missing(stage: Stage, missing: Sequence[str]) -> str:
+    """A stage asked for before those it needs."""
+    names = " and ".join(f"*{name}*" for name in missing)
+    first = missing[0]
+    return (
+        f"Did not start *{stage.name}*: it needs {names} to succeed on this card "
+        f"first (`needs:` in `.vibe.yml`). Comment `/agent {first}` to do that."
+    )
+
+
+def already_running(run: Run) -> str:
+    """A command while the card is busy."""
+    return (
+        f"Did nothing: *{run.stage}* of this card is {run.state.value} "
+        f"(run `{run.id}`). `/agent stop` ends it and saves its work."
+    )
+
+
+def nothing_to_stop() -> str:
+    """``/agent stop`` on an idle card."""
+    return "Nothing to stop: no agent works on this card."
+
+
+def nothing_to_retry() -> str:
+    """``/agent retry`` on a card without runs."""
+    return "Nothing to retry: this card has had no run yet."
+
+
+def stage_gone(stage: str) -> str:
+    """A retry of a stage that `.vibe.yml` no longer has."""
+    return f"Cannot retry *{inline(stage)}*: `.vibe.yml` has no such stage any more."
+
+
+def not_supported_yet(command: Command) -> str:
+    """A command of a later version."""
+    word = type(command).__name__.lower()
+    return f"Did nothing: `/agent {word}` is not supported yet by this version."
+
+
+def unknown_command(command: Unknown, situation: Situation) -> str:
+    """A word that is no command, with the nearest and the list."""
+    stages = situation.workflow.stages if situation.workflow else {}
+    meant = (
+        f" Did you mean **`/agent {command.suggestion}`**?"
+        if command.suggestion
+        else ""
+    )
+    here = ", ".join(f"`{name}`" for name in [*stages, *commands.SUPPORTED])
+    return (
+        f"`/agent {inline(command.word, 60)}` is not a command.{meant}\n\nHere: {here}."
+    )
+
+
+def help_text(situation: Situation) -> str:
+    """The table of ``/agent help``."""
+    stages = situation.workflow.stages if situation.workflow else {}
+    lines = ["| Command | What it does |", "|---|---|"]
+    for name, stage in stages.items():
+        where = f" (column *{inline(stage.column)}*)" if stage.column else ""
+        lines.append(f"| `/agent {name} [instructions]` | start {name}{where} |")
+    lines += [
+        f"| `{spec.usage}` | {spec.description} |"
+        for spec in commands.COMMANDS
+        if spec.supported and spec.usage != "/agent <stage> [instructions]"
+    ]
+    lines += ["", f"They need {_needed(situation)} permission on this repository."]
+    return "\n".join(lines)
+
+
+def status(situation: Situation) -> str:
+    """What happens on this card now, and what happened last."""
+    run = situation.history.unfinished or situation.history.last
+    if run is None:
+        return "No agent has worked on this card yet."
+    line = f"*{run.stage}* is {_STATE_WORDS[run.state]} (run `{run.id}`)."
+    if run.report is not None and run.report.reason:
+        line += f" {run.report.reason}"
+    if run.report is not None and run.report.pull_request is not None:
+        line += f" Pull request: #{run.report.pull_request}."
+    return line
+
+
+def run_needs_you(run: Run) -> str:
+    """The short new comment that calls a person when a run went wrong."""
+    reason = run.report.reason if run.report else "it gave no reason"
+    return (
+        f"@{run.asked_by} *{run.stage}* {_ended_words(run)}: {reason}\n\n"
+        f"`/agent retry` does it again; `/agent {run.stage} …` with instructions "
+        "after it says what to do differently."
+    )
+
+
+def _ended_words(run: Run) -> str:
+    return "ran out of time" if run.state is RunState.TIMED_OUT else "failed"
+
+
+def chain_too_long(run: Run) -> str:
+    """A loop of columns was cut."""
+    return (
+        f"@{run.asked_by} {run.chain + 1} stages ran one after the other without a "
+        "person in between, so this chain ends here. Move the card to go on."
+    )
+
+
+def review_instructions(event: ReviewGiven) -> str:
+    """A review as instructions for the agent."""
+    where = f" on `{event.path}`" if event.path else ""
+    line = f" line {event.line}" if event.line else ""
+    hunk = f"\n\nThe lines in question:\n\n{event.hunk}" if event.hunk else ""
+    return (
+        f"Review by {event.by.login}{where}{line} on pull request "
+        f"#{event.pull_request}:\n\n{event.body}{hunk}"
+    )
+
+
+# --- Why a run failed ---------------------------------------------------------
+
+
+def tests_say(tests: Sequence[SuiteResult]) -> str:
+    """Why tests keep a run from succeeding."""
+    parts = []
+    for result in tests:
+        if result.verdict is Verdict.FAILED:
+            total = len(result.failures) + result.count(Outcome.PASSED)
+            parts.append(
+                f"{len(result.failures)} of {total} tests of `{result.suite}` failed"
+            )
+        elif result.verdict is Verdict.INCONCLUSIVE:
+            why = result.fault or "no test passed"
+            parts.append(f"`{result.suite}` proves nothing: {inline(why, 300)}")
+    return "; ".join(parts)
+
+
+def run_broke(error: Exception) -> str:
+    """An error that is ours to mend; details are in the log under the run's id."""
+    return f"Vibeboard itself failed ({type(error).__name__}); its log says more"
+
+
+def cut_off(times: int) -> str:
+    """The runner died too often under this run."""
+    return f"the runner was cut off {times} times while this run was under way"
+
+
+def card_gone(card: CardKey) -> str:
+    """The issue was deleted or transferred."""
+    return f"the issue {card} cannot be read any more"
+
+
+def empty_repository(repository: str) -> str:
+    """No commit to start from."""
+    return (
+        f"{repository} has no default branch yet. Push a first commit, then start "
+        "the stage again"
+    )
+
+
+def prompt_missing(stage: str, path: str) -> str:
+    """`.vibe.yml` names a prompt file that is not there."""
+    return (
+        f"the prompt of *{stage}*, `{inline(path)}`, is not on the default branch. "
+        "Add the file or mend `prompt:` in `.vibe.yml`"
+    )
+
+
+def nothing_changed(agent: str) -> str:
+    """An agent that left no change."""
+    return f"{agent} finished without changing any file, so there is nothing to review"
+
+
+def no_spec() -> str:
+    """A refine stage without a spec."""
+    return "the agent left no spec (it must write `.vibe/out/spec.md`)"
+
+
+def no_criteria() -> str:
+    """A spec nobody can check."""
+    return "the spec has no numbered acceptance criteria (`AC1.` and so on)"
+
+
+_SPEC_BEGIN = "<!-- vibe:spec -->"
+_SPEC_END = "<!-- /vibe:spec -->"
+
+
+def with_spec(body: str, spec: str) -> str:
+    """The issue's text with the spec in its place below what people wrote."""
+    block = f"{_SPEC_BEGIN}\n## Spec\n\n{foreign(spec, 40_000)}\n{_SPEC_END}"
+    begin, end = body.find(_SPEC_BEGIN), body.find(_SPEC_END)
+    if 0 <= begin < end:
+        return body[:begin] + block + body[end + len(_SPEC_END) :]
+    return f"{body.rstrip()}\n\n{block}".lstrip()

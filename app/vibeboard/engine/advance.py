@@ -1,0 +1,197 @@
+"""A delivery becomes an event, the event a decision, the decision is kept.
+
+Facts are gathered here and handed to ``decide`` as one value; what it answers is
+written in one transaction. Performing is ``perform.py``'s work.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from vibeboard.domain.board import Actor, Card, CardKey, Permission
+from vibeboard.domain.commands import parse
+from vibeboard.domain.decide import decide
+from vibeboard.domain.effects import Effect, MoveCard
+from vibeboard.domain.events import (
+    CardTouched,
+    CheckAsked,
+    CommentMade,
+    Event,
+    IssueClosed,
+    ReviewGiven,
+    RunEnded,
+)
+from vibeboard.domain.prompt import parse_branch
+from vibeboard.domain.situation import CardHistory, Situation
+from vibeboard.engine.durable import Steps
+from vibeboard.engine.perform import Performer
+from vibeboard.engine.ports import (
+    OWN_HOOK,
+    Cards,
+    Decision,
+    Deliveries,
+    Delivery,
+    DeliveryState,
+    Pulls,
+    Repositories,
+    Runs,
+)
+from vibeboard.engine.workflows import Workflows
+from vibeboard.errors import MalformedDelivery
+
+log = logging.getLogger(__name__)
+
+Translate = Callable[[str, bytes, str], Event | None]
+
+
+class Advancer:
+    """Takes one delivery all the way."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: Deliveries,
+        runs: Runs,
+        cards: Cards,
+        pulls: Pulls,
+        repositories: Repositories,
+        workflows: Workflows,
+        performer: Performer,
+        translate: Translate,
+        us: str,
+    ) -> None:
+        self._deliveries = deliveries
+        self._runs = runs
+        self._cards = cards
+        self._pulls = pulls
+        self._repositories = repositories
+        self._workflows = workflows
+        self._performer = performer
+        self._translate = translate
+        self._us = us
+
+    async def advance(self, delivery: int, step: Steps) -> None:
+        """Decide about the delivery and perform what was decided."""
+        keys = await step("decide", lambda: self._decide(delivery))
+        for key in keys:
+            await step("perform", partial(self._performer.perform, key))
+
+    async def _decide(self, identity: int) -> list[str]:
+        delivery = await self._deliveries.get(identity)
+        if delivery.state is DeliveryState.RECEIVED:
+            await self._deliveries.settle(identity, await self._decision(delivery))
+        return list(await self._deliveries.effects(identity))
+
+    async def _decision(self, delivery: Delivery) -> Decision:
+        try:
+            event = await self._event(delivery)
+        except MalformedDelivery as error:
+            log.warning("delivery unreadable", extra={"delivery": delivery.guid})
+            return Decision((), str(error), state=DeliveryState.UNREADABLE)
+        if event is None:
+            return Decision((), "nothing we act on")
+        situation = await self._situation(event)
+        if situation is None:
+            return Decision((), f"{type(event).__name__}: not about a card of ours")
+        effects = decide(event, situation, cause=delivery.guid)
+        log.info(
+            "decided",
+            extra={
+                "delivery": delivery.guid,
+                "event": type(event).__name__,
+                "card": str(situation.card.key) if situation.card else "",
+                "effects": [effect.key for effect in effects],
+            },
+        )
+        return _written(event, situation, effects)
+
+    async def _event(self, delivery: Delivery) -> Event | None:
+        if delivery.hook == OWN_HOOK:
+            run = await self._runs.get(delivery.guid)
+            return RunEnded(run.id, run.card)
+        return self._translate(delivery.event, delivery.body, delivery.guid)
+
+    async def _situation(self, event: Event) -> Situation | None:
+        """What is known about the event's card; None if there is nothing to know."""
+        match event:
+            case CardTouched(by=by, issue=issue):
+                if self._is_us(by):
+                    return None
+                card = await self._cards.at(issue)
+                return None if card is None else await self._about(card, by)
+            case CommentMade():
+                return await self._about_comment(event)
+            case ReviewGiven(by=by, repository=repository, branch=branch):
+                number = parse_branch(branch)
+                if number is None or self._is_us(by) or not event.asks:
+                    return None
+                return await self._about_key(CardKey(repository, number), by)
+            case CheckAsked(by=by, run=run):
+                if run is None:
+                    return Situation(us=self._us)
+                return await self._about_key((await self._runs.get(run)).card, by)
+            case IssueClosed(card=key):
+                return Situation(us=self._us, history=await self._runs.history(key))
+            case RunEnded(card=key):
+                return await self._about_key(key, None)
+            case _:
+                return Situation(us=self._us)
+
+    async def _about_comment(self, event: CommentMade) -> Situation | None:
+        if self._is_us(event.by) or parse(event.body, ()) is None:
+            return None
+        number: int | None = event.number
+        if event.on_pull_request:
+            pull = await self._pulls.read(event.repository, event.number)
+            number = parse_branch(pull.branch)
+        if number is None:
+            situation = await self._about(None, event.by, event.repository)
+        else:
+            key = CardKey(event.repository, number)
+            situation = await self._about_key(key, event.by)
+        return situation
+
+    async def _about_key(self, key: CardKey, by: Actor | None) -> Situation:
+        return await self._about(await self._cards.read(key), by, key.repository, key)
+
+    async def _about(
+        self,
+        card: Card | None,
+        by: Actor | None,
+        repository: str = "",
+        key: CardKey | None = None,
+    ) -> Situation:
+        if card is not None:
+            key, repository = card.key, card.key.repository
+        configuration = await self._workflows.read(repository)
+        permission = Permission.NONE
+        if by is not None and not by.is_bot:
+            permission = await self._repositories.permission(repository, by.login)
+        elif by is not None and configuration.workflow is not None:
+            permission = configuration.workflow.permission_of_bot(by.login)
+        history = CardHistory() if key is None else await self._runs.history(key)
+        return Situation(
+            us=self._us,
+            card=card,
+            history=history,
+            workflow=configuration.workflow,
+            faults=configuration.faults,
+            config_commit=configuration.commit,
+            permission=permission,
+        )
+
+    def _is_us(self, actor: Actor) -> bool:
+        return actor.login.casefold() == self._us.casefold()
+
+
+def _written(event: Event, situation: Situation, effects: list[Effect]) -> Decision:
+    """The decision, with where the card stands once its moves are made."""
+    names = ", ".join(type(effect).__name__ for effect in effects) or "nothing to do"
+    moves = [effect for effect in effects if isinstance(effect, MoveCard)]
+    place = situation.place
+    decision = Decision(effects, f"{type(event).__name__}: {names}")
+    if situation.card is None or (not moves and not isinstance(event, CardTouched)):
+        return decision
+    column = moves[-1].column if moves else (place.column if place else None)
+    return replace(decision, card=situation.card.key, seen=column, saw_place=True)

@@ -1,0 +1,138 @@
+"""The durable engine, DBOS Transact: the only module that knows it.
+
+Two kinds of workflow live here. ``advance`` takes one delivery from decision to
+performed effects, those of one account one after the other. ``carry_out`` takes
+one run through its steps. Every step's answer is written down, so that after a
+crash a workflow goes on behind the last finished step.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Protocol
+
+from dbos import DBOS, DBOSClient, DBOSConfig
+from dbos._serialization import DBOSPortableJSONSerializer
+
+from vibeboard.errors import RetryLater
+
+log = logging.getLogger(__name__)
+
+_QUEUES = {"advance": "deliveries", "carry_out": "runs"}
+# Workflows of every release are one version: steps only ever change by name, and
+# nothing waits for people inside a workflow, so a deploy finds none half-way.
+_VERSION = "1"
+_POLL = timedelta(milliseconds=50)
+_TRIES = 12
+# More than this many recoveries of one workflow and it is given up as a poison.
+_RECOVERIES = 50
+
+Json = Any
+
+
+class Steps(Protocol):
+    """Runs a function as a durable step of the current workflow."""
+
+    async def __call__(
+        self, name: str, function: Callable[[], Awaitable[Json]]
+    ) -> Json:
+        """The function's answer; a repeated workflow gets the one remembered."""
+        ...
+
+
+async def durable_step(name: str, function: Callable[[], Awaitable[Json]]) -> Json:
+    """Run ``function`` once and remember its answer; RetryLater is tried again."""
+
+    async def step() -> Json:
+        return await function()
+
+    return await DBOS.run_step_async(
+        {
+            "name": name,
+            "retries_allowed": True,
+            "max_attempts": _TRIES,
+            "interval_seconds": 1.0,
+            "backoff_rate": 2.0,
+            "should_retry": lambda error: isinstance(error, RetryLater),
+        },
+        step,
+    )
+
+
+class Durable:
+    """The engine of this process. Make one, ``register``, ``launch``, ``close``."""
+
+    def __init__(self, sync_engine: Any, *, executor: str, runners: int) -> None:
+        self._client: DBOSClient | None = None
+        self._engine = sync_engine
+        self._runners = runners
+        config: DBOSConfig = {
+            "name": "vibeboard",
+            "system_database_engine": sync_engine,
+            "executor_id": executor,
+            "application_version": _VERSION,
+            "serializer": DBOSPortableJSONSerializer(),
+            "enable_otlp": False,
+            "log_level": "WARNING",
+            "notification_listener_polling_interval_sec": 1.0,
+        }
+        DBOS(config=config)
+
+    def register(
+        self,
+        *,
+        advance: Callable[[int, Steps], Awaitable[None]],
+        carry_out: Callable[[str, Steps], Awaitable[None]],
+    ) -> None:
+        """Name the two workflows' bodies, before ``launch``."""
+
+        @DBOS.workflow(name="advance", max_recovery_attempts=_RECOVERIES)
+        async def advance_workflow(delivery: str) -> None:
+            await advance(int(delivery), durable_step)
+
+        @DBOS.workflow(name="carry_out", max_recovery_attempts=_RECOVERIES)
+        async def carry_out_workflow(run: str) -> None:
+            await carry_out(run, durable_step)
+
+    async def launch(self) -> None:
+        """Start taking work, beginning with what a crash left unfinished."""
+        DBOS.launch()
+        self._client = DBOSClient(
+            system_database_engine=self._engine,
+            serializer=DBOSPortableJSONSerializer(),
+            application_name="vibeboard",
+            lazy=True,
+        )
+        poll = _POLL.total_seconds()
+        await DBOS.register_queue_async(
+            "deliveries",
+            partition_concurrency=1,
+            polling_interval_sec=poll,
+            on_conflict="always_update",
+        )
+        await DBOS.register_queue_async(
+            "runs",
+            worker_concurrency=self._runners,
+            polling_interval_sec=poll,
+            on_conflict="always_update",
+        )
+
+    def enqueue(
+        self, connection: Any, kind: str, identity: str, partition: str
+    ) -> None:
+        """Satisfies ``store.outbox.Enqueue``."""
+        assert self._client is not None, "launch the engine before enqueueing"
+        options: Any = {
+            "workflow_name": kind,
+            "queue_name": _QUEUES[kind],
+            "workflow_id": f"{kind}:{identity}",
+            "app_version": _VERSION,
+        }
+        if partition:
+            options["queue_partition_key"] = partition
+        self._client.enqueue_in_transaction(connection, options, identity)
+
+    def close(self) -> None:
+        """Stop taking work; what is under way is taken up at the next launch."""
+        DBOS.destroy(destroy_registry=True)
+        self._client = None

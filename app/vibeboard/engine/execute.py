@@ -1,0 +1,240 @@
+"""Carries out one run: workspace, agent, tests, publish, end.
+
+Each part is a durable step. A run that a crash cut off goes on behind its last
+finished step; an agent that was cut off begins again on a clean tree.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from vibeboard.domain import prompt, words
+from vibeboard.domain.board import Card
+from vibeboard.domain.evidence import SuiteResult
+from vibeboard.domain.run import Report, Run, RunState, Step
+from vibeboard.domain.workflow import Result, Stage
+from vibeboard.engine.briefing import Briefing
+from vibeboard.engine.durable import Steps
+from vibeboard.engine.ports import (
+    AgentEnd,
+    AgentResult,
+    Agents,
+    Assignment,
+    Cards,
+    Change,
+    Repositories,
+    Runs,
+    Suites,
+    Workspace,
+    Workspaces,
+)
+from vibeboard.engine.publish import Publisher, Work
+from vibeboard.engine.stops import Stops
+from vibeboard.engine.tracking import Tracking
+from vibeboard.engine.workflows import Workflows
+from vibeboard.errors import UserError
+
+log = logging.getLogger(__name__)
+
+_MOST_ATTEMPTS = 3
+_WORK = TypeAdapter(Work)
+_SUITES = TypeAdapter(tuple[SuiteResult, ...])
+_WORKSPACE = TypeAdapter(Workspace)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where runs keep their files."""
+
+    root: Path
+
+    def log(self, run: Run, name: str) -> Path:
+        """The raw output of a part of a run."""
+        return self.root / "runs" / run.id / f"{name}-{run.attempt}.log"
+
+    def home(self, run: Run) -> Path:
+        """The agent's home: one a card, so that a session can be resumed."""
+        card = run.card
+        return self.root / "homes" / card.repository / str(card.number)
+
+
+class Executor:
+    """Carries runs out, on this machine."""
+
+    def __init__(
+        self,
+        *,
+        runs: Runs,
+        cards: Cards,
+        repositories: Repositories,
+        workspaces: Workspaces,
+        agents: Agents,
+        suites: Suites,
+        workflows: Workflows,
+        briefing: Briefing,
+        publisher: Publisher,
+        tracking: Tracking,
+        stops: Stops,
+        places: Places,
+    ) -> None:
+        self._runs = runs
+        self._cards = cards
+        self._repositories = repositories
+        self._workspaces = workspaces
+        self._agents = agents
+        self._suites = suites
+        self._workflows = workflows
+        self._briefing = briefing
+        self._publisher = publisher
+        self._tracking = tracking
+        self._stops = stops
+        self._places = places
+
+    async def carry_out(self, run_id: str, step: Steps) -> None:
+        """Take the run to its end, whatever happens on the way."""
+        run = await self._runs.begin(run_id)
+        if run.ended:
+            return
+        log.info("run started", extra=run.log_fields())
+        try:
+            report = await self._report(run, step)
+        except asyncio.CancelledError:
+            raise
+        except UserError as error:
+            report = Report(RunState.FAILED, reason=str(error))
+        except Exception as error:
+            log.exception("run broke", extra=run.log_fields())
+            report = Report(RunState.FAILED, reason=words.run_broke(error))
+        await self._runs.end(run_id, report)
+        log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
+
+    async def _report(self, run: Run, step: Steps) -> Report:
+        if run.attempt > _MOST_ATTEMPTS:
+            return Report(RunState.FAILED, reason=words.cut_off(run.attempt - 1))
+        stage, card = await self._stage(run), await self._card(run)
+
+        async def part(name: Step, do: Callable[[], Awaitable[Any]]) -> Any:
+            async def recorded() -> Any:
+                await self._runs.note(run.id, step=name)
+                await self._tracking.show(run.id)
+                try:
+                    return {"made": await do()}
+                except UserError as error:
+                    return {"refused": str(error)}
+
+            answer = await step(name.value, recorded)
+            if "refused" in answer:
+                raise UserError(answer["refused"])
+            return answer["made"]
+
+        workspace = _WORKSPACE.validate_python(
+            await part(Step.WORKSPACE, lambda: self._prepare(card))
+        )
+        work = _WORK.validate_python(
+            await part(Step.AGENT, lambda: self._agent(run, stage, card, workspace))
+        )
+        tests: tuple[SuiteResult, ...] = ()
+        if stage.tests and work.agent.end is AgentEnd.FINISHED:
+            tests = _SUITES.validate_python(
+                await part(Step.TESTS, lambda: self._tests(run, stage, workspace))
+            )
+        published = await part(
+            Step.PUBLISH,
+            lambda: self._publisher.publish(run, stage, card, workspace, work, tests),
+        )
+        return self._publisher.read(published)
+
+    async def _stage(self, run: Run) -> Stage:
+        ref = run.config_commit or None
+        found = await self._workflows.read(run.card.repository, ref=ref)
+        if found.workflow is None or run.stage not in found.workflow.stages:
+            raise UserError(words.stage_gone(run.stage))
+        return found.workflow.stages[run.stage]
+
+    async def _card(self, run: Run) -> Card:
+        card = await self._cards.read(run.card)
+        if card is None:
+            raise UserError(words.card_gone(run.card))
+        return card
+
+    async def _prepare(self, card: Card) -> Any:
+        facts = await self._repositories.facts(card.key.repository)
+        if facts.default_branch is None:
+            raise UserError(words.empty_repository(card.key.repository))
+        history = await self._runs.history(card.key)
+        branches = [r.report.branch for r in history.runs if r.report]
+        known = next((branch for branch in reversed(branches) if branch), None)
+        workspace = await self._workspaces.prepare(
+            card.key,
+            remote=await self._repositories.remote(card.key.repository),
+            branch=known or prompt.branch_name(card.key.number, card.title),
+            default_branch=facts.default_branch,
+        )
+        return _WORKSPACE.dump_python(workspace, mode="json")
+
+    async def _agent(
+        self, run: Run, stage: Stage, card: Card, workspace: Workspace
+    ) -> Any:
+        async with self._stops.watch(run.id) as stop:
+            if run.attempt > 1:
+                await self._prepare(card)  # what the cut-off agent left behind
+            text = await self._briefing.prompt(run, stage, card, workspace)
+            assignment = Assignment(
+                run=run.id,
+                agent=stage.agent,
+                prompt=text,
+                tree=workspace.tree,
+                home=self._places.home(run),
+                log=self._places.log(run, "agent"),
+                session=await self._briefing.session(run, stage),
+                attempt=run.attempt,
+            )
+            async with self._tracking.refreshed(run.id, workspace.notes):
+                result = await self._agents.work(assignment, stop)
+        if result.session is not None:
+            await self._runs.note(run.id, session=result.session)
+        return _WORK.dump_python(
+            await self._taken_over(run, stage, card, result), mode="json"
+        )
+
+    async def _taken_over(
+        self, run: Run, stage: Stage, card: Card, result: AgentResult
+    ) -> Work:
+        """What the agent leaves: words, a spec, and a commit made by us."""
+        summary = await self._workspaces.handed_over(card.key, "summary.md")
+        spec = await self._workspaces.handed_over(card.key, "spec.md")
+        change: Change | None = None
+        if stage.result is Result.BRANCH:
+            change = await self._workspaces.commit(
+                card.key,
+                prompt.commit_message(
+                    title=card.title,
+                    number=card.key.number,
+                    run=run.id,
+                    finished=result.end is AgentEnd.FINISHED,
+                ),
+            )
+        return Work(
+            agent=result, summary=summary or result.summary, spec=spec, change=change
+        )
+
+    async def _tests(self, run: Run, stage: Stage, workspace: Workspace) -> Any:
+        results = []
+        async with self._stops.watch(run.id) as stop:
+            for suite in stage.tests:
+                if stop.is_set():
+                    break
+                results.append(
+                    await self._suites.run(
+                        suite,
+                        workspace.tree,
+                        log=self._places.log(run, f"tests-{suite.name}"),
+                        stop=stop,
+                    )
+                )
+        return _SUITES.dump_python(tuple(results), mode="json")

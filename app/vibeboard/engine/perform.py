@@ -1,0 +1,131 @@
+"""Performs effects on GitHub. Each may be performed twice and happens once."""
+
+import logging
+
+from vibeboard.config.explain import explain
+from vibeboard.domain import words
+from vibeboard.domain.effects import (
+    CheckConfiguration,
+    Effect,
+    MoveCard,
+    React,
+    Reply,
+    ShowRun,
+    StartRun,
+    StopRun,
+)
+from vibeboard.domain.run import run_id
+from vibeboard.engine.ports import (
+    Annotation,
+    Cards,
+    CheckRun,
+    Checks,
+    Conclusion,
+    Deliveries,
+    Marker,
+    Pulls,
+    Replies,
+)
+from vibeboard.engine.stops import Stops
+from vibeboard.engine.tracking import Tracking
+from vibeboard.engine.workflows import CONFIG_PATH, Workflows
+from vibeboard.errors import GitHubRefused, UserError
+
+log = logging.getLogger(__name__)
+
+
+class Performer:
+    """Carries out one effect at a time."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: Deliveries,
+        cards: Cards,
+        replies: Replies,
+        checks: Checks,
+        pulls: Pulls,
+        workflows: Workflows,
+        tracking: Tracking,
+        stops: Stops,
+    ) -> None:
+        self._deliveries = deliveries
+        self._cards = cards
+        self._replies = replies
+        self._checks = checks
+        self._pulls = pulls
+        self._workflows = workflows
+        self._tracking = tracking
+        self._stops = stops
+
+    async def perform(self, key: str) -> None:
+        """Perform the effect unless it is done; a refusal is kept with its reason."""
+        effect = await self._deliveries.pending(key)
+        if effect is None:
+            return
+        error = ""
+        try:
+            await self._do(effect)
+        except UserError as refusal:
+            error = str(refusal)
+            await self._say(effect, error)
+        except GitHubRefused as refusal:
+            error = f"GitHub answered {refusal.status_code}: {refusal}"
+        if error:
+            log.warning("effect refused", extra={"effect": key, "reason": error})
+        await self._deliveries.performed(effect, error=error)
+
+    async def _do(self, effect: Effect) -> None:
+        match effect:
+            case StartRun():
+                run = run_id(effect.card, effect.stage, effect.cause)
+                await self._tracking.show(run)
+            case StopRun(run=run):
+                self._stops.kick(run)
+                await self._tracking.show(run)
+            case ShowRun(run=run):
+                await self._tracking.show(run)
+            case MoveCard():
+                await self._cards.move(effect.place, effect.column, field=effect.field)
+            case Reply():
+                marker = Marker(effect.topic)
+                await self._replies.ensure(effect.card, marker, effect.body)
+            case React():
+                await self._replies.react(
+                    effect.repository,
+                    effect.comment,
+                    effect.content,
+                    review=effect.review,
+                )
+            case CheckConfiguration():
+                await self._check_configuration(effect)
+
+    async def _say(self, effect: Effect, why: str) -> None:
+        """A person must know when their board cannot take a move."""
+        if isinstance(effect, MoveCard):
+            marker = Marker(f"refused-{effect.cause}")
+            await self._replies.ensure(effect.card, marker, why)
+
+    async def _check_configuration(self, effect: CheckConfiguration) -> None:
+        if effect.pull_request is not None:
+            files = await self._pulls.files(effect.repository, effect.pull_request)
+            if CONFIG_PATH not in files:
+                return
+        found = await self._workflows.read(effect.repository, ref=effect.head)
+        check = CheckRun(
+            name=words.CONFIG_CHECK,
+            head=effect.head,
+            external_id=f"config-{effect.head}",
+            title=words.config_title(found.workflow, found.faults),
+            summary=(
+                explain(found.workflow)
+                if found.workflow
+                else words.config_summary(found.faults)
+            ),
+            conclusion=Conclusion.FAILURE if found.faults else Conclusion.SUCCESS,
+            annotations=tuple(
+                Annotation(fault.path, fault.line, fault.message, column=fault.column)
+                for fault in found.faults
+            ),
+        )
+        await self._checks.put(effect.repository, check)

@@ -1,0 +1,224 @@
+"""Shows what a run made: branch, pull request, check, or the issue's spec."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from vibeboard.domain import prompt, words
+from vibeboard.domain.board import Card
+from vibeboard.domain.evidence import SuiteResult, Verdict, verdict_of
+from vibeboard.domain.run import Report, Run, RunState
+from vibeboard.domain.workflow import Result, Stage
+from vibeboard.engine.ports import (
+    AgentEnd,
+    AgentResult,
+    Annotation,
+    Cards,
+    Change,
+    CheckRun,
+    Checks,
+    Conclusion,
+    PullRequest,
+    Pulls,
+    Repositories,
+    Workspace,
+    Workspaces,
+)
+from vibeboard.errors import UserError
+
+_REPORT = TypeAdapter(Report)
+_TEMPLATES = (
+    ".github/pull_request_template.md",
+    ".github/PULL_REQUEST_TEMPLATE.md",
+    "PULL_REQUEST_TEMPLATE.md",
+    "docs/pull_request_template.md",
+)
+_STATES = {
+    AgentEnd.FINISHED: RunState.SUCCEEDED,
+    AgentEnd.FAILED: RunState.FAILED,
+    AgentEnd.TIMED_OUT: RunState.TIMED_OUT,
+    AgentEnd.STOPPED: RunState.STOPPED,
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What an agent left behind, taken over by us."""
+
+    agent: AgentResult
+    summary: str = ""
+    spec: str | None = None
+    change: Change | None = None
+
+
+class Publisher:
+    """Makes a run's work visible on GitHub."""
+
+    def __init__(
+        self,
+        *,
+        cards: Cards,
+        repositories: Repositories,
+        workspaces: Workspaces,
+        pulls: Pulls,
+        checks: Checks,
+    ) -> None:
+        self._cards = cards
+        self._repositories = repositories
+        self._workspaces = workspaces
+        self._pulls = pulls
+        self._checks = checks
+
+    def read(self, value: Any) -> Report:
+        """A report from what ``publish`` gave."""
+        return _REPORT.validate_python(value)
+
+    async def publish(
+        self,
+        run: Run,
+        stage: Stage,
+        card: Card,
+        workspace: Workspace,
+        work: Work,
+        tests: tuple[SuiteResult, ...],
+    ) -> Any:
+        """Publish and report; what is refused is raised as UserError."""
+        match stage.result:
+            case Result.BRANCH:
+                report = await self._branch(run, stage, card, workspace, work, tests)
+            case Result.ISSUE:
+                report = await self._issue(card, work)
+            case Result.REPORT:
+                report = _judged(work, tests)
+        return _REPORT.dump_python(report, mode="json")
+
+    async def _issue(self, card: Card, work: Work) -> Report:
+        report = _judged(work, ())
+        if report.state is not RunState.SUCCEEDED:
+            return report
+        if work.spec is None:
+            raise UserError(words.no_spec())
+        if not prompt.criteria(work.spec):
+            raise UserError(words.no_criteria())
+        current = await self._cards.read(card.key)
+        body = words.with_spec((current or card).body, work.spec)
+        await self._cards.write_body(card.key, body)
+        return report
+
+    async def _branch(
+        self,
+        run: Run,
+        stage: Stage,
+        card: Card,
+        workspace: Workspace,
+        work: Work,
+        tests: tuple[SuiteResult, ...],
+    ) -> Report:
+        repository = card.key.repository
+        report = _judged(work, tests)
+        pushed = await self._workspaces.push(
+            card.key, await self._repositories.remote(repository)
+        )
+        if pushed is None:
+            if report.state is RunState.SUCCEEDED:
+                raise UserError(words.nothing_changed(stage.agent.name))
+            return report
+        report = replace(
+            report,
+            commit=pushed.commit,
+            branch=workspace.branch,
+            changed_files=len(pushed.files),
+        )
+        pull = await self._pull(run, card, workspace, work, report)
+        if pull is None:
+            return report
+        report = replace(report, pull_request=pull.number)
+        await self._checks.put(repository, _check(run, stage, report))
+        return report
+
+    async def _pull(
+        self, run: Run, card: Card, workspace: Workspace, work: Work, report: Report
+    ) -> PullRequest | None:
+        """The pull request; saved work alone does not open one."""
+        repository = card.key.repository
+        if work.agent.end is not AgentEnd.FINISHED:
+            pull = await self._pulls.of_branch(repository, workspace.branch)
+            return pull if pull is not None and pull.is_open else None
+        return await self._pulls.ensure(
+            repository,
+            branch=workspace.branch,
+            base=workspace.default_branch,
+            title=words.pull_title(card.title),
+            body=words.pull_body(
+                run,
+                report,
+                template=await self._template(repository),
+                notes=workspace.notes,
+            ),
+        )
+
+    async def _template(self, repository: str) -> str | None:
+        for path in _TEMPLATES:
+            found = await self._repositories.file(repository, path)
+            if found is not None:
+                return found.text
+        return None
+
+
+def _judged(work: Work, tests: tuple[SuiteResult, ...]) -> Report:
+    """What the agent's end and the tests say together."""
+    state, reason = _STATES[work.agent.end], work.agent.reason
+    if state is RunState.SUCCEEDED and tests:
+        verdict = verdict_of(tests)
+        if verdict is not Verdict.PASSED:
+            state, reason = RunState.FAILED, words.tests_say(tests)
+    return Report(
+        state=state,
+        summary=work.summary,
+        reason=reason,
+        tests=tests,
+        cost=work.agent.cost,
+        session=work.agent.session,
+    )
+
+
+def _check(run: Run, stage: Stage, report: Report) -> CheckRun:
+    assert report.commit is not None
+    return CheckRun(
+        name=words.run_check(stage.name),
+        head=report.commit,
+        external_id=run.id,
+        title=words.check_title(report),
+        summary=words.check_summary(run, report),
+        conclusion=_conclusion(report),
+        annotations=tuple(_annotations(report.tests)),
+    )
+
+
+def _conclusion(report: Report) -> Conclusion:
+    match report.state:
+        case RunState.SUCCEEDED:
+            # Without tests nothing is proved, and nothing is red.
+            return Conclusion.SUCCESS if report.tests else Conclusion.NEUTRAL
+        case RunState.TIMED_OUT:
+            return Conclusion.TIMED_OUT
+        case RunState.STOPPED:
+            return Conclusion.CANCELLED
+        case _:
+            return Conclusion.FAILURE
+
+
+def _annotations(tests: Sequence[SuiteResult]) -> list[Annotation]:
+    return [
+        Annotation(
+            path=case.file,
+            line=case.line or 1,
+            title=case.id,
+            message=case.message or case.detail or "failed",
+        )
+        for result in tests
+        for case in result.failures
+        if case.file
+    ]

@@ -1,0 +1,46 @@
+"""Tells a step that is under way that its run was asked to stop.
+
+The run's row is the truth; the kick only spares the wait for the next look.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from vibeboard.domain.run import RunState
+from vibeboard.engine.ports import Runs
+
+_LOOK_EVERY = timedelta(seconds=1)
+
+
+class Stops:
+    """The stop signals of runs that this process carries out."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._events: dict[str, asyncio.Event] = {}
+
+    def kick(self, run: str) -> None:
+        """Wake whoever watches the run, if it is in this process."""
+        if run in self._events:
+            self._events[run].set()
+
+    @asynccontextmanager
+    async def watch(self, run: str) -> AsyncIterator[asyncio.Event]:
+        """A signal that is set once the run is asked to stop."""
+        event = self._events.setdefault(run, asyncio.Event())
+        watcher = asyncio.create_task(self._look(run, event))
+        try:
+            yield event
+        finally:
+            watcher.cancel()
+            await asyncio.gather(watcher, return_exceptions=True)
+            self._events.pop(run, None)
+
+    async def _look(self, run: str, event: asyncio.Event) -> None:
+        while not event.is_set():
+            if (await self._runs.get(run)).state is RunState.STOPPING:
+                event.set()
+                return
+            await asyncio.sleep(_LOOK_EVERY.total_seconds())

@@ -1,0 +1,84 @@
+"""Keeps each run's one tracking comment true."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from vibeboard.domain import words
+from vibeboard.domain.run import Run, RunState
+from vibeboard.domain.workflow import Stage
+from vibeboard.engine.ports import Clock, Marker, Replies, Runs
+from vibeboard.engine.workflows import Workflows
+from vibeboard.errors import GitHubRefused, RetryLater
+
+# Edits do not notify anybody, but they count as writes.
+_REFRESH = timedelta(seconds=30)
+
+
+class Tracking:
+    """Posts the comment before the agent starts, and edits it in place after."""
+
+    def __init__(
+        self, *, runs: Runs, replies: Replies, workflows: Workflows, clock: Clock
+    ) -> None:
+        self._runs = runs
+        self._replies = replies
+        self._workflows = workflows
+        self._clock = clock
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def show(self, run_id: str, notes: Sequence[str] = ()) -> None:
+        """Bring the comment up to date, posting it the first time."""
+        async with self._locks[run_id]:
+            run = await self._runs.get(run_id)
+            stage = await self._stage(run)
+            if stage is None:
+                return
+            body = words.tracking(
+                run,
+                stage,
+                now=self._clock.now(),
+                waiting_for=await self._waiting_for(run),
+                notes=notes,
+            )
+            marker = Marker(words.tracking_topic(run))
+            comment = await self._replies.ensure(
+                run.card, marker, body, known=run.comment
+            )
+            if comment != run.comment:
+                await self._runs.note(run.id, comment=comment)
+        if run.ended:
+            self._locks.pop(run_id, None)
+
+    @asynccontextmanager
+    async def refreshed(self, run_id: str, notes: Sequence[str]) -> AsyncIterator[None]:
+        """Keep the elapsed time moving while something long goes on."""
+        refresher = asyncio.create_task(self._refresh(run_id, notes))
+        try:
+            yield
+        finally:
+            refresher.cancel()
+            await asyncio.gather(refresher, return_exceptions=True)
+
+    async def _refresh(self, run_id: str, notes: Sequence[str]) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH.total_seconds())
+            try:
+                await self.show(run_id, notes)
+            except (RetryLater, GitHubRefused):
+                continue  # the next refresh, or the next step, shows it
+
+    async def _stage(self, run: Run) -> Stage | None:
+        ref = run.config_commit or None
+        found = await self._workflows.read(run.card.repository, ref=ref)
+        return found.workflow.stages.get(run.stage) if found.workflow else None
+
+    async def _waiting_for(self, run: Run) -> str:
+        if run.state is not RunState.QUEUED:
+            return ""
+        active = (await self._runs.history(run.card)).active
+        if active is not None:
+            return f"*{active.stage}* on this card to end"
+        return "a free place among this repository's runs"

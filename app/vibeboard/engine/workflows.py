@@ -1,0 +1,51 @@
+"""Reads `.vibe.yml` for the engine. A commit's file never changes, so it is kept."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from vibeboard.config.loader import load
+from vibeboard.domain.workflow import Workflow
+from vibeboard.engine.ports import Repositories
+from vibeboard.errors import ConfigInvalid, Fault
+
+CONFIG_PATH = ".vibe.yml"
+_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """`.vibe.yml` at one commit: a workflow, or faults, or (both empty) no file."""
+
+    commit: str = ""
+    workflow: Workflow | None = None
+    faults: tuple[Fault, ...] = ()
+
+
+class Workflows:
+    """`.vibe.yml` of any repository at any commit."""
+
+    def __init__(self, repositories: Repositories) -> None:
+        self._repositories = repositories
+        self._known: OrderedDict[tuple[str, str], Configuration] = OrderedDict()
+
+    async def read(self, repository: str, *, ref: str | None = None) -> Configuration:
+        """The configuration at ``ref``, or now on the default branch."""
+        if ref is not None and (repository, ref) in self._known:
+            return self._known[repository, ref]
+        source = await self._repositories.file(repository, CONFIG_PATH, ref=ref)
+        if source is None:
+            return Configuration()
+        try:
+            workflow = load(
+                source.text,
+                path=CONFIG_PATH,
+                commit=source.commit,
+                owner=repository.partition("/")[0],
+            )
+            found = Configuration(source.commit, workflow)
+        except ConfigInvalid as error:
+            found = Configuration(source.commit, faults=error.faults)
+        self._known[repository, source.commit] = found
+        if len(self._known) > _KEPT:
+            self._known.popitem(last=False)
+        return found

@@ -1,0 +1,141 @@
+"""The operator's settings: the one reader of the environment.
+
+Every variable starts with ``VIBEBOARD_``; one that nobody knows is refused, so
+that a typing error cannot pass for a setting. Secrets come from files.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vibeboard.errors import SettingsInvalid
+
+PREFIX = "VIBEBOARD_"
+
+
+class Settings(BaseModel):
+    """What an operator may set. Descriptions make the reference page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    app_id: str = Field(description="The GitHub App's id or client id.")
+    private_key_file: Path = Field(description="The App's private key, a PEM file.")
+    webhook_secret_file: Path = Field(
+        description="The webhook secret. Several lines: all are accepted (rotation)."
+    )
+    database_url: str = Field(
+        default="",
+        description="sqlite:///FILE or postgresql://…; default: a file in the data "
+        "directory.",
+    )
+    data_dir: Path = Field(
+        default=Path(".vibeboard"),
+        description="Mirrors, workspaces, logs and the default database.",
+    )
+    github_api_url: str = Field(
+        default="https://api.github.com",
+        description="The REST API's root; on GitHub Enterprise Server https://HOST/api/v3.",
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8080, ge=0, le=65535, description="The port.")
+    runners: int = Field(
+        default=2, ge=1, le=64, description="Runs carried out at once by this process."
+    )
+    claude_path: str | None = Field(
+        default=None, description="Claude Code's program, if it is not on the PATH."
+    )
+    anthropic_api_key_file: Path | None = Field(
+        default=None, description="The key Claude Code uses."
+    )
+    anthropic_base_url: str | None = Field(
+        default=None, description="Another address of the model API."
+    )
+
+    @property
+    def database(self) -> str:
+        """The database's URL, with the default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir}/vibeboard.db"
+
+    def private_key(self) -> str:
+        """The PEM text; raises SettingsInvalid if it cannot be read."""
+        return _secret(self.private_key_file, "private_key_file")
+
+    def webhook_secrets(self) -> tuple[bytes, ...]:
+        """All accepted secrets; raises SettingsInvalid if there is none."""
+        text = _secret(self.webhook_secret_file, "webhook_secret_file")
+        secrets = tuple(line.strip().encode() for line in text.splitlines())
+        secrets = tuple(filter(None, secrets))
+        if not secrets:
+            message = f"{self.webhook_secret_file} is empty: a webhook secret is needed"
+            raise SettingsInvalid(message)
+        return secrets
+
+    def anthropic_api_key(self) -> str | None:
+        """The model API's key, if one is set."""
+        path = self.anthropic_api_key_file
+        return _secret(path, "anthropic_api_key_file").strip() if path else None
+
+
+def _secret(path: Path, name: str) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{PREFIX}{name.upper()}: cannot read {path}: {error}"
+        raise SettingsInvalid(message) from error
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; raises SettingsInvalid with every fault."""
+    environment = os.environ if environment is None else environment
+    given: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and value
+    }
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsInvalid("\n".join(_faults(error))) from error
+
+
+def _faults(error: ValidationError) -> list[str]:
+    lines = []
+    for fault in error.errors():
+        name = str(fault["loc"][0])
+        variable = PREFIX + name.upper()
+        if fault["type"] == "missing":
+            description = Settings.model_fields[name].description
+            lines.append(f"{variable} is not set. {description}")
+        elif fault["type"] == "extra_forbidden":
+            near = get_close_matches(name, Settings.model_fields, 1)
+            meant = f" Did you mean {PREFIX}{near[0].upper()}?" if near else ""
+            lines.append(f"{variable} is not a setting.{meant}")
+        else:
+            lines.append(f"{variable}: {fault['msg']}")
+    return lines
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What children of ours need to know of this machine: nothing secret."""
+
+    path: str
+    python: str
+    git: str
+
+
+def read_machine() -> Machine:
+    """This machine's program path; raises SettingsInvalid without git."""
+    path = os.environ.get("PATH", os.defpath)
+    git = shutil.which("git", path=path)
+    if git is None:
+        message = "git is not on the PATH; install it (Debian: apt-get install git)"
+        raise SettingsInvalid(message)
+    return Machine(path=path, python=sys.executable, git=git)

@@ -1,0 +1,45 @@
+"""Frozen dataclasses to JSON and back, checked by pydantic on the way in."""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from vibeboard.domain import effects
+from vibeboard.domain.effects import Effect
+from vibeboard.domain.run import Report
+
+_REPORT = TypeAdapter(Report)
+_EFFECTS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind)
+    for kind in (
+        effects.StartRun,
+        effects.StopRun,
+        effects.ShowRun,
+        effects.MoveCard,
+        effects.Reply,
+        effects.React,
+        effects.CheckConfiguration,
+    )
+}
+
+
+def dump_report(report: Report) -> Any:
+    """A report as JSON values."""
+    return _REPORT.dump_python(report, mode="json")
+
+
+def load_report(value: Any) -> Report:
+    """A report from JSON values."""
+    return _REPORT.validate_python(value)
+
+
+def dump_effect(effect: Effect) -> tuple[str, Any]:
+    """An effect as its kind and JSON values."""
+    kind = type(effect).__name__
+    return kind, _EFFECTS[kind].dump_python(effect, mode="json")
+
+
+def load_effect(kind: str, value: Any) -> Effect:
+    """An effect from its kind and JSON values."""
+    loaded: Effect = _EFFECTS[kind].validate_python(value)
+    return loaded

@@ -1,0 +1,149 @@
+"""Opens the database: SQLite embedded, PostgreSQL by URL.
+
+SQLite gets WAL, full fsync and one writer at a time: every transaction begins
+IMMEDIATE, because a transaction that reads first and writes later can otherwise
+be refused half-way (and savepoints of the driver would lose atomicity).
+"""
+
+import fcntl
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from vibeboard.errors import SettingsInvalid
+
+_SQLITE_FLOOR = (3, 35, 0)  # RETURNING
+_SQLITE_FLOOR_PY312 = (3, 42, 0)  # unixepoch('subsec'), used by the engine
+
+
+@dataclass(frozen=True)
+class Database:
+    """Two doors to one database: async for us, sync for the durable engine."""
+
+    url: URL
+    engine: AsyncEngine
+    sync_engine: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file."""
+        if not self.is_sqlite or self.url.database is None:
+            return None
+        return Path(self.url.database)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.engine.dispose()
+        self.sync_engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open ``sqlite:///FILE`` or ``postgresql://…``; raises SettingsInvalid."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        message = (
+            "the database URL cannot be read; write sqlite:////var/lib/vibeboard.db "
+            "or postgresql://user:password@host/name"
+        )
+        raise SettingsInvalid(message) from error
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(parsed)
+    if backend == "postgresql":
+        return Database(
+            parsed.set(drivername="postgresql"),
+            create_async_engine(
+                parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True
+            ),
+            create_engine(
+                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True
+            ),
+        )
+    message = f"the database {backend!r} is not supported: use sqlite or postgresql"
+    raise SettingsInvalid(message)
+
+
+def _open_sqlite(url: URL) -> Database:
+    floor = _SQLITE_FLOOR_PY312 if sys.version_info >= (3, 12) else _SQLITE_FLOOR
+    if sqlite3.sqlite_version_info < floor:
+        wanted = ".".join(map(str, floor))
+        message = (
+            f"this Python ({sys.version.split()[0]}) has SQLite "
+            f"{sqlite3.sqlite_version}, and {wanted} is needed. Use Python 3.11, a "
+            "Python with a newer SQLite, or a postgresql:// URL"
+        )
+        raise SettingsInvalid(message)
+    if not url.database or url.database == ":memory:":
+        message = "SQLite needs a file: sqlite:////var/lib/vibeboard/vibeboard.db"
+        raise SettingsInvalid(message)
+    path = Path(url.database)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
+    sync_engine = create_engine(url.set(drivername="sqlite"))
+    for each in (engine.sync_engine, sync_engine):
+        event.listen(each, "connect", _prepare_sqlite)
+        event.listen(each, "begin", _begin_immediate)
+    return Database(url, engine, sync_engine)
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    del record
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (
+        "busy_timeout = 30000",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_immediate(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@contextmanager
+def only_process(database: Database) -> Iterator[None]:
+    """Hold the SQLite file for this process alone; PostgreSQL needs no such lock.
+
+    Raises SettingsInvalid, naming the process that holds it.
+    """
+    if database.path is None:
+        yield
+        return
+    lock = database.path.with_suffix(database.path.suffix + ".lock")
+    handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
+            message = (
+                f"{database.path} is in use by another Vibeboard (process {holder}). "
+                "SQLite carries one process; stop that one, or use a postgresql:// "
+                "URL for several"
+            )
+            raise SettingsInvalid(message) from None
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(handle)
