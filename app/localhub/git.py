@@ -16,6 +16,16 @@ ZERO = "0" * 40
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 _FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x1e"
+_UPDATE_HOOK = """#!/bin/sh
+[ -f protected ] || exit 0
+while read -r pattern; do
+  case "$1" in
+    $pattern)
+      echo "error: GH006: Protected branch update failed for $1." >&2
+      exit 1 ;;
+  esac
+done < protected
+"""
 _LETTERS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed"}
 
 
@@ -132,6 +142,16 @@ def create(git_dir: Path, default_branch: str) -> None:
             "[uploadpack]\n\tallowAnySHA1InWant = true\n\tallowFilter = true\n"
             "[core]\n\tlogAllRefUpdates = false\n[gc]\n\tauto = 0\n"
         )
+    hook = git_dir / "hooks" / "update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(_UPDATE_HOOK)
+    hook.chmod(0o755)
+
+
+def protect(git_dir: Path, ref: str) -> None:
+    """Refuse pushes to a ref (a shell pattern) from now on."""
+    with (git_dir / "protected").open("a") as patterns:
+        patterns.write(f"{ref}\n")
 
 
 def resolve(git_dir: Path, revision: str) -> str | None:

@@ -1,0 +1,1 @@
+"""GitHub's REST API: one module a noun, each with its table of routes and needs."""
