@@ -1,0 +1,157 @@
+"""What GitHub's HTTP answers mean, in our errors.
+
+Decided from status, headers and body alone; nothing is sent from here.
+Source: docs.github.com, "Rate limits for the REST API", "Rate limits and query
+limits for the GraphQL API".
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from vibeboard.errors import (
+    GitHubRefused,
+    GitHubUnavailable,
+    RateLimited,
+    VibeboardError,
+)
+
+# GitHub's advice where a limit names no time.
+_WITHOUT_ADVICE = timedelta(seconds=60)
+_LONGEST_WAIT = timedelta(hours=1)
+_LONGEST_MESSAGE = 500
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(model: type[Model], data: Any) -> Model:
+    """``data`` as ``model``; an answer that lacks what it must have is no answer."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        message = f"GitHub's answer has no usable {place or model.__name__}"
+        raise GitHubUnavailable(message) from None
+
+
+def fault_of(
+    status: int, headers: Mapping[str, str], body: bytes, *, now: datetime
+) -> VibeboardError | None:
+    """The error that an answer stands for, or None if it is one to use."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return GitHubUnavailable(f"GitHub answered {status}")
+    if status >= HTTPStatus.BAD_REQUEST:
+        message = _message(body) or f"GitHub answered {status}"
+        wait = _limit(status, headers, message, now)
+        if wait is not None:
+            return RateLimited(message, after=wait)
+        return GitHubRefused(message, status_code=status)
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        return GitHubRefused("an unexpected redirect", status_code=status)
+    if body and not _is_json(headers, body):
+        # Proxies answer 200 with a page of their own, and connections end early.
+        return GitHubUnavailable("GitHub's answer is not whole JSON")
+    return None
+
+
+def _is_json(headers: Mapping[str, str], body: bytes) -> bool:
+    if "json" not in headers.get("content-type", ""):
+        return False
+    try:
+        json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _message(body: bytes) -> str:
+    """GitHub's own words, with the details that a 422 hides in ``errors``."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(data, dict):
+        return ""
+    parts = [data.get("message")]
+    errors = data.get("errors")
+    for error in errors if isinstance(errors, list) else [errors]:
+        if isinstance(error, dict):
+            parts.append(error.get("message") or _field(error))
+        else:
+            parts.append(error)
+    words = ": ".join(part for part in parts if isinstance(part, str) and part)
+    return words[:_LONGEST_MESSAGE]
+
+
+def _field(error: Mapping[str, Any]) -> str:
+    return " ".join(str(error[key]) for key in ("field", "code") if key in error)
+
+
+def _limit(
+    status: int, headers: Mapping[str, str], message: str, now: datetime
+) -> timedelta | None:
+    """How long to wait if this is a rate limit, in the order GitHub gives."""
+    if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
+        return None
+    if (after := headers.get("retry-after")) is not None:
+        return _bounded(_number(after))
+    if headers.get("x-ratelimit-remaining") == "0":
+        return until_reset(headers, now)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or "rate limit" in message.lower():
+        return _WITHOUT_ADVICE
+    return None
+
+
+def until_reset(headers: Mapping[str, str], now: datetime) -> timedelta:
+    """How long until the primary limit is lifted."""
+    reset = _number(headers.get("x-ratelimit-reset", ""))
+    # A second more: GitHub's clock ticks in whole ones.
+    return _bounded(reset - now.timestamp() + 1 if reset is not None else None)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text.strip().isdecimal() else None
+
+
+def _bounded(seconds: float | None) -> timedelta:
+    if seconds is None:
+        return _WITHOUT_ADVICE
+    wait = timedelta(seconds=min(seconds, _LONGEST_WAIT.total_seconds()))
+    return max(wait, timedelta(seconds=1))
+
+
+def graphql_fault(
+    errors: Sequence[Any], *, tolerated: frozenset[str], wait: timedelta
+) -> VibeboardError | None:
+    """The error that a GraphQL answer (status 200) stands for.
+
+    Errors whose type is ``tolerated`` leave null in the data, which the caller
+    knows how to read.
+    """
+    for error in errors:
+        kind = error.get("type", "") if isinstance(error, dict) else ""
+        words = error.get("message", "") if isinstance(error, dict) else ""
+        message = str(words)[:_LONGEST_MESSAGE] or "GitHub could not answer a query"
+        if kind == "RATE_LIMITED":
+            return RateLimited(message, after=wait)
+        if kind in tolerated:
+            continue
+        if kind in _STATUS_OF:
+            return GitHubRefused(message, status_code=_STATUS_OF[kind])
+        if not kind and ("went wrong" in message or "timeout" in message.lower()):
+            return GitHubUnavailable(message)
+        return GitHubRefused(message, status_code=HTTPStatus.BAD_REQUEST)
+    return None
+
+
+_STATUS_OF = {
+    "NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "FORBIDDEN": HTTPStatus.FORBIDDEN,
+    "INSUFFICIENT_SCOPES": HTTPStatus.FORBIDDEN,
+    "UNPROCESSABLE": HTTPStatus.UNPROCESSABLE_ENTITY,
+}

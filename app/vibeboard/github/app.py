@@ -1,0 +1,30 @@
+"""All that the engine needs of GitHub, built on one client."""
+
+from collections.abc import Sequence
+
+from vibeboard.github.cards import GitHubCards
+from vibeboard.github.checks import GitHubChecks
+from vibeboard.github.client import GitHub, Identity, Installation
+from vibeboard.github.pulls import GitHubPulls
+from vibeboard.github.replies import GitHubReplies
+from vibeboard.github.repositories import GitHubRepositories
+
+
+class GitHubPorts:
+    """The engine's ports on GitHub, one client behind them all."""
+
+    def __init__(self, github: GitHub) -> None:
+        self.github = github
+        self.repositories = GitHubRepositories(github)
+        self.cards = GitHubCards(github)
+        self.replies = GitHubReplies(github)
+        self.pulls = GitHubPulls(github)
+        self.checks = GitHubChecks(github)
+
+    async def identity(self) -> Identity:
+        """Who we are on GitHub."""
+        return await self.github.identity()
+
+    async def installations(self) -> Sequence[Installation]:
+        """Everywhere the App is installed."""
+        return await self.github.installations()

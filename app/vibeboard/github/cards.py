@@ -1,0 +1,96 @@
+"""Cards: issues as the engine knows them, with their places on boards."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vibeboard.domain.board import Actor, Card, CardKey, Comment, Place
+from vibeboard.github.answers import read
+from vibeboard.github.boards import Boards, places_of
+from vibeboard.github.client import GitHub
+from vibeboard.github.connection import NOT_FOUND
+from vibeboard.github.documents import load
+from vibeboard.github.objects import GHOST, IssueComment, IssueNode
+from vibeboard.github.text import LONGEST_BODY, cut
+
+_OF_ISSUE = load("card_of_issue", "card_parts")
+_OF_NODE = load("card_of_node", "card_parts")
+
+# The field of a new board whose options are its columns.
+STATUS = "Status"
+
+
+class GitHubCards:
+    """Satisfies the port ``Cards``."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._github = github
+        self._boards = Boards(github)
+
+    async def read(self, card: CardKey, *, field: str = STATUS) -> Card | None:
+        """The card with all its places; None if gone or not an issue."""
+        installation, names = await self._github.of(card.repository)
+        variables = {**names, "number": card.number, "field": field}
+        answer = await installation.graphql(_OF_ISSUE, variables, tolerated=NOT_FOUND)
+        return _card((answer.get("repository") or {}).get("issue"))
+
+    async def at(self, issue: str, *, field: str = STATUS) -> Card | None:
+        """The card of an issue's node id, read back; None if it is gone."""
+        for installation in await self._github.installations():
+            answer = await installation.graphql(
+                _OF_NODE, {"id": issue, "field": field}, tolerated=NOT_FOUND
+            )
+            card = _card(answer.get("node"))
+            if card is None:
+                continue
+            owner = card.key.repository.partition("/")[0]
+            if owner.lower() == installation.owner.lower():
+                return card
+            # Everybody sees a public issue, but only its owner's installation is
+            # sure to see the boards it stands on.
+            return await self.read(card.key, field=field)
+        return None
+
+    async def move(self, place: Place, column: str, *, field: str) -> None:
+        """Put the card into ``column``; doing it twice does nothing more."""
+        await self._boards.move(place, column, field=field)
+
+    async def comments(self, card: CardKey) -> Sequence[Comment]:
+        """All comments, oldest first."""
+        installation, names = await self._github.of(card.repository)
+        answers = installation.getiter(
+            "/repos/{owner}/{name}/issues/{number}/comments{?per_page}",
+            {**names, "number": str(card.number), "per_page": "100"},
+        )
+        return [_comment(read(IssueComment, answer)) async for answer in answers]
+
+    async def write_body(self, card: CardKey, body: str) -> None:
+        """Replace the issue's text."""
+        installation, names = await self._github.of(card.repository)
+        await installation.patch(
+            "/repos/{owner}/{name}/issues/{number}",
+            {**names, "number": str(card.number)},
+            {"body": cut(body, LONGEST_BODY)},
+        )
+
+
+def _card(node: Mapping[str, Any] | None) -> Card | None:
+    if node is None or node.get("__typename", "Issue") != "Issue":
+        return None
+    issue = read(IssueNode, node)
+    labels = issue.labels.nodes if issue.labels else []
+    return Card(
+        key=CardKey(issue.repository.name_with_owner, issue.number),
+        node_id=issue.id,
+        title=issue.title,
+        body=issue.body,
+        url=issue.url,
+        author=issue.author.actor if issue.author else GHOST,
+        is_open=not issue.closed,
+        labels=tuple(label.name for label in labels if label is not None),
+        places=places_of(issue),
+    )
+
+
+def _comment(comment: IssueComment) -> Comment:
+    author: Actor = comment.user.actor if comment.user else GHOST
+    return Comment(comment.id, author, comment.body or "", comment.created_at)

@@ -1,0 +1,336 @@
+"""The fields of GitHub's answers that we read, and nothing else.
+
+REST writes an App's login as ``slug[bot]``, GraphQL without the suffix; here it
+always has it, so that logins can be compared.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from vibeboard.domain.board import Actor
+
+# The account GitHub shows where the author's own is deleted.
+GHOST = Actor("ghost")
+_BOT_SUFFIX = "[bot]"
+
+
+class GraphQLAnswer(BaseModel):
+    """What every GraphQL request answers."""
+
+    data: dict[str, Any] | None = None
+    errors: list[Any] | None = None
+
+
+# --- REST -------------------------------------------------------------------
+
+
+class User(BaseModel):
+    """An account."""
+
+    login: str
+    type: str = "User"
+
+    @property
+    def actor(self) -> Actor:
+        """The account in our words."""
+        return Actor(self.login, is_bot=self.type == "Bot")
+
+
+class App(BaseModel):
+    """The App itself."""
+
+    id: int
+    slug: str
+    name: str
+    html_url: str = ""
+
+
+class InstalledOn(BaseModel):
+    """The account an App is installed on; an enterprise has no login."""
+
+    login: str = ""
+
+
+class InstallationFacts(BaseModel):
+    """Where the App is installed, and what it may do there."""
+
+    id: int
+    account: InstalledOn | None = None
+    permissions: dict[str, str] = Field(default_factory=dict)
+    events: list[str] = Field(default_factory=list)
+    suspended_at: datetime | None = None
+
+    @property
+    def owner(self) -> str:
+        """The login of the account."""
+        return self.account.login if self.account else ""
+
+
+class MintedToken(BaseModel):
+    """A new installation token."""
+
+    token: str = Field(repr=False)
+    expires_at: datetime
+
+
+class RepositoryLinks(BaseModel):
+    """Where a repository is cloned from."""
+
+    clone_url: str
+
+
+class CollaboratorPermission(BaseModel):
+    """Effective permission; ``role_name`` may be a role of the organization's own."""
+
+    permission: str
+    role_name: str = ""
+
+
+class IssueComment(BaseModel):
+    """A comment in a conversation."""
+
+    id: int
+    body: str | None = None
+    user: User | None = None
+    created_at: datetime
+
+
+class CreatedComment(BaseModel):
+    """What is read of a comment that we wrote."""
+
+    id: int
+
+
+class ReviewComment(BaseModel):
+    """A remark at a line; ``in_reply_to_id`` names the first of its thread."""
+
+    id: int
+    body: str | None = None
+    user: User | None = None
+    in_reply_to_id: int | None = None
+
+
+class Branch(BaseModel):
+    """An end of a pull request."""
+
+    ref: str
+    sha: str
+
+
+class Pull(BaseModel):
+    """A pull request, as lists and single answers agree on it."""
+
+    number: int
+    html_url: str
+    state: str
+    draft: bool = False
+    body: str | None = None
+    merged_at: datetime | None = None
+    head: Branch
+
+
+class ChangedFile(BaseModel):
+    """A file that a pull request changes."""
+
+    filename: str
+
+
+class CheckApp(BaseModel):
+    """The App a check run belongs to."""
+
+    id: int
+
+
+class CheckOutput(BaseModel):
+    """What a check run shows."""
+
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations_count: int = 0
+
+
+class CheckRun(BaseModel):
+    """A check run."""
+
+    id: int
+    name: str
+    status: str
+    conclusion: str | None = None
+    external_id: str | None = None
+    details_url: str | None = None
+    app: CheckApp | None = None
+    output: CheckOutput = Field(default_factory=CheckOutput)
+
+
+class Conversion(BaseModel):
+    """What an App manifest became: the App's own secrets among it."""
+
+    id: int
+    slug: str
+    client_id: str
+    html_url: str = ""
+    client_secret: str = Field(repr=False)
+    webhook_secret: str | None = Field(default=None, repr=False)
+    pem: str = Field(repr=False)
+
+
+# --- GraphQL ----------------------------------------------------------------
+
+
+class Node(BaseModel):
+    """An object of GraphQL, whose names are in camel case."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class Author(Node):
+    """Who wrote something."""
+
+    typename: str = Field(alias="__typename")
+    login: str
+
+    @property
+    def actor(self) -> Actor:
+        """The author in our words."""
+        if self.typename != "Bot":
+            return Actor(self.login)
+        return Actor(self.login.removesuffix(_BOT_SUFFIX) + _BOT_SUFFIX, is_bot=True)
+
+
+class Named(Node):
+    """Something with a name: a label, a branch, the option of a field."""
+
+    name: str
+
+
+class FieldValue(Node):
+    """A single-select field's value at an item; any other kind has neither."""
+
+    name: str | None = None
+    option_id: str | None = None
+
+
+class ProjectOwner(Node):
+    """Who a project belongs to."""
+
+    login: str
+
+
+class ProjectName(Node):
+    """What names a project."""
+
+    number: int
+    owner: ProjectOwner
+
+
+class ItemNode(Node):
+    """Where an issue stands on a project."""
+
+    id: str
+    is_archived: bool
+    project: ProjectName
+    field_value_by_name: FieldValue | None = None
+
+
+class Items(Node):
+    """Items; one that we may not see is null."""
+
+    nodes: list[ItemNode | None] = Field(default_factory=list)
+
+
+class Labels(Node):
+    """Labels of an issue."""
+
+    nodes: list[Named | None] = Field(default_factory=list)
+
+
+class RepositoryName(Node):
+    """What names a repository."""
+
+    name_with_owner: str
+
+
+class IssueNode(Node):
+    """An issue with its places."""
+
+    id: str
+    number: int
+    title: str
+    body: str
+    url: str
+    closed: bool
+    repository: RepositoryName
+    author: Author | None = None
+    labels: Labels | None = None
+    project_items: Items | None = None
+
+
+class Option(Node):
+    """One option of a single-select field: a column."""
+
+    id: str
+    name: str
+
+
+class SelectField(Node):
+    """A single-select field; a field of another kind has neither."""
+
+    id: str | None = None
+    options: list[Option] = Field(default_factory=list)
+
+
+class ProjectColumns(Node):
+    """A project with the field its columns come from."""
+
+    id: str
+    field: SelectField | None = None
+
+
+class ItemColumns(Node):
+    """An item, and the columns it may stand in."""
+
+    is_archived: bool
+    project: ProjectColumns
+    field_value_by_name: FieldValue | None = None
+
+
+class RepositoryFactsNode(Node):
+    """What we need to know of a repository; an empty one has no branch."""
+
+    name_with_owner: str
+    is_private: bool
+    default_branch_ref: Named | None = None
+
+
+class GitObject(Node):
+    """A commit or a file; which of the two is known by what was asked."""
+
+    oid: str | None = None
+    text: str | None = None
+    is_truncated: bool = False
+
+
+class CommentNode(Node):
+    """A comment; its id is a number that GraphQL's Int cannot hold."""
+
+    full_database_id: int
+    body: str
+    author: Author | None = None
+
+
+class PageInfo(Node):
+    """Whether there are older ones."""
+
+    has_previous_page: bool
+    start_cursor: str | None = None
+
+
+class CommentPage(Node):
+    """Comments, the newest page first."""
+
+    nodes: list[CommentNode | None] = Field(default_factory=list)
+    page_info: PageInfo

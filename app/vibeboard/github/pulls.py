@@ -1,0 +1,130 @@
+"""Pull requests: one a branch, opened as a draft and kept up to date."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from vibeboard.engine.ports import PullRequest
+from vibeboard.errors import GitHubRefused, GitHubUnavailable
+from vibeboard.github.answers import read
+from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.objects import ChangedFile, Pull
+from vibeboard.github.text import LONGEST_BODY, cut, one_line
+
+_LONGEST_TITLE = 256
+
+
+class GitHubPulls:
+    """Satisfies the port ``Pulls``."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._github = github
+
+    async def of_branch(self, repository: str, branch: str) -> PullRequest | None:
+        """The open pull request of a branch of this repository, else the newest."""
+        installation, names = await self._github.of(repository)
+        return await _of_branch(installation, names, branch)
+
+    async def read(self, repository: str, number: int) -> PullRequest:
+        """The pull request as it stands."""
+        installation, names = await self._github.of(repository)
+        answer = await installation.getitem(
+            "/repos/{owner}/{name}/pulls/{number}", {**names, "number": str(number)}
+        )
+        return _pull_request(answer)
+
+    async def ensure(
+        self, repository: str, *, branch: str, base: str, title: str, body: str
+    ) -> PullRequest:
+        """Open a draft, or update the open one's body."""
+        installation, names = await self._github.of(repository)
+        text = cut(body, LONGEST_BODY)
+        found = await _of_branch(installation, names, branch)
+        if found is None or not found.is_open:
+            wanted = {
+                "head": branch,
+                "base": base,
+                "title": one_line(title, _LONGEST_TITLE),
+                "body": text,
+            }
+            found = await _open(installation, names, wanted)
+        if found.body.replace("\r\n", "\n") == text:
+            return found
+        answer = await installation.patch(
+            "/repos/{owner}/{name}/pulls/{number}",
+            {**names, "number": str(found.number)},
+            {"body": text},
+        )
+        return _pull_request(answer)
+
+    async def files(self, repository: str, number: int) -> Sequence[str]:
+        """Paths that a pull request changes."""
+        installation, names = await self._github.of(repository)
+        answers = installation.getiter(
+            "/repos/{owner}/{name}/pulls/{number}/files{?per_page}",
+            {**names, "number": str(number), "per_page": "100"},
+        )
+        return [read(ChangedFile, answer).filename async for answer in answers]
+
+
+async def _of_branch(
+    installation: Installation, names: dict[str, str], branch: str
+) -> PullRequest | None:
+    answers = installation.getiter(
+        "/repos/{owner}/{name}/pulls{?head,state,sort,direction,per_page}",
+        {
+            **names,
+            "head": f"{names['owner']}:{branch}",
+            "state": "all",
+            "sort": "created",
+            "direction": "desc",
+            "per_page": "100",
+        },
+    )
+    found = [_pull_request(answer) async for answer in answers]
+    ours = [one for one in found if one.branch == branch]
+    return next((one for one in ours if one.is_open), ours[0] if ours else None)
+
+
+async def _open(
+    installation: Installation, names: dict[str, str], wanted: dict[str, Any]
+) -> PullRequest:
+    """Open a draft; whoever opened it first, there is one."""
+    try:
+        answer = await _create(installation, names, wanted)
+    except (GitHubUnavailable, GitHubRefused) as error:
+        if isinstance(error, GitHubRefused) and "already exists" not in str(error):
+            raise
+        found = await _of_branch(installation, names, wanted["head"])
+        if found is None or not found.is_open:
+            raise
+        return found
+    return _pull_request(answer)
+
+
+async def _create(
+    installation: Installation, names: dict[str, str], wanted: dict[str, Any]
+) -> Any:
+    url = "/repos/{owner}/{name}/pulls"
+    try:
+        return await installation.post(url, names, {**wanted, "draft": True})
+    except GitHubRefused as refusal:
+        # Private repositories of some plans have no drafts.
+        no_drafts = "draft" in str(refusal).lower()
+        if refusal.status_code != HTTPStatus.UNPROCESSABLE_ENTITY or not no_drafts:
+            raise
+        return await installation.post(url, names, wanted)
+
+
+def _pull_request(answer: Any) -> PullRequest:
+    pull = read(Pull, answer)
+    return PullRequest(
+        number=pull.number,
+        url=pull.html_url,
+        branch=pull.head.ref,
+        head=pull.head.sha,
+        is_open=pull.state == "open",
+        is_draft=pull.draft,
+        merged=pull.merged_at is not None,
+        body=pull.body or "",
+    )

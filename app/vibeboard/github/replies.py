@@ -1,0 +1,186 @@
+"""Our own words on issues and pull requests, each said once.
+
+Comments have no natural key, so every one of ours ends with a hidden marker. It
+counts only in a comment that our own bot wrote: anybody can copy a marker. Before
+a comment is created we look for it, and again when the answer to its creation was
+lost; only the next attempt may write it again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from weakref import WeakValueDictionary
+
+from vibeboard.domain.board import CardKey
+from vibeboard.engine.ports import Marker
+from vibeboard.errors import GitHubRefused, GitHubUnavailable
+from vibeboard.github.answers import read
+from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.connection import NOT_FOUND
+from vibeboard.github.documents import load
+from vibeboard.github.objects import (
+    CommentNode,
+    CommentPage,
+    CreatedComment,
+    ReviewComment,
+)
+from vibeboard.github.text import marked, topic_of
+
+_NEWEST = load("newest_comments")
+_COMMENT = "/repos/{owner}/{name}/issues/comments/{comment}"
+
+
+class GitHubReplies:
+    """Satisfies the port ``Replies``."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._github = github
+        self._saying: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def ensure(
+        self, card: CardKey, marker: Marker, body: str, *, known: int | None = None
+    ) -> int:
+        """Post once, or edit the comment that has the marker; gives its id."""
+        lock = self._saying.setdefault(f"{card} {marker.topic}", asyncio.Lock())
+        async with lock:
+            installation, names = await self._github.of(card.repository)
+            thread = {**names, "number": str(card.number)}
+            text = marked(body, marker.topic)
+            if known is not None and await _edit(installation, names, known, text):
+                return known
+            found = await self._find(installation, thread, marker.topic)
+            if found is None:
+                return await self._create(installation, thread, marker.topic, text)
+            comment = found.full_database_id
+            if _normal(found.body) != text:
+                await _edit(installation, names, comment, text)
+            return comment
+
+    async def react(
+        self, repository: str, comment: int, content: str, *, review: bool
+    ) -> None:
+        """React to a comment; GitHub keeps one of a kind, and a deleted one none."""
+        installation, names = await self._github.of(repository)
+        kind = "pulls" if review else "issues"
+        try:
+            await installation.post(
+                f"/repos/{{owner}}/{{name}}/{kind}/comments/{{comment}}/reactions",
+                {**names, "comment": str(comment)},
+                {"content": content},
+            )
+        except GitHubRefused as refusal:
+            if refusal.status_code != HTTPStatus.NOT_FOUND:
+                raise
+
+    async def answer_review(
+        self, repository: str, pull_request: int, comment: int, body: str
+    ) -> None:
+        """Reply in a review comment's thread, once."""
+        topic = f"review={comment}"
+        lock = self._saying.setdefault(f"{repository} {topic}", asyncio.Lock())
+        async with lock:
+            installation, names = await self._github.of(repository)
+            thread = {**names, "number": str(pull_request)}
+            remarks = await _remarks(installation, thread)
+            asked = next((one for one in remarks if one.id == comment), None)
+            if asked is None or await self._answered(remarks, topic):
+                return
+            first = asked.in_reply_to_id or asked.id  # replies take no replies
+            try:
+                await installation.post(
+                    "/repos/{owner}/{name}/pulls/{number}/comments/{comment}/replies",
+                    {**thread, "comment": str(first)},
+                    {"body": marked(body, topic)},
+                )
+            except GitHubUnavailable:
+                if not await self._answered(
+                    await _remarks(installation, thread), topic
+                ):
+                    raise
+
+    async def _answered(self, remarks: list[ReviewComment], topic: str) -> bool:
+        us = (await self._github.identity()).login
+        return any(
+            remark.user is not None
+            and remark.user.login == us
+            and topic_of(remark.body or "") == topic
+            for remark in remarks
+        )
+
+    async def _create(
+        self, installation: Installation, thread: dict[str, str], topic: str, text: str
+    ) -> int:
+        try:
+            answer = await installation.post(
+                "/repos/{owner}/{name}/issues/{number}/comments",
+                thread,
+                {"body": text},
+            )
+        except GitHubUnavailable:
+            found = await self._find(installation, thread, topic)
+            if found is None:
+                raise
+            return found.full_database_id
+        return read(CreatedComment, answer).id
+
+    async def _find(
+        self, installation: Installation, thread: dict[str, str], topic: str
+    ) -> CommentNode | None:
+        us = (await self._github.identity()).login
+        async for comment in _newest_first(installation, thread):
+            author = comment.author
+            if author is None or author.actor.login != us:
+                continue
+            if topic_of(comment.body) == topic:
+                return comment
+        return None
+
+
+def _normal(body: str) -> str:
+    return body.replace("\r\n", "\n")
+
+
+async def _edit(
+    installation: Installation, names: dict[str, str], comment: int, text: str
+) -> bool:
+    """Replace a comment's text; False if somebody deleted the comment."""
+    try:
+        await installation.patch(
+            _COMMENT, {**names, "comment": str(comment)}, {"body": text}
+        )
+    except GitHubRefused as refusal:
+        if refusal.status_code == HTTPStatus.NOT_FOUND:
+            return False
+        raise
+    return True
+
+
+async def _newest_first(
+    installation: Installation, thread: dict[str, str]
+) -> AsyncIterator[CommentNode]:
+    variables = {**thread, "number": int(thread["number"]), "before": None}
+    while True:
+        # One of issue and pull request has this number; the other is NOT_FOUND.
+        answer = await installation.graphql(_NEWEST, variables, tolerated=NOT_FOUND)
+        repository = answer.get("repository") or {}
+        thing = repository.get("issue") or repository.get("pullRequest")
+        if thing is None:
+            message = "the issue or pull request is gone"
+            raise GitHubRefused(message, status_code=HTTPStatus.NOT_FOUND)
+        page = read(CommentPage, thing.get("comments"))
+        for comment in reversed(page.nodes):
+            if comment is not None:
+                yield comment
+        if not page.page_info.has_previous_page:
+            return
+        variables["before"] = page.page_info.start_cursor
+
+
+async def _remarks(
+    installation: Installation, thread: dict[str, str]
+) -> list[ReviewComment]:
+    answers = installation.getiter(
+        "/repos/{owner}/{name}/pulls/{number}/comments{?per_page}",
+        {**thread, "per_page": "100"},
+    )
+    return [read(ReviewComment, answer) async for answer in answers]
