@@ -6,8 +6,8 @@ import asyncio
 class Never:
     """Nobody asks to stop."""
 
-    async def wait(self) -> None:
-        await asyncio.Event().wait()
+    async def wait(self) -> bool:
+        return await asyncio.Event().wait()
 
 
 class Stop:
@@ -19,5 +19,5 @@ class Stop:
     def ask(self) -> None:
         self._asked.set()
 
-    async def wait(self) -> None:
-        await self._asked.wait()
+    async def wait(self) -> bool:
+        return await self._asked.wait()

@@ -1,0 +1,347 @@
+"""A working tree a card, made from the mirror and kept until the card is done.
+
+Beside ``tree``, which the agent sees, stands ``host.git``, the git directory of the
+host. The ``.git`` inside the tree is a copy for the agent's own use: the host never
+reads it, so nothing an agent writes into it is executed or believed. What the agent
+did is what the files say.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vibeboard.domain.board import CardKey
+from vibeboard.engine.ports import Change, Remote, Workspace
+from vibeboard.errors import WorkspaceRefused
+from vibeboard.runner import agent_git, survey
+from vibeboard.runner.git import Git, GitFailed, Place, last_line, paths
+from vibeboard.runner.mirror import Mirror, folder_of, remove_stale_locks
+from vibeboard.runner.push import push_branch
+
+log = logging.getLogger(__name__)
+
+HAND_OVER = ".vibe/out"
+_DEFAULT = "refs/vibe/default"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who commits."""
+
+    name: str
+    email: str
+
+    def env(self) -> dict[str, str]:
+        """The same as git's environment."""
+        return {
+            "GIT_AUTHOR_NAME": self.name,
+            "GIT_AUTHOR_EMAIL": self.email,
+            "GIT_COMMITTER_NAME": self.name,
+            "GIT_COMMITTER_EMAIL": self.email,
+        }
+
+
+class GitWorkspaces:
+    """Workspaces below ``root``; satisfies ``engine.ports.Workspaces``."""
+
+    def __init__(self, root: Path, *, git: Git, identity: Identity) -> None:
+        self._root = root.absolute()
+        self._git = git
+        self._identity = identity
+
+    async def prepare(
+        self, card: CardKey, *, remote: Remote, branch: str, default_branch: str
+    ) -> Workspace:
+        """A clean tree on ``branch``; what is broken on the way is made anew."""
+        await self._check_name(branch)
+        mirror = Mirror(self._git, self._root / "mirrors", card.repository)
+        desk = self._desk(card)
+        for attempt in range(3):
+            refs = await mirror.update(remote, anew=attempt == 1)
+            if f"refs/heads/{default_branch}" not in refs:
+                raise _no_commits(card.repository, default_branch, refs)
+            if attempt == 2:  # noqa: PLR2004 - the mirror is new: the desk is broken
+                await asyncio.to_thread(survey.erase, desk.folder)
+            try:
+                return await desk.lay_out(mirror, refs, branch, default_branch)
+            except GitFailed as failed:
+                log.warning(
+                    "workspace made anew",
+                    extra={"card": str(card), "why": failed.text},
+                )
+                problem = failed
+        raise WorkspaceRefused(
+            f"{card.repository} could not be checked out: {last_line(problem.text)}"
+        ) from problem
+
+    async def handed_over(self, card: CardKey, name: str) -> str | None:
+        """What the agent left in the hand-over folder, cut at a megabyte."""
+        return await asyncio.to_thread(
+            survey.read_inside, self._desk(card).tree, f"{HAND_OVER}/{name}"
+        )
+
+    async def commit(self, card: CardKey, message: str) -> Change | None:
+        """Commit everything in the tree but the hand-over folder."""
+        return await self._desk(card).commit(message, self._identity)
+
+    async def push(self, card: CardKey, remote: Remote) -> Change | None:
+        """Push the branch, as a plain fast-forward."""
+        desk = self._desk(card)
+        branch = await desk.branch()
+        return await push_branch(
+            self._git, desk.bare, remote, branch=branch, default=_DEFAULT
+        )
+
+    async def remove(self, card: CardKey) -> None:
+        """Forget the card; what was pushed is on GitHub."""
+        await asyncio.to_thread(survey.erase, self._desk(card).folder)
+
+    def _desk(self, card: CardKey) -> "_Desk":
+        folder = folder_of(self._root / "cards", card.repository) / str(card.number)
+        return _Desk(self._git, folder)
+
+    async def _check_name(self, branch: str) -> None:
+        try:
+            await self._git.run("check-ref-format", f"refs/heads/{branch}")
+        except GitFailed as failed:
+            raise WorkspaceRefused(f"not the name of a branch: {branch!r}") from failed
+
+
+class _Desk:
+    """A card's directory."""
+
+    def __init__(self, git: Git, folder: Path) -> None:
+        self.folder = folder
+        self.tree = folder / "tree"
+        self.bare = Place(folder / "host.git")
+        self._place = Place(folder / "host.git", self.tree)
+        self._git = git
+
+    async def lay_out(
+        self, mirror: Mirror, refs: dict[str, str], branch: str, default_branch: str
+    ) -> Workspace:
+        default = refs[f"refs/heads/{default_branch}"]
+        ref = f"refs/heads/{branch}"
+        used = await asyncio.to_thread(self._open, mirror.objects)
+        start, note = await self._begin_at(branch, refs.get(ref), default)
+        await self._point(ref, start)
+        await self._point(_DEFAULT, default)
+        await self._git.run("symbolic-ref", "HEAD", ref, at=self.bare)
+        tracked = await self._clean(used=used)
+        await asyncio.to_thread(
+            agent_git.make,
+            self.tree,
+            self.bare.git_dir,
+            refs | {ref: start, f"refs/remotes/origin/{default_branch}": default},
+            ref,
+        )
+        notes = await asyncio.to_thread(survey.notes, self.tree, tracked)
+        return Workspace(
+            tree=self.tree,
+            branch=branch,
+            base=start,
+            default_branch=default_branch,
+            notes=(*note, *notes),
+        )
+
+    async def branch(self) -> str:
+        ref = await self._git.run("symbolic-ref", "HEAD", at=self.bare)
+        return ref.decode().strip().removeprefix("refs/heads/")
+
+    async def commit(self, message: str, identity: Identity) -> Change | None:
+        left_out = await self._stage()
+        names = await self._git.run(
+            "diff-index",
+            "--cached",
+            "--name-only",
+            "--no-renames",
+            "-z",
+            "HEAD",
+            at=self._place,
+        )
+        if not names:
+            return None
+        if left_out:
+            shown = "\n".join(f"- {survey.printable(path)}" for path in left_out)
+            message = f"{message.rstrip()}\n\nLeft out, being no plain files:\n{shown}"
+        tree = (await self._git.run("write-tree", at=self._place)).decode().strip()
+        commit = await self._git.run(
+            "commit-tree",
+            tree,
+            "-p",
+            "HEAD",
+            "-F",
+            "-",
+            at=self.bare,
+            stdin=message.replace("\0", "").encode(errors="replace"),
+            env=identity.env(),
+        )
+        name = commit.decode().strip()
+        await self._point("HEAD", name)
+        return Change(name, tuple(map(survey.printable, paths(names))))
+
+    async def _begin_at(
+        self, branch: str, on_github: str | None, default: str
+    ) -> tuple[str, tuple[str, ...]]:
+        """Where to begin, with a note if work of ours had to be set aside."""
+        ours = await self._commit_at(f"refs/heads/{branch}")
+        pushed = await self._commit_at(f"refs/vibe/pushed/{branch}")
+        if on_github is not None:
+            await self._point(f"refs/vibe/pushed/{branch}", on_github)
+            if ours is None or await self._contains(on_github, ours):
+                return on_github, ()
+            if await self._contains(ours, on_github):
+                return ours, ()
+            await self._point(f"refs/vibe/saved/{ours}", ours)
+            note = (
+                f"Earlier work that was not pushed ({ours[:10]}) does not fit on what "
+                f"others pushed to {branch}, and was set aside."
+            )
+            return on_github, (note,)
+        if pushed is not None:
+            # Somebody deleted the branch: that work is not wanted any more.
+            await self._git.run(
+                "update-ref", "-d", f"refs/vibe/pushed/{branch}", at=self.bare
+            )
+            if ours is not None:
+                await self._point(f"refs/vibe/saved/{ours}", ours)
+            return default, ()
+        if ours is None or await self._contains(default, ours):
+            return default, ()
+        return ours, ()
+
+    async def _clean(self, *, used: bool) -> list[survey.Tracked]:
+        """The tree as HEAD has it, whatever was left in it.
+
+        The index is ours and out of the agent's sight, so a file whose time was put
+        back after a change is still seen to differ.
+        """
+        try:
+            await self._git.run("reset", "--hard", "--quiet", at=self._place)
+        except GitFailed:
+            (self.bare.git_dir / "index").unlink(missing_ok=True)
+            await asyncio.to_thread(self._clear_tree)
+            await self._git.run("reset", "--hard", "--quiet", at=self._place)
+            used = False
+        if used:
+            await self._git.run("clean", "-ffdxq", at=self._place)
+        return await self._tracked()
+
+    async def _stage(self) -> list[str]:
+        """Bring the index up to the tree; the paths that were left out."""
+        await asyncio.to_thread(remove_stale_locks, self.bare.git_dir)
+        handed_over = await asyncio.to_thread(_erase_inside, self.tree, HAND_OVER)
+        tracked = await self._tracked()
+        left_out = await asyncio.to_thread(_disarm, self.tree, tracked)
+        excluded = [
+            f":(top,exclude,literal){path}" for path in (*handed_over, *left_out)
+        ]
+        pathspec = "\0".join([":(top)", *excluded])
+        await self._git.run(
+            "add",
+            "--all",
+            "--pathspec-from-file=-",
+            "--pathspec-file-nul",
+            at=self._place,
+            stdin=pathspec.encode(errors="surrogateescape"),
+        )
+        return left_out
+
+    async def _tracked(self) -> list[survey.Tracked]:
+        listing = await self._git.run("ls-files", "-s", "-z", at=self._place)
+        return survey.entries(listing)
+
+    async def _commit_at(self, ref: str) -> str | None:
+        out = await self._git.run(
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            f"{ref}^{{commit}}",
+            at=self.bare,
+            ok=(0, 1),
+        )
+        return out.decode().strip() or None
+
+    async def _contains(self, descendant: str, ancestor: str) -> bool:
+        missing = await self._git.run(
+            "rev-list", "--max-count=1", ancestor, f"^{descendant}", at=self.bare
+        )
+        return not missing
+
+    async def _point(self, ref: str, commit: str) -> None:
+        await self._git.run("update-ref", ref, commit, at=self.bare)
+
+    def _open(self, objects: Path) -> bool:
+        """Make what is missing; whether there was a tree already."""
+        git_dir = self.bare.git_dir
+        (git_dir / "objects" / "info").mkdir(parents=True, exist_ok=True)
+        (git_dir / "refs" / "heads").mkdir(parents=True, exist_ok=True)
+        (git_dir / "objects" / "info" / "alternates").write_text(f"{objects}\n")
+        # Written each time: what it says must be ours.
+        (git_dir / "config").write_text(agent_git.PLAIN_CONFIG)
+        if not (git_dir / "HEAD").is_file():
+            (git_dir / "HEAD").write_text("ref: refs/heads/none\n")
+        remove_stale_locks(git_dir)
+        used = self.tree.exists() or self.tree.is_symlink()
+        if used and (self.tree.is_symlink() or not self.tree.is_dir()):
+            survey.erase(self.tree)
+        self.tree.mkdir(exist_ok=True)
+        if used:
+            survey.erase(self.tree / ".git")
+            for hidden in list(survey.hidden_repositories(self.tree)):
+                survey.erase(hidden)
+        return used
+
+    def _clear_tree(self) -> None:
+        survey.erase(self.tree)
+        self.tree.mkdir()
+
+
+def _no_commits(
+    repository: str, default_branch: str, refs: Iterable[str]
+) -> WorkspaceRefused:
+    if any(ref.startswith("refs/heads/") for ref in refs):
+        return WorkspaceRefused(
+            f"{repository} has no branch `{default_branch}`. Push it, or choose "
+            "another default branch in the repository's settings."
+        )
+    return WorkspaceRefused(
+        f"{repository} has no commits yet. Push a first one, a README for example, "
+        "and move the card again."
+    )
+
+
+def _disarm(tree: Path, tracked: list[survey.Tracked]) -> list[str]:
+    """Make repositories in the tree harmless; the paths not to be committed.
+
+    In a folder with tracked files, and where a submodule would be, the ``.git`` is
+    taken away: git would run its settings. A new folder that is a repository is
+    left out whole.
+    """
+    submodules = {entry.path for entry in tracked if entry.mode == survey.GITLINK}
+    folders = {
+        str(parent) for entry in tracked for parent in Path(entry.path).parents
+    } | submodules
+    left_out = []
+    for hidden in list(survey.hidden_repositories(tree)):
+        owner = hidden.parent.relative_to(tree)
+        if hidden.name != ".git":
+            left_out.append(str(hidden.relative_to(tree)))
+        elif str(owner) in folders:
+            survey.erase(hidden)
+        else:
+            left_out.append(str(owner))
+    return left_out
+
+
+def _erase_inside(tree: Path, path: str) -> tuple[str, ...]:
+    """Remove ``tree/path`` and give it back, unless a link leads there."""
+    place = tree
+    for part in Path(path).parts:
+        if place.is_symlink():
+            return ()
+        place /= part
+    survey.erase(place)
+    return (path,)
