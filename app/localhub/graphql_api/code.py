@@ -1,0 +1,284 @@
+"""How GraphQL shows accounts, repositories, commits, files and checks."""
+
+from typing import Any
+
+from graphql import GraphQLResolveInfo
+
+from localhub import rollup
+from localhub.graphql_api import boards
+from localhub.graphql_api.call import Call, Problem
+from localhub.graphql_api.connections import connection
+from localhub.graphql_api.shapes import (
+    Blob,
+    Commit,
+    Rollup,
+    branch,
+    commit,
+    git_object,
+)
+from localhub.state import Hub, Issue, Organization, PullRequest, Repository, User
+
+Info = GraphQLResolveInfo
+
+
+def _hub(info: Info) -> Hub:
+    call: Call = info.context
+    return call.hub
+
+
+def _numbered(kind: str, wanted: type[Issue]) -> Any:
+    def find(repository: Repository, info: Info, number: int) -> Issue:
+        call: Call = info.context
+        found = repository.issues.get(number)
+        right = isinstance(found, PullRequest) is (wanted is PullRequest)
+        if found is None or not right or not call.sees_issue(found):
+            message = f"Could not resolve to {kind} with the number of {number}."
+            raise Problem("NOT_FOUND", message)
+        return found
+
+    return find
+
+
+def _issues(
+    repository: Repository,
+    info: Info,
+    states: list[str] | None = None,
+    labels: list[str] | None = None,
+    **page: Any,
+) -> Any:
+    call: Call = info.context
+    shown = [
+        one
+        for one in repository.issues.values()
+        if not isinstance(one, PullRequest)
+        and call.sees_issue(one)
+        and (states is None or one.state.upper() in states)
+        and (labels is None or {label.name for label in one.labels} & set(labels))
+    ]
+    return connection(shown, **page)
+
+
+def _pulls(
+    repository: Repository,
+    info: Info,
+    states: list[str] | None = None,
+    head_ref_name: str | None = None,
+    base_ref_name: str | None = None,
+    **page: Any,
+) -> Any:
+    call: Call = info.context
+    shown = [
+        one
+        for one in repository.pulls
+        if call.sees_issue(one)
+        and (states is None or _pull_state(one) in states)
+        and head_ref_name in (None, one.head_ref)
+        and base_ref_name in (None, one.base_ref)
+    ]
+    return connection(shown, **page)
+
+
+def _pull_state(pull: PullRequest) -> str:
+    return "MERGED" if pull.merged_at else pull.state.upper()
+
+
+def _object(
+    repository: Repository,
+    _info: Info,
+    expression: str | None = None,
+    oid: str | None = None,
+) -> Any:
+    return git_object(repository, expression or oid or "HEAD")
+
+
+def _labels(
+    repository: Repository, _info: Info, query: str | None = None, **page: Any
+) -> Any:
+    wanted = (query or "").lower()
+    shown = [one for one in repository.labels.values() if wanted in one.name.lower()]
+    return connection(shown, **page)
+
+
+def _label(repository: Repository, _info: Info, name: str) -> Any:
+    return repository.labels.get(name.lower())
+
+
+def _permission(repository: Repository, info: Info) -> str | None:
+    role = repository.role(info.context.actor)
+    return role.upper() if role else None
+
+
+def _linked(repository: Repository, info: Info, **page: Any) -> Any:
+    shown = [
+        one
+        for one in _hub(info).projects
+        if one.owner is repository.owner and info.context.sees_board(one)
+    ]
+    page.pop("query", None)
+    return connection(shown, **page)
+
+
+def _rollup(one: Commit, _info: Info) -> Rollup | None:
+    if rollup.state_of(one.repository, one.oid) is None:
+        return None
+    return Rollup(f"SCR_{one.oid}", one.repository, one.oid)
+
+
+def _contexts(one: Rollup, _info: Info, **page: Any) -> Any:
+    return connection(rollup.runs_of(one.repository, one.oid), **page)
+
+
+def _state(one: Rollup, _info: Info) -> str:
+    return (rollup.state_of(one.repository, one.oid) or "pending").upper()
+
+
+def _text(blob: Blob, _info: Info) -> str | None:
+    try:
+        return blob.content.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _author(one: Commit, info: Info) -> dict[str, Any]:
+    author = one.data.author
+    login = author.email.partition("@")[0].partition("+")[2]
+    return {
+        "name": author.name,
+        "email": author.email,
+        "date": author.date,
+        "user": _person(_hub(info).user(login)) if login else None,
+    }
+
+
+def _person(user: User | None) -> User | None:
+    return user if user is not None and user.type == "User" else None
+
+
+def _label_url(_label: Any, info: Info) -> str:
+    return f"{_hub(info).url}/labels"
+
+
+_RUN_PATH = "/{}/runs/{}"
+
+
+def _run_url(run: Any, info: Info) -> str:
+    return _hub(info).url + _RUN_PATH.format(run.suite.repository.full_name, run.id)
+
+
+_ACCOUNT = {
+    "avatarUrl": lambda user, info, **_: (
+        f"{_hub(info).url}/_static/avatar.svg?u={user.id}"
+    ),
+    "resourcePath": lambda user, _: f"/{user.login}",
+    "url": lambda user, info: f"{_hub(info).url}/{user.login}",
+    "projectV2": boards.numbered,
+    "projectsV2": boards.owned,
+    "email": lambda *_: "",
+    "isViewer": lambda user, info: user is info.context.actor,
+}
+
+RESOLVERS: dict[str, dict[str, Any]] = {
+    "User": _ACCOUNT,
+    "Organization": _ACCOUNT,
+    "Bot": _ACCOUNT,
+    "Repository": {
+        "defaultBranchRef": lambda one, _: branch(one, one.default_branch),
+        "isArchived": lambda *_: False,
+        "isPrivate": lambda one, _: one.private,
+        "issue": _numbered("an Issue", Issue),
+        "issues": _issues,
+        "label": _label,
+        "labels": _labels,
+        "nameWithOwner": lambda one, _: one.full_name,
+        "object": _object,
+        "projectV2": lambda one, info, number: boards.numbered(one.owner, info, number),
+        "projectsV2": _linked,
+        "pullRequest": _numbered("a PullRequest", PullRequest),
+        "pullRequests": _pulls,
+        "ref": lambda one, _, qualified_name: branch(one, qualified_name),
+        "resourcePath": lambda one, _: f"/{one.full_name}",
+        "url": lambda one, info: f"{_hub(info).url}/{one.full_name}",
+        "viewerPermission": _permission,
+    },
+    "Ref": {
+        "name": lambda ref, _: ref.full_name.removeprefix("refs/heads/"),
+        "prefix": lambda *_: "refs/heads/",
+        "target": lambda ref, _: commit(ref.repository, ref.sha),
+    },
+    "Commit": {
+        "author": _author,
+        "authoredDate": lambda one, _: one.data.author.date,
+        "committedDate": lambda one, _: one.data.committer.date,
+        "message": lambda one, _: one.data.message,
+        "messageHeadline": lambda one, _: one.data.message.partition("\n")[0],
+        "statusCheckRollup": _rollup,
+        "url": lambda one, info: (
+            f"{_hub(info).url}/{one.repository.full_name}/commit/{one.oid}"
+        ),
+    },
+    "Blob": {
+        "byteSize": lambda blob, _: len(blob.content),
+        "isBinary": lambda blob, info: _text(blob, info) is None,
+        "isTruncated": lambda *_: False,
+        "text": _text,
+    },
+    "StatusCheckRollup": {"contexts": _contexts, "state": _state},
+    "CheckRun": {
+        "conclusion": lambda run, _: run.conclusion and run.conclusion.upper(),
+        "permalink": _run_url,
+        "resourcePath": lambda run, _: _RUN_PATH.format(
+            run.suite.repository.full_name, run.id
+        ),
+        "status": lambda run, _: run.status.upper(),
+        "url": _run_url,
+    },
+    "Label": {"url": _label_url},
+}
+
+
+def repository(
+    _root: None, info: Info, *, owner: str, name: str, **_follow: bool
+) -> Repository:
+    """Find a repository that the caller sees."""
+    call: Call = info.context
+    found = call.hub.repository(f"{owner}/{name}")
+    if found is None or not call.sees_repository(found):
+        message = f"Could not resolve to a Repository with the name '{owner}/{name}'."
+        raise Problem("NOT_FOUND", message)
+    return found
+
+
+def organization(_root: None, info: Info, login: str) -> Organization:
+    """Find an organization."""
+    found = _hub(info).organization(login)
+    if found is None:
+        message = f"Could not resolve to an Organization with the login of '{login}'."
+        raise Problem("NOT_FOUND", message)
+    return found
+
+
+def user(_root: None, info: Info, login: str) -> User:
+    """Find a person."""
+    found = _person(_hub(info).user(login))
+    if found is None:
+        message = f"Could not resolve to a User with the login of '{login}'."
+        raise Problem("NOT_FOUND", message)
+    return found
+
+
+QUERY = {
+    "node": lambda _, info, id: info.context.node(id),  # noqa: A006  (GitHub's name)
+    "nodes": lambda _, info, ids: [_node_or_none(info, one) for one in ids],
+    "organization": organization,
+    "rateLimit": lambda _, info, **__: info.context.rate,
+    "repository": repository,
+    "user": user,
+    "viewer": lambda _, info: info.context.actor,
+}
+
+
+def _node_or_none(info: Info, node_id: str) -> Any:
+    try:
+        return info.context.node(node_id)
+    except Problem as problem:
+        return problem
