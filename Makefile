@@ -37,8 +37,8 @@ check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
 	$(BIN)/lint-imports
 
 lock: ## refresh the lock files (needs uv in the venv)
-	$(UV_COMPILE) pyproject.toml --group build -o requirements.lock
-	$(UV_COMPILE) pyproject.toml --group build --group test --group lint -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) pyproject.toml --group build --extra demo -o requirements.lock
+	$(UV_COMPILE) pyproject.toml --group build --extra demo --group test --group lint -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,1 @@
+"""The command ``vibeboard``: one module a command."""

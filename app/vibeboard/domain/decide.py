@@ -31,8 +31,9 @@ from vibeboard.domain.events import (
     PullRequestUpdated,
     ReviewGiven,
     RunEnded,
+    StageAsked,
 )
-from vibeboard.domain.run import RunState
+from vibeboard.domain.run import OPERATOR, RunState
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.trust import is_ignored_bot, is_us, may_direct
 from vibeboard.domain.workflow import Result, Stage
@@ -53,6 +54,8 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
             return _comment_made(event, situation, cause)
         case ReviewGiven():
             return _review_given(event, situation, cause)
+        case StageAsked(stage=stage, instructions=instructions):
+            return _stage_asked(stage, instructions, situation, cause)
         case RunEnded(run=run):
             return _run_ended(run, situation)
         case IssueClosed():
@@ -153,6 +156,8 @@ def _obey(
             return [seen, *_stop(situation, why=f"@{event.by.login} asked to stop")]
         case commands.StartStage(stage=name, instructions=instructions):
             return _ask_stage(name, instructions, event, situation, cause, answer)
+        case commands.Retry(step=step) if step is not None:
+            return answer(words.retry_step_later(step))
         case commands.Retry():
             last = situation.history.last
             if last is None or situation.workflow is None:
@@ -255,6 +260,27 @@ def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Ef
         return []
     stage = workflow.stages[run.stage]
     return [_start(stage, situation, cause=cause, asked_by=event.by.login)]
+
+
+def _stage_asked(
+    name: str, instructions: str, situation: Situation, cause: str
+) -> list[Effect]:
+    """The operator needs no permission; what the stage needs still counts."""
+    workflow = situation.workflow
+    if workflow is None or name not in workflow.stages or situation.card is None:
+        return []
+    stage = workflow.stages[name]
+    if situation.history.unfinished or _refusal(stage, situation) is not None:
+        return []
+    return [
+        _start(
+            stage,
+            situation,
+            cause=cause,
+            asked_by=OPERATOR,
+            instructions=instructions,
+        )
+    ]
 
 
 def _run_ended(run_id: str, situation: Situation) -> list[Effect]:

@@ -103,6 +103,15 @@ class InstallationChanged:
 
 
 @dataclass(frozen=True)
+class StageAsked:
+    """The operator asked for a stage from the terminal."""
+
+    card: CardKey
+    stage: str
+    instructions: str = ""
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """A run is over; its report is with the run."""
 
@@ -119,5 +128,6 @@ Event = (
     | CheckAsked
     | ConfigurationChanged
     | InstallationChanged
+    | StageAsked
     | RunEnded
 )

@@ -9,6 +9,9 @@ from vibeboard.domain.board import CardKey
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.errors import IllegalTransition
 
+# Who asked, when it was not a person on GitHub but the terminal.
+OPERATOR = "operator"
+
 
 class RunState(Enum):
     """The life of a run."""

@@ -18,7 +18,7 @@ from vibeboard.domain.evidence import (
     Verdict,
     verdict_of,
 )
-from vibeboard.domain.run import Cost, Report, Run, RunState, Step
+from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.workflow import Result, Stage, Workflow
 from vibeboard.errors import Fault
@@ -465,6 +465,14 @@ def nothing_to_retry() -> str:
     return "Nothing to retry: this card has had no run yet."
 
 
+def retry_step_later(step: Step) -> str:
+    """A retry of one step."""
+    return (
+        f"Did nothing: going back to one step (`{step.value}`) is not supported yet. "
+        "`/agent retry` runs the whole stage again."
+    )
+
+
 def stage_gone(stage: str) -> str:
     """A retry of a stage that `.vibe.yml` no longer has."""
     return f"Cannot retry *{inline(stage)}*: `.vibe.yml` has no such stage any more."
@@ -523,10 +531,14 @@ def run_needs_you(run: Run) -> str:
     """The short new comment that calls a person when a run went wrong."""
     reason = run.report.reason if run.report else "it gave no reason"
     return (
-        f"@{run.asked_by} *{run.stage}* {_ended_words(run)}: {reason}\n\n"
+        f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
         f"`/agent retry` does it again; `/agent {run.stage} …` with instructions "
         "after it says what to do differently."
     )
+
+
+def _mention(run: Run) -> str:
+    return "" if run.asked_by == OPERATOR else f"@{run.asked_by} "
 
 
 def _ended_words(run: Run) -> str:
@@ -536,7 +548,7 @@ def _ended_words(run: Run) -> str:
 def chain_too_long(run: Run) -> str:
     """A loop of columns was cut."""
     return (
-        f"@{run.asked_by} {run.chain + 1} stages ran one after the other without a "
+        f"{_mention(run)}{run.chain + 1} stages ran one after the other without a "
         "person in between, so this chain ends here. Move the card to go on."
     )
 

@@ -4,6 +4,7 @@ Facts are gathered here and handed to ``decide`` as one value; what it answers i
 written in one transaction. Performing is ``perform.py``'s work.
 """
 
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from vibeboard.domain.events import (
     IssueClosed,
     ReviewGiven,
     RunEnded,
+    StageAsked,
 )
 from vibeboard.domain.prompt import parse_branch
 from vibeboard.domain.situation import CardHistory, Situation
@@ -108,9 +110,16 @@ class Advancer:
 
     async def _event(self, delivery: Delivery) -> Event | None:
         if delivery.hook == OWN_HOOK:
-            run = await self._runs.get(delivery.guid)
-            return RunEnded(run.id, run.card)
+            return await self._own_event(delivery)
         return self._translate(delivery.event, delivery.body, delivery.guid)
+
+    async def _own_event(self, delivery: Delivery) -> Event:
+        if delivery.event == "stage_asked":
+            asked = json.loads(delivery.body)
+            card = CardKey.parse(asked["card"])
+            return StageAsked(card, asked["stage"], asked["instructions"])
+        run = await self._runs.get(delivery.guid)
+        return RunEnded(run.id, run.card)
 
     async def _situation(self, event: Event) -> Situation | None:
         """What is known about the event's card; None if there is nothing to know."""
@@ -133,7 +142,7 @@ class Advancer:
                 return await self._about_key((await self._runs.get(run)).card, by)
             case IssueClosed(card=key):
                 return Situation(us=self._us, history=await self._runs.history(key))
-            case RunEnded(card=key):
+            case RunEnded(card=key) | StageAsked(card=key):
                 return await self._about_key(key, None)
             case _:
                 return Situation(us=self._us)

@@ -12,10 +12,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -121,15 +122,36 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 @contextmanager
-def only_process(database: Database) -> Iterator[None]:
-    """Hold the SQLite file for this process alone; PostgreSQL needs no such lock.
+def only_process(database: Database, name: str) -> Iterator[None]:
+    """Be the only process: of a SQLite file, or of this ``name`` on PostgreSQL.
 
-    Raises SettingsInvalid, naming the process that holds it.
+    Raises SettingsInvalid, saying who holds it.
     """
     if database.path is None:
+        with _only_name(database.sync_engine, name):
+            yield
+    else:
+        with _only_file(database.path):
+            yield
+
+
+@contextmanager
+def _only_name(engine: Engine, name: str) -> Iterator[None]:
+    lock = int.from_bytes(sha256(f"vibeboard {name}".encode()).digest()[:8], signed=True)
+    with engine.connect() as connection:
+        if not connection.scalar(select(func.pg_try_advisory_lock(lock))):
+            message = (
+                f"another Vibeboard called {name!r} uses this database; give this one "
+                "its own --name"
+            )
+            raise SettingsInvalid(message)
+        connection.commit()
         yield
-        return
-    lock = database.path.with_suffix(database.path.suffix + ".lock")
+
+
+@contextmanager
+def _only_file(path: Path) -> Iterator[None]:
+    lock = path.with_suffix(path.suffix + ".lock")
     handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:
@@ -137,9 +159,9 @@ def only_process(database: Database) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(handle, 32).decode(errors="replace").strip() or "unknown"
             message = (
-                f"{database.path} is in use by another Vibeboard (process {holder}). "
-                "SQLite carries one process; stop that one, or use a postgresql:// "
-                "URL for several"
+                f"{path} is in use by another Vibeboard (process {holder}). SQLite "
+                "carries one process; stop that one, or use a postgresql:// URL for "
+                "several"
             )
             raise SettingsInvalid(message) from None
         os.ftruncate(handle, 0)

@@ -47,3 +47,17 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         raise SettingsInvalid(message)
     command.upgrade(config, "head")
     return before, head(database)
+
+
+def ready(database: Database) -> None:
+    """Make sure the schema is this version's.
+
+    The embedded database is upgraded on the spot; a shared one only on request.
+    Raises SettingsInvalid.
+    """
+    if database.is_sqlite:
+        upgrade(database)
+        return
+    if current(database) != head(database):
+        message = "the database is not at this version: run `vibeboard db upgrade`"
+        raise SettingsInvalid(message)

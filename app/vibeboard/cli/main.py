@@ -1,0 +1,196 @@
+"""The entry of ``vibeboard``. Commands import what they need when they run."""
+
+import json
+import sys
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vibeboard import __version__
+from vibeboard.errors import SettingsInvalid, UserError, VibeboardError
+
+
+class Exit(IntEnum):
+    """Exit codes, the same for every command."""
+
+    OK = 0
+    NEGATIVE = 1  # the answer is no: faults found, run failed, demo not complete
+    USAGE = 2  # settings or arguments are wrong
+    BROKEN = 3  # Vibeboard's own fault
+
+
+app = typer.Typer(
+    name="vibeboard",
+    help="Turns a GitHub Projects board into a workflow for coding agents.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 the answer is no, 2 wrong settings or arguments, "
+    "3 a fault of Vibeboard itself.",
+)
+db = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        typer.echo(f"vibeboard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Turns a GitHub Projects board into a workflow for coding agents."""
+    del version
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="Run one card, check it, and leave.")
+    ] = False,
+    as_json: Json = False,
+    agent: Annotated[
+        str, typer.Option(help="recorded, or claude (a real CLI, if installed).")
+    ] = "recorded",
+    port: Annotated[
+        int, typer.Option(help="Port of the local GitHub; 0 picks one.")
+    ] = 0,
+    directory: Annotated[
+        Path | None, typer.Option(help="Where the demo keeps its files.")
+    ] = None,
+) -> None:
+    """Show the main job on this machine: no credentials, no internet."""
+    from vibeboard.cli.demo.command import run_demo
+
+    raise typer.Exit(
+        run_demo(once=once, as_json=as_json, agent=agent, port=port, directory=directory)
+    )
+
+
+@app.command()
+def serve(
+    name: Annotated[
+        str, typer.Option(help="Tells this process from others on PostgreSQL.")
+    ] = "server",
+) -> None:
+    """Take webhooks in, decide, and carry runs out on this machine."""
+    from vibeboard.cli.serve import run_server
+
+    raise typer.Exit(run_server(name=name))
+
+
+@app.command()
+def worker(
+    name: Annotated[
+        str, typer.Option(help="Tells this worker from others on PostgreSQL.")
+    ] = "worker",
+) -> None:
+    """Carry runs out without listening to webhooks (PostgreSQL only)."""
+    from vibeboard.cli.serve import run_worker
+
+    raise typer.Exit(run_worker(name=name))
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="The file to check.")] = Path(
+        ".vibe.yml"
+    ),
+    owner: Annotated[
+        str, typer.Option(help="The account that owns the repository.")
+    ] = "OWNER",
+    as_json: Json = False,
+) -> None:
+    """Check a .vibe.yml and show what it means."""
+    from vibeboard.cli.check import run_check
+
+    raise typer.Exit(run_check(file, owner=owner, as_json=as_json))
+
+
+@app.command()
+def run(
+    stage: Annotated[str, typer.Argument(help="A stage of the repository's .vibe.yml.")],
+    card: Annotated[str, typer.Argument(help="The issue: owner/repository#number.")],
+    instructions: Annotated[
+        str, typer.Option("--say", help="More instructions for the agent.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Run one stage on one issue from the terminal, and wait for its end."""
+    from vibeboard.cli.run import run_stage
+
+    raise typer.Exit(run_stage(stage, card, instructions=instructions, as_json=as_json))
+
+
+@app.command()
+def replay(
+    file: Annotated[
+        Path, typer.Argument(help='{"event": …, "payload": {…}} or a recorded one.')
+    ],
+    url: Annotated[str, typer.Option(help="Where to send it.")] = "",
+    event: Annotated[
+        str, typer.Option(help="The event, if the file is the bare payload.")
+    ] = "",
+    same: Annotated[
+        bool, typer.Option("--same", help="Keep the recorded delivery GUID.")
+    ] = False,
+) -> None:
+    """Sign a recorded delivery and send it to the server again."""
+    from vibeboard.cli.replay import run_replay
+
+    raise typer.Exit(run_replay(file, url=url, event=event, same=same))
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Look at this machine and its settings, and say what is wrong and how to mend it."""
+    from vibeboard.cli.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(as_json=as_json))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of .vibe.yml, for editors."""
+    from vibeboard.config.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=2))
+
+
+@db.command()
+def upgrade() -> None:
+    """Bring the database to this version's schema."""
+    from vibeboard.settings import read_settings
+    from vibeboard.store import migrate
+    from vibeboard.store.database import open_database
+
+    database = open_database(read_settings().database)
+    before, after = migrate.upgrade(database)
+    if before == after:
+        typer.echo(f"the database is at {after} already")
+    else:
+        typer.echo(f"the database went from {before or 'empty'} to {after}")
+
+
+def run_cli() -> None:
+    """Run the command line; every error of ours becomes a sentence."""
+    try:
+        app()
+    except (SettingsInvalid, UserError) as error:
+        sys.stderr.write(f"vibeboard: {error}\n")
+        sys.exit(Exit.USAGE)
+    except VibeboardError as error:
+        sys.stderr.write(f"vibeboard: {error}\n")
+        sys.exit(Exit.BROKEN)

@@ -1,0 +1,161 @@
+"""Wires the parts: the one place that knows every one of them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import aiohttp
+
+from vibeboard.engine.advance import Advancer
+from vibeboard.engine.briefing import Briefing
+from vibeboard.engine.durable import Durable
+from vibeboard.engine.execute import Executor, Places
+from vibeboard.engine.perform import Performer
+from vibeboard.engine.publish import Publisher
+from vibeboard.engine.stops import Stops
+from vibeboard.engine.tracking import Tracking
+from vibeboard.engine.workflows import Workflows
+from vibeboard.github.app import GitHubPorts
+from vibeboard.github.client import GitHub
+from vibeboard.github.signature import verify
+from vibeboard.github.translate import translate
+from vibeboard.runner.agents.registry import RunnerAgents
+from vibeboard.runner.suites import ShellSuites
+from vibeboard.runner.workspace import GitWorkspaces
+from vibeboard.settings import Machine, Settings
+from vibeboard.store import migrate
+from vibeboard.store.database import Database, only_process, open_database
+from vibeboard.store.deliveries import SqlDeliveries
+from vibeboard.store.runs import SqlRuns
+from vibeboard.web.webhook import Webhook
+
+log = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The present."""
+
+    def now(self) -> datetime:
+        """Now, aware and in UTC."""
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A running Vibeboard."""
+
+    deliveries: SqlDeliveries
+    runs: SqlRuns
+    ports: GitHubPorts
+    workflows: Workflows
+    webhook: Webhook
+    us: str
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, machine: Machine, *, name: str
+) -> AsyncIterator[Parts]:
+    """Open everything, take up what was left unfinished, and close it all again.
+
+    ``name`` tells this process from others on the same database.
+    """
+    database = open_database(settings.database)
+    try:
+        with only_process(database, name):
+            await asyncio.to_thread(migrate.ready, database)
+            async with aiohttp.ClientSession() as session:
+                github = GitHub(
+                    settings.github_api_url,
+                    settings.app_id,
+                    settings.private_key(),
+                    session,
+                )
+                parts, durable = await _wire(
+                    settings, machine, database, GitHubPorts(github), name
+                )
+                await durable.launch()
+                try:
+                    yield parts
+                finally:
+                    await asyncio.to_thread(durable.close)
+    finally:
+        await database.close()
+
+
+async def _wire(
+    settings: Settings,
+    machine: Machine,
+    database: Database,
+    ports: GitHubPorts,
+    name: str,
+) -> tuple[Parts, Durable]:
+    clock = SystemClock()
+    durable = Durable(database.sync_engine, executor=name, runners=settings.runners)
+    deliveries = SqlDeliveries(database.engine, durable.enqueue, clock)
+    runs = SqlRuns(database.engine, durable.enqueue, clock)
+    identity = await ports.identity()
+    workflows = Workflows(ports.repositories)
+    stops = Stops(runs)
+    tracking = Tracking(
+        runs=runs, replies=ports.replies, workflows=workflows, clock=clock
+    )
+    workspaces = GitWorkspaces(
+        settings.data_dir.resolve() / "workspaces",
+        path=machine.path,
+        author=identity.login,
+    )
+    performer = Performer(
+        deliveries=deliveries,
+        cards=ports.cards,
+        replies=ports.replies,
+        checks=ports.checks,
+        pulls=ports.pulls,
+        workflows=workflows,
+        tracking=tracking,
+        stops=stops,
+    )
+    advancer = Advancer(
+        deliveries=deliveries,
+        runs=runs,
+        cards=ports.cards,
+        pulls=ports.pulls,
+        repositories=ports.repositories,
+        workflows=workflows,
+        performer=performer,
+        translate=translate,
+        us=identity.login,
+    )
+    executor = Executor(
+        runs=runs,
+        cards=ports.cards,
+        repositories=ports.repositories,
+        workspaces=workspaces,
+        agents=RunnerAgents(path=machine.path),
+        suites=ShellSuites(path=machine.path),
+        workflows=workflows,
+        briefing=Briefing(
+            runs=runs,
+            cards=ports.cards,
+            repositories=ports.repositories,
+            workflows=workflows,
+        ),
+        publisher=Publisher(
+            cards=ports.cards,
+            repositories=ports.repositories,
+            workspaces=workspaces,
+            pulls=ports.pulls,
+            checks=ports.checks,
+        ),
+        tracking=tracking,
+        stops=stops,
+        places=Places(settings.data_dir.resolve()),
+    )
+    durable.register(advance=advancer.advance, carry_out=executor.carry_out)
+    webhook = Webhook(deliveries, verify, settings.webhook_secrets())
+    return Parts(deliveries, runs, ports, workflows, webhook, identity.login), durable
+
+

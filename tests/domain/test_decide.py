@@ -1,0 +1,436 @@
+"""What is decided about each event, without asking or doing anything."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vibeboard.domain.board import Actor, BoardKey, Card, CardKey, Permission, Place
+from vibeboard.domain.decide import LONGEST_CHAIN, decide
+from vibeboard.domain.effects import (
+    CheckConfiguration,
+    Effect,
+    MoveCard,
+    React,
+    Reply,
+    ShowRun,
+    StartRun,
+    StopRun,
+)
+from vibeboard.domain.events import (
+    CardTouched,
+    CheckAsked,
+    CommentMade,
+    ConfigurationChanged,
+    IssueClosed,
+    PullRequestUpdated,
+    ReviewGiven,
+    RunEnded,
+)
+from vibeboard.domain.run import Report, Run, RunState
+from vibeboard.domain.situation import CardHistory, Situation
+from vibeboard.domain.workflow import Agent, Cli, Prompt, Result, Stage, Workflow
+from vibeboard.errors import Fault
+
+KEY = CardKey("acme/clock", 7)
+BOARD = BoardKey("acme", 1)
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ALICE = Actor("alice")
+US = Actor("vibeboard[bot]", is_bot=True)
+AUTOMATION = Actor("github-project-automation[bot]", is_bot=True)
+AGENT = Agent("recorded", Cli.COMMAND, ("true",))
+
+
+def stage(name: str, column: str, **given: object) -> Stage:
+    return Stage(name, column, AGENT, Prompt(text="do"), **given)  # type: ignore[arg-type]
+
+
+WORKFLOW = Workflow(
+    board=BOARD,
+    column_field="Status",
+    stages={
+        "refine": stage("refine", "Refinement", result=Result.ISSUE, next="Ready"),
+        "develop": stage("develop", "Development", next="QA", otherwise="Attention"),
+        "qa": stage("qa", "QA", needs=("develop",), next="Review"),
+    },
+    suites={},
+    commit="c0ffee",
+)
+
+
+def run(state: RunState, name: str = "develop", **given: object) -> Run:
+    values: dict[str, object] = {
+        "id": f"r-{name}",
+        "card": KEY,
+        "stage": name,
+        "cause": "d0",
+        "asked_by": "alice",
+        "state": state,
+        "created_at": AT,
+        "changed_at": AT,
+    }
+    return Run(**{**values, **given})  # type: ignore[arg-type]
+
+
+def situation(
+    column: str | None = "Development",
+    *,
+    before: str | None = "Backlog",
+    runs: tuple[Run, ...] = (),
+    permission: Permission = Permission.WRITE,
+    workflow: Workflow | None = WORKFLOW,
+    is_open: bool = True,
+) -> Situation:
+    places = (Place(BOARD, "PVTI_1", column),) if column else ()
+    card = Card(KEY, "I_7", "Fix the clock", "", "", ALICE, is_open, places=places)
+    return Situation(
+        us=US.login,
+        card=card,
+        history=CardHistory(before, runs),
+        workflow=workflow,
+        config_commit="c0ffee",
+        permission=permission,
+    )
+
+
+def moved(by: Actor = ALICE) -> CardTouched:
+    return CardTouched(by, "I_7")
+
+
+def said(body: str, by: Actor = ALICE) -> CommentMade:
+    return CommentMade(by, "acme/clock", 7, 99, body, on_pull_request=False)
+
+
+def kinds(effects: list[Effect]) -> list[str]:
+    return [type(effect).__name__ for effect in effects]
+
+
+def test_a_card_dragged_into_a_stage_starts_its_run():
+    effects = decide(moved(), situation(), cause="d1")
+
+    assert effects == [
+        StartRun(KEY, "develop", "d1", "alice", "c0ffee", parallel=3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "known"),
+    [
+        pytest.param(moved(US), situation(), id="our own move"),
+        pytest.param(
+            moved(), situation(before="Development"), id="the same place seen again"
+        ),
+        pytest.param(
+            moved(), situation(before="development"), id="the column renamed in case"
+        ),
+        pytest.param(moved(), situation("Backlog", before=None), id="a plain column"),
+        pytest.param(moved(AUTOMATION), situation(), id="a bot nobody listed"),
+        pytest.param(
+            replace(moved(), field="Priority"), situation(), id="another field"
+        ),
+        pytest.param(
+            moved(), situation(workflow=None), id="a repository without .vibe.yml"
+        ),
+    ],
+)
+def test_nothing_happens_on(event, known):
+    assert decide(event, known, cause="d1") == []
+
+
+def test_a_listed_bot_may_move_cards():
+    workflow = replace(WORKFLOW, trusted_bots=frozenset({AUTOMATION.login}))
+
+    effects = decide(moved(AUTOMATION), situation(workflow=workflow), cause="d1")
+
+    assert kinds(effects) == ["StartRun"]
+
+
+def test_a_card_dragged_back_stops_its_run():
+    known = situation("Backlog", before="Development", runs=(run(RunState.RUNNING),))
+
+    (effect,) = decide(moved(), known, cause="d1")
+
+    assert effect == StopRun("r-develop", "@alice moved the card to Backlog")
+
+
+def test_a_card_dragged_to_another_stage_stops_one_run_and_starts_the_other():
+    known = situation("Refinement", before="Development", runs=(run(RunState.RUNNING),))
+
+    assert kinds(decide(moved(), known, cause="d1")) == ["StopRun", "StartRun"]
+
+
+def test_a_card_taken_off_the_board_stops_its_run():
+    known = situation(None, before="Development", runs=(run(RunState.RUNNING),))
+
+    assert kinds(decide(moved(), known, cause="d1")) == ["StopRun"]
+
+
+def test_a_strangers_move_is_put_back_with_the_reason():
+    move, reply = decide(
+        moved(Actor("mallory")), situation(permission=Permission.READ), cause="d1"
+    )
+
+    assert isinstance(move, MoveCard)
+    assert move.column == "Backlog"
+    assert isinstance(reply, Reply)
+    assert "needs write permission" in reply.body
+    assert "@mallory has read" in reply.body
+
+
+def test_a_strangers_move_out_of_a_stage_does_not_stop_the_run():
+    known = situation(
+        "Backlog",
+        before="Development",
+        runs=(run(RunState.RUNNING),),
+        permission=Permission.TRIAGE,
+    )
+
+    assert kinds(decide(moved(Actor("mallory")), known, cause="d1")) == [
+        "MoveCard",
+        "Reply",
+    ]
+
+
+def test_a_stage_that_needs_another_is_put_back_until_that_succeeded():
+    early = decide(moved(), situation("QA"), cause="d1")
+    failed = (run(RunState.FAILED),)
+    still = decide(moved(), situation("QA", runs=failed), cause="d1")
+    done = (*failed, run(RunState.SUCCEEDED, changed_at=AT + timedelta(hours=1)))
+    ready = decide(moved(), situation("QA", runs=done), cause="d1")
+
+    assert kinds(early) == kinds(still) == ["MoveCard", "Reply"]
+    assert kinds(ready) == ["StartRun"]
+
+
+def test_a_closed_issue_is_put_back():
+    effects = decide(moved(), situation(is_open=False), cause="d1")
+
+    assert kinds(effects) == ["MoveCard", "Reply"]
+
+
+def test_a_move_under_a_broken_config_says_where_it_is_broken():
+    fault = Fault(".vibe.yml", 3, 5, "unknown key 'stagse'")
+    known = replace(situation(workflow=None), faults=(fault,))
+
+    (reply,) = decide(moved(), known, cause="d1")
+
+    assert isinstance(reply, Reply)
+    assert ".vibe.yml:3:5: unknown key 'stagse'" in reply.body
+
+
+def test_a_command_starts_its_stage_and_brings_the_card_there():
+    effects = decide(said("/agent develop use UTC"), situation("Backlog"), cause="d1")
+
+    assert kinds(effects) == ["React", "MoveCard", "StartRun"]
+    assert isinstance(effects[0], React)
+    assert effects[0].content == "eyes"
+    assert isinstance(effects[2], StartRun)
+    assert effects[2].instructions == "use UTC"
+
+
+def test_a_command_works_without_a_board():
+    workflow = replace(WORKFLOW, board=None)
+
+    effects = decide(
+        said("/agent develop"), situation(None, workflow=workflow), cause="d1"
+    )
+
+    assert kinds(effects) == ["React", "StartRun"]
+
+
+@pytest.mark.parametrize(
+    ("body", "known", "answer"),
+    [
+        pytest.param(
+            "/agent bulid", situation(), "is not a command", id="unknown command"
+        ),
+        pytest.param(
+            "/agent develp", situation(), "`/agent develop`", id="did you mean"
+        ),
+        pytest.param(
+            "/agent develop",
+            situation(permission=Permission.READ),
+            "need write permission",
+            id="stranger",
+        ),
+        pytest.param(
+            "/agent develop",
+            situation(runs=(run(RunState.RUNNING),)),
+            "is running",
+            id="busy card",
+        ),
+        pytest.param("/agent qa", situation(), "it needs *develop*", id="needs"),
+        pytest.param("/agent stop", situation(), "Nothing to stop", id="idle stop"),
+        pytest.param("/agent retry", situation(), "Nothing to retry", id="no run"),
+        pytest.param("/agent merge", situation(), "not supported yet", id="merge"),
+        pytest.param("/agent retry tests", situation(), "not supported yet", id="step"),
+        pytest.param("/agent help", situation(), "| `/agent develop", id="help"),
+        pytest.param(
+            "/agent status",
+            situation(runs=(run(RunState.FAILED),)),
+            "*develop* is ❌ failed",
+            id="status",
+        ),
+        pytest.param(
+            "/agent develop",
+            situation(workflow=None),
+            "has no `.vibe.yml`",
+            id="no config",
+        ),
+    ],
+)
+def test_every_command_that_does_nothing_says_why(body, known, answer):
+    react, reply = decide(said(body), known, cause="d1")
+
+    assert isinstance(react, React)
+    assert isinstance(reply, Reply)
+    assert answer in reply.body
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(said("Looks good to me"), id="chatter"),
+        pytest.param(said("/agent develop", US), id="our own words"),
+        pytest.param(said("/agent develop", AUTOMATION), id="a bot's words"),
+    ],
+)
+def test_comments_that_are_no_commands_start_nothing(event):
+    assert decide(event, situation(), cause="d1") == []
+
+
+def test_stop_ends_the_queued_run_too():
+    runs = (run(RunState.RUNNING), run(RunState.QUEUED, "qa"))
+
+    effects = decide(said("/agent stop"), situation(runs=runs), cause="d1")
+
+    assert kinds(effects) == ["React", "StopRun", "StopRun"]
+
+
+def test_retry_repeats_the_last_stage_with_its_instructions():
+    runs = (run(RunState.FAILED, instructions="use UTC"),)
+
+    effects = decide(said("/agent retry"), situation(runs=runs), cause="d1")
+
+    assert isinstance(effects[-1], StartRun)
+    assert effects[-1].stage == "develop"
+    assert effects[-1].instructions == "use UTC"
+
+
+def review(**given: object) -> ReviewGiven:
+    values: dict[str, object] = {
+        "by": ALICE,
+        "repository": "acme/clock",
+        "pull_request": 9,
+        "branch": "vibe/7-fix-the-clock",
+        "body": "Please name it better.",
+        "asks": True,
+        "comment": 5,
+        "path": "clock.py",
+        "line": 3,
+        "hunk": "@@ -1 +1 @@",
+    }
+    return ReviewGiven(**{**values, **given})  # type: ignore[arg-type]
+
+
+def test_a_review_comment_sends_the_agent_back_with_file_line_and_hunk():
+    runs = (run(RunState.SUCCEEDED),)
+
+    react, start = decide(review(), situation("QA", runs=runs), cause="d1")
+
+    assert react == React("acme/clock", 5, "eyes", review=True)
+    assert isinstance(start, StartRun)
+    assert start.stage == "develop"
+    for part in ("`clock.py` line 3", "Please name it better.", "@@ -1 +1 @@"):
+        assert part in start.instructions
+
+
+@pytest.mark.parametrize(
+    ("event", "known"),
+    [
+        pytest.param(review(asks=False), situation(), id="an approval"),
+        pytest.param(review(by=US), situation(), id="our own"),
+        pytest.param(review(), situation(permission=Permission.READ), id="stranger"),
+        pytest.param(review(), situation(), id="no run made this branch"),
+    ],
+)
+def test_reviews_that_send_nobody_back(event, known):
+    assert decide(event, known, cause="d1") == []
+
+
+def ended(state: RunState, **given: object) -> tuple[Run, ...]:
+    report = Report(state, reason="2 of 3 tests failed")
+    return (run(state, report=report, **given),)
+
+
+def test_a_run_that_succeeded_moves_its_card_on_and_starts_the_next_stage():
+    known = situation(runs=ended(RunState.SUCCEEDED))
+
+    show, move, start = decide(RunEnded("r-develop", KEY), known, cause="r-develop")
+
+    assert isinstance(show, ShowRun)
+    assert isinstance(move, MoveCard)
+    assert move.column == "QA"
+    assert isinstance(start, StartRun)
+    assert (start.stage, start.chain, start.cause) == ("qa", 1, "r-develop")
+
+
+def test_a_run_that_failed_moves_its_card_aside_and_calls_a_person():
+    known = situation(runs=ended(RunState.FAILED))
+
+    show, reply, move = decide(RunEnded("r-develop", KEY), known, cause="r-develop")
+
+    assert isinstance(show, ShowRun)
+    assert isinstance(reply, Reply)
+    assert "@alice" in reply.body
+    assert "2 of 3 tests failed" in reply.body
+    assert isinstance(move, MoveCard)
+    assert move.column == "Attention"
+
+
+def test_a_card_that_a_person_put_elsewhere_stays_there():
+    known = situation("Backlog", runs=ended(RunState.SUCCEEDED))
+
+    assert kinds(decide(RunEnded("r-develop", KEY), known, cause="r")) == ["ShowRun"]
+
+
+def test_a_stopped_run_leaves_its_card_alone():
+    known = situation(runs=ended(RunState.STOPPED))
+
+    assert kinds(decide(RunEnded("r-develop", KEY), known, cause="r")) == ["ShowRun"]
+
+
+def test_a_chain_that_no_person_touched_ends():
+    known = situation(runs=ended(RunState.SUCCEEDED, chain=LONGEST_CHAIN - 1))
+
+    effects = decide(RunEnded("r-develop", KEY), known, cause="r")
+
+    assert kinds(effects) == ["ShowRun", "MoveCard", "Reply"]
+
+
+def test_closing_the_issue_stops_its_run():
+    known = replace(situation(runs=(run(RunState.RUNNING),)), card=None)
+
+    assert kinds(decide(IssueClosed(ALICE, KEY), known, cause="d1")) == ["StopRun"]
+
+
+def test_the_configuration_is_checked_where_it_changes():
+    pull = PullRequestUpdated(ALICE, "acme/clock", 9, "abc")
+    push = ConfigurationChanged(ALICE, "acme/clock", "def")
+    again = CheckAsked(ALICE, "acme/clock", "vibeboard / config", "abc", None)
+
+    assert decide(pull, situation(), cause="d") == [
+        CheckConfiguration("acme/clock", "abc", 9)
+    ]
+    assert decide(push, situation(), cause="d") == [
+        CheckConfiguration("acme/clock", "def", None)
+    ]
+    assert kinds(decide(again, situation(), cause="d")) == ["CheckConfiguration"]
+
+
+def test_a_rerun_of_our_check_repeats_its_stage():
+    event = CheckAsked(ALICE, "acme/clock", "vibeboard / develop", "abc", "r-develop")
+
+    effects = decide(event, situation(runs=ended(RunState.FAILED)), cause="d1")
+
+    assert kinds(effects) == ["StartRun"]
