@@ -146,7 +146,10 @@ def _only_name(engine: Engine, name: str) -> Iterator[None]:
             )
             raise SettingsInvalid(message)
         connection.commit()
-        yield
+        try:
+            yield
+        finally:
+            connection.execute(select(func.pg_advisory_unlock(lock)))
 
 
 @contextmanager
