@@ -1,4 +1,4 @@
-"""Writes every API call and webhook to a file, to be checked against GitHub's contracts.
+"""Writes every API call and webhook to a file, for checks against GitHub's contracts.
 
 One JSON object a line. Credentials are not written.
 """

@@ -25,7 +25,7 @@ def user(hub: Hub, account: User) -> JSON:
         "login": account.login,
         "id": account.id,
         "node_id": account.node_id,
-        "avatar_url": f"{hub.url}/_static/avatar.svg?u={account.id}",
+        "avatar_url": f"{hub.url}/_localhub/static/icon.svg?u={account.id}",
         "gravatar_id": "",
         "url": url,
         "html_url": f"{hub.url}/{page}",
@@ -98,7 +98,7 @@ def organization(hub: Hub, org: Organization) -> JSON:
         "issues_url": f"{url}/issues",
         "members_url": f"{url}/members{{/member}}",
         "public_members_url": f"{url}/public_members{{/member}}",
-        "avatar_url": f"{hub.url}/_static/avatar.svg?u={org.id}",
+        "avatar_url": f"{hub.url}/_localhub/static/icon.svg?u={org.id}",
         "description": "",
     }
 

@@ -1,0 +1,63 @@
+"""The command `localhub`: serve a seeded hub until interrupted."""
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from localhub import seed
+from localhub.running import start
+from localhub.state import Hub
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="localhub", description="A GitHub small enough for a laptop."
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8765, help="0 takes a free one")
+    parser.add_argument("--seed", type=Path, help="YAML file that fills the hub")
+    parser.add_argument("--record", type=Path, help="folder to write calls to")
+    parser.add_argument("--json", action="store_true", help="ready line as JSON")
+    return parser.parse_args(argv)
+
+
+async def _serve(options: argparse.Namespace, root: Path) -> None:
+    hub = Hub(root)
+    if options.seed is not None:
+        seed.load(hub, options.seed)
+    running = await start(hub, options.host, options.port, options.record)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    ready = {
+        "url": running.url,
+        "api_url": hub.api_url,
+        "graphql_url": f"{running.url}/api/graphql",
+    }
+    line = f"localhub is ready: {running.url}  REST {hub.api_url}"
+    print(json.dumps(ready) if options.json else line, flush=True)  # noqa: T201
+    try:
+        await stopped.wait()
+    finally:
+        await running.close()
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Serve until interrupted; a seed that cannot be used ends with status 2."""
+    options = _arguments(argv)
+    with tempfile.TemporaryDirectory(prefix="localhub-") as root:
+        try:
+            asyncio.run(_serve(options, Path(root)))
+        except (seed.SeedRefused, OSError) as wrong:
+            print(f"localhub: {wrong}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()

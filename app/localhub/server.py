@@ -1,0 +1,94 @@
+"""The web application: everything that answers at one address, and the courier."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import web
+
+from localhub import project_automations
+from localhub.admin import Admin, plain_refusals
+from localhub.faults import FAULTS, Faults
+from localhub.githttp import GitServer
+from localhub.ledger import LEDGER
+from localhub.manifest import Manifests
+from localhub.recorder import Recorder
+from localhub.rest import (
+    apps,
+    checks,
+    comments,
+    commits,
+    contents,
+    deployments,
+    gitdata,
+    issues,
+    pulls,
+    repositories,
+    reviews,
+)
+from localhub.rest.call import PREFIX, Route
+from localhub.standards import Standards
+from localhub.state import Hub
+from localhub.webhooks import COURIER, Courier
+
+LARGEST_BODY = 40 * 1024 * 1024
+
+ROUTES: list[Route] = [
+    *apps.ROUTES,
+    *comments.ROUTES,
+    *issues.ROUTES,
+    *reviews.ROUTES,
+    *pulls.ROUTES,
+    *checks.ROUTES,
+    *deployments.ROUTES,
+    *contents.ROUTES,
+    *gitdata.ROUTES,
+    *commits.ROUTES,
+    *repositories.ROUTES,
+]
+"""Every REST address with the permission it needs. Order matters: first fit."""
+
+
+def create_app(hub: Hub, record: Path | None = None) -> web.Application:
+    """Build the application of a hub; with `record`, calls are written there."""
+    recorder, faults = Recorder(record), Faults()
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app[LEDGER], app[FAULTS] = [], faults
+    app[COURIER] = Courier(hub, recorder)
+    standards = Standards(hub, recorder, app[LEDGER])
+    app.middlewares.extend(
+        web.middleware(one)
+        for one in (faults.around, standards.recording, standards.answering)
+    )
+    app.middlewares.append(plain_refusals)
+    app.add_routes(Admin(hub).routes())
+    app.add_routes(GitServer(hub).routes())
+    app.add_routes(Manifests(hub).routes())
+    app.router.add_get(f"{PREFIX}/rate_limit", standards.rate_limit)
+    app.add_routes([one.bind(hub, PREFIX) for one in ROUTES])
+    _add_boards(app, hub)
+    app.cleanup_ctx.append(_deliver)
+    return app
+
+
+def _add_boards(app: web.Application, hub: Hub) -> None:
+    # graphql-core and Jinja take most of the time to start, so they come last.
+    from localhub import graphql_api, pages, projects_rest  # noqa: PLC0415
+
+    project_automations.listen(hub)
+    app.add_routes(projects_rest.routes(hub))
+    app.add_routes(graphql_api.routes(hub))
+    app.add_routes(pages.routes(hub))
+
+
+async def _deliver(app: web.Application) -> AsyncIterator[None]:
+    courier = app[COURIER]
+    courier.hub.listeners.emission.append(courier.take)
+    running = asyncio.create_task(courier.run())
+    yield
+    courier.hub.listeners.emission.remove(courier.take)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    courier.recorder.close()
