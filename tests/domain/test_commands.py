@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibeboard.domain import commands
@@ -108,6 +108,7 @@ def test_no_command_is(body: str) -> None:
     assert parse(body, STAGES) is None
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(min_size=1), max_size=3))
 def test_any_text_can_be_parsed(text: str, stages: list[str]) -> None:
     assert not isinstance(parse(text, stages), StartStage) or "/agent" in text.lower()
