@@ -1,0 +1,1 @@
+"""`.vibe.yml`: its shape, its faults with their places, and what it means."""

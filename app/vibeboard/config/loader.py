@@ -1,0 +1,33 @@
+"""`.vibe.yml` as a workflow, or all its faults. The only door into this package."""
+
+from vibeboard.config import not_yet, shape
+from vibeboard.config.document import read
+from vibeboard.config.meaning import Reader
+from vibeboard.domain.workflow import Workflow
+from vibeboard.errors import ConfigInvalid, Fault
+
+
+def load(
+    text: str, *, path: str = ".vibe.yml", commit: str = "", owner: str
+) -> Workflow:
+    """Read a file of ``owner``'s repository; raises ConfigInvalid with all faults.
+
+    Faults of YAML itself come alone, and contradictions only once the shape is
+    right: before that they would be guesses.
+    """
+    document = read(text, path)
+    faults = [*not_yet.refused(document)]
+    model, misshapen = shape.check(document)
+    faults += misshapen
+    if model is None:
+        raise ConfigInvalid(_in_order(faults))
+    reader = Reader(document, model)
+    workflow = reader.workflow(owner=owner, commit=commit)
+    faults += reader.faults
+    if faults:
+        raise ConfigInvalid(_in_order(faults))
+    return workflow
+
+
+def _in_order(faults: list[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(dict.fromkeys(faults), key=lambda f: (f.line, f.column)))

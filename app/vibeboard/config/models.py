@@ -1,0 +1,294 @@
+"""The whole shape of `.vibe.yml`: every key, its meaning and its bounds.
+
+Here is what a file may say, including what this version does not carry out yet.
+Where it says it (line and column) is ``document.py``'s, what it means together is
+``meaning.py``'s. Descriptions become the JSON Schema and the reference page.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
+ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
+BOARD = r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}/)?[1-9][0-9]{0,8}$"
+
+MOST_MINUTES = 1440
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _written(value: Any) -> Any:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+OneLine = Annotated[
+    str, StringConstraints(pattern=ONE_LINE, max_length=200, strip_whitespace=True)
+]
+Text = Annotated[str, StringConstraints(pattern=NOT_BLANK)]
+Path = Annotated[str, StringConstraints(pattern=ONE_LINE, max_length=400)]
+Number = Annotated[int, Field(ge=1, le=999_999_999)]
+BoardName = Annotated[str, StringConstraints(pattern=BOARD)]
+Minutes = Annotated[int, Field(ge=1, le=MOST_MINUTES)]
+Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+Severity = Literal["critical", "high", "medium", "low"]
+Where = Literal["own", "actions"]
+
+
+class Part(BaseModel):
+    """A part of the file: unknown keys are refused, and nothing is converted."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class Board(Part):
+    """The GitHub project whose columns start stages."""
+
+    project: Annotated[
+        str,
+        StringConstraints(pattern=BOARD),
+        BeforeValidator(_written, json_schema_input_type=Number | BoardName),
+    ]
+    """The project's number, or `owner/number` if another account owns it. Without an
+    owner it is the repository's owner."""
+
+    field: OneLine = "Status"
+    """The single-select field whose options are the columns."""
+
+
+class AgentLimits(Part):
+    """What one run of an agent may use."""
+
+    minutes: Minutes = 45
+    """Wall-clock minutes; then the agent is stopped and its work is saved."""
+
+    turns: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The most turns the agent may take, where its program can count them."""
+
+    usd: Usd | None = None
+    """The most US dollars the agent may spend, where its program can count them."""
+
+
+class Tools(Part):
+    """Which tool calls an agent makes on its own, and which a person answers."""
+
+    allow: list[OneLine] = Field(default_factory=list)
+    """Tool calls that need no question, such as `Read` or `Bash(git status*)`."""
+
+    ask: list[OneLine] = Field(default_factory=list)
+    """Tool calls that wait for a person."""
+
+    deny: list[OneLine] = Field(default_factory=list)
+    """Tool calls that are refused."""
+
+    otherwise: Literal["allow", "ask", "deny"] = "ask"
+    """What happens to a tool call that no rule names."""
+
+
+class Agent(Part):
+    """A coding agent: which program it is, and what it may do and use."""
+
+    cli: Literal["claude-code", "codex", "acp", "command"] = "claude-code"
+    """The kind of program. `command` is any program that reads the prompt from its
+    standard input and works in the current directory."""
+
+    command: (
+        Annotated[
+            list[Text],
+            Field(min_length=1),
+            BeforeValidator(_listed, json_schema_input_type=Text | list[Text]),
+        ]
+        | None
+    ) = None
+    """The program and its arguments, for `cli: command`: one line as in a shell
+    (without its expansions), or a list."""
+
+    model: OneLine | None = None
+    """The model, by the name the program knows; its own default if left out."""
+
+    limits: AgentLimits = Field(default_factory=AgentLimits)
+    """What one run may use."""
+
+    tools: Tools | None = None
+    """Rules for tool calls."""
+
+    network: list[OneLine] | None = None
+    """Hosts the sandbox may reach, besides the model's."""
+
+
+class Gate(Part):
+    """What must be true of a card before it may stand in a column."""
+
+    tests: list[Name] = Field(default_factory=list)
+    """Suites that must be green for the pull request's head commit."""
+
+    reviews: list[Name] = Field(default_factory=list)
+    """Specialists' reviews that must not block."""
+
+    approvals: Annotated[int, Field(ge=0, le=100)] = 0
+    """How many people must have approved the pull request."""
+
+
+class Stage(Part):
+    """What happens to a card in a column."""
+
+    column: OneLine | None = None
+    """The column that starts the stage; names compare without case. Without one, only
+    `/agent <stage>` starts it."""
+
+    needs: list[Name] = Field(default_factory=list)
+    """Stages that must have succeeded on the card before."""
+
+    agent: Name | None = None
+    """The agent that works; may be left out if there is only one."""
+
+    prompt: Text | None = None
+    """What the agent is told: a file of the repository (`.vibe/prompts/refine.md`; one
+    word ending in `.md` or `.txt`), the text itself, or one of ours (`builtin:refine`).
+    Left out, it is ours of the stage's name, or `builtin:develop`."""
+
+    result: Literal["issue", "branch", "report"] | None = None
+    """What the stage leaves behind: `issue`, a spec with numbered acceptance criteria
+    in the issue; `branch`, a draft pull request; `report`, words on the tracking
+    comment. Left out, it is `issue` for a stage named `refine`, `report` for one named
+    `review`, and `branch` for every other."""
+
+    tests: list[Name] = Field(default_factory=list)
+    """Suites that run after the agent and must be green for the stage to succeed."""
+
+    reviews: list[Name] = Field(default_factory=list)
+    """Specialists that review the result in parallel."""
+
+    next: OneLine | None = None
+    """The column the card moves to when the stage succeeds; it stays if left out."""
+
+    otherwise: OneLine | None = None
+    """The column the card moves to when the stage does not succeed; it stays if left
+    out."""
+
+    gate: Gate | None = None
+    """What must be true before a card may stand in this column."""
+
+    runner: Where | None = None
+    """Where this stage's runs are carried out, if not where all others are."""
+
+
+class Suite(Part):
+    """A test suite: a command, and the JUnit XML it leaves as evidence."""
+
+    run: Text
+    """The shell command, run at the top of the repository."""
+
+    report: Annotated[
+        list[Path],
+        Field(min_length=1),
+        BeforeValidator(_listed, json_schema_input_type=Path | list[Path]),
+    ]
+    """Where the command leaves JUnit XML: a path or glob inside the repository, or a
+    list of them."""
+
+    minutes: Minutes = 30
+    """Wall-clock minutes; a suite that takes longer proves nothing."""
+
+    coverage: Path | None = None
+    """Where the command leaves a coverage report."""
+
+    coverage_at_least: Annotated[float, Field(ge=0, le=100)] | None = None
+    """The least coverage, in per cent."""
+
+
+class Review(Part):
+    """A specialist's review of a pull request."""
+
+    agent: Name | None = None
+    """The agent that reviews; may be left out if there is only one."""
+
+    prompt: Text | None = None
+    """What the specialist is told: a file, text, or one of ours."""
+
+    blocks_on: Severity | Literal["never"] = "critical"
+    """The least severe finding that keeps the card from moving on."""
+
+
+class Preview(Part):
+    """A running copy of the change to look at."""
+
+    run: Text
+    """The shell command that serves the preview at `$PORT`."""
+
+    ready: OneLine = "/"
+    """The path that answers once the preview is ready."""
+
+
+class Limits(Part):
+    """What the whole repository may use."""
+
+    parallel: Annotated[int, Field(ge=1, le=100)] = 3
+    """How many runs may work at the same time."""
+
+    usd_per_issue: Usd | None = None
+    """The most US dollars all runs of one issue may spend."""
+
+    usd_per_day: Usd | None = None
+    """The most US dollars all runs of one day may spend."""
+
+
+class Commands(Part):
+    """Who may start runs, by moving a card or by a comment."""
+
+    role: Literal["triage", "write", "maintain", "admin"] = "write"
+    """The least permission on the repository that may start a run."""
+
+    bots: list[OneLine] = Field(default_factory=list)
+    """Bot accounts (such as `renovate[bot]`) that may, too; all others are ignored."""
+
+
+class VibeYml(Part):
+    """What a team wants to happen to the cards of its board.
+
+    The file is `.vibe.yml` at the top of the repository. It is read from the default
+    branch when something happens, never from a pull request's branch.
+    """
+
+    version: Literal[1]
+    """The version of this format."""
+
+    board: Board | None = None
+    """The board; left out, the team works by comments alone."""
+
+    agents: dict[Name, Agent] = Field(default_factory=dict)
+    """The agents by name; left out, there is one: `claude`, which is Claude Code."""
+
+    stages: Annotated[dict[Name, Stage], Field(min_length=1)]
+    """The stages by name, in the order a card goes through them."""
+
+    tests: dict[Name, Suite] = Field(default_factory=dict)
+    """The test suites by name."""
+
+    reviews: dict[Name, Review] = Field(default_factory=dict)
+    """Specialists' reviews by name."""
+
+    preview: Preview | None = None
+    """The preview environment of each card."""
+
+    runner: Where = "own"
+    """Where runs are carried out: on the server's own runners, or on GitHub Actions."""
+
+    limits: Limits = Field(default_factory=Limits)
+    """What the whole repository may use."""
+
+    commands: Commands = Field(default_factory=Commands)
+    """Who may start runs."""

@@ -1,0 +1,73 @@
+"""What the models know and this version does not carry out yet.
+
+One table, which later versions shorten. Such a key is refused, never ignored: a team
+that wrote `gate:` must not believe that one is in force.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vibeboard.config.document import Document, Key, ListNode, MapNode, Node
+from vibeboard.errors import Fault
+
+
+@dataclass(frozen=True)
+class NotYet:
+    """A key (``*`` is any name), or only some ``values`` of it."""
+
+    path: tuple[str, ...]
+    values: frozenset[str] | None = None
+
+    def said(self, value: str) -> str:
+        """The fault's words."""
+        what = f"`{self.path[-1]}: {value}`" if self.values else f"`{self.path[-1]}`"
+        return f"{what} is not supported yet"
+
+
+NOT_YET = (
+    NotYet(("agents", "*", "cli"), frozenset({"codex", "acp"})),
+    NotYet(("agents", "*", "tools")),
+    NotYet(("agents", "*", "network")),
+    NotYet(("stages", "*", "reviews")),
+    NotYet(("stages", "*", "gate")),
+    NotYet(("stages", "*", "runner"), frozenset({"actions"})),
+    NotYet(("tests", "*", "coverage")),
+    NotYet(("tests", "*", "coverage_at_least")),
+    NotYet(("reviews",)),
+    NotYet(("preview",)),
+    NotYet(("runner",), frozenset({"actions"})),
+    NotYet(("limits", "usd_per_issue")),
+    NotYet(("limits", "usd_per_day")),
+)
+
+
+def refused(document: Document) -> Iterator[Fault]:
+    """A fault for every use of what is not carried out yet."""
+    for entry in NOT_YET:
+        for location, node in _found(document.root, entry.path):
+            if _is_empty(node):
+                continue
+            if entry.values is None or node.scalar in entry.values:
+                message = entry.said(str(node.scalar))
+                yield document.fault(location, message, at_key=entry.values is None)
+
+
+def _is_empty(node: Node) -> bool:
+    if isinstance(node, ListNode | MapNode):
+        return not node.entries
+    return node.scalar is None
+
+
+def _found(
+    node: Node, path: tuple[str, ...], above: tuple[Key, ...] = ()
+) -> Iterator[tuple[tuple[Key, ...], Node]]:
+    if not path:
+        yield above, node
+        return
+    if not isinstance(node, MapNode):
+        return
+    wanted = node.entries if path[0] == "*" else [path[0]]
+    for key in wanted:
+        child = node.child(key)
+        if child is not None:
+            yield from _found(child, path[1:], (*above, key))
