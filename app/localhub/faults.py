@@ -87,6 +87,7 @@ class Faults:
             return fault
         return None
 
+    @web.middleware
     async def around(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:

@@ -58,10 +58,8 @@ def create_app(hub: Hub, record: Path | None = None) -> web.Application:
     app[COURIER] = Courier(hub, recorder)
     standards = Standards(hub, recorder, app[LEDGER])
     app.middlewares.extend(
-        web.middleware(one)
-        for one in (faults.around, standards.recording, standards.answering)
+        (faults.around, standards.recording, standards.answering, plain_refusals)
     )
-    app.middlewares.append(plain_refusals)
     app.add_routes(Admin(hub).routes())
     app.add_routes(GitServer(hub).routes())
     app.add_routes(Manifests(hub).routes())

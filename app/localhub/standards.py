@@ -58,6 +58,7 @@ class Standards:
         api = request.path.startswith(f"{PREFIX}/") or request.host.startswith("api.")
         return "rest" if api else "page"
 
+    @web.middleware
     async def recording(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
@@ -108,6 +109,7 @@ class Standards:
         except Refused:
             return auth.Caller()
 
+    @web.middleware
     async def answering(
         self, request: web.Request, handler: Handler
     ) -> web.StreamResponse:
