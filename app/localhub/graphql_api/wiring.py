@@ -35,6 +35,7 @@ from localhub.state import (
     DraftIssue,
     Issue,
     Label,
+    Option,
     Organization,
     Project,
     ProjectField,
@@ -99,6 +100,8 @@ def default(source: Any, info: Info, **_arguments: Any) -> Any:
     name = info.field_name
     if isinstance(source, dict):
         return source.get(name)
+    if isinstance(source, Option):
+        return getattr(source, name)
     return getattr(source, _RENAMED.get(name, _snake(name)))
 
 

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from localhub.errors import not_found
 from localhub.pages.site import ACTING, Site, fields, see_other
+from localhub.webhooks import COURIER
 
 _SHOWN = 200
 
@@ -58,5 +59,5 @@ class HomePages:
         delivery = next(found, None)
         if delivery is None:
             raise not_found()
-        _ = delivery
+        request.config_dict[COURIER].redeliver(delivery)
         return see_other("/_localhub/deliveries")
