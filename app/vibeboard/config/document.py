@@ -143,9 +143,11 @@ class _Text:
         starts = self._starts
         if len(starts) > 1 and starts[-1] == len(self.text):
             starts = starts[:-1]
-        line = bisect_right(starts, max(offset, 0))
-        column = min(offset, len(self.text)) - starts[line - 1] + 1
-        return Place(line, max(column, 1))
+        line = bisect_right(starts, offset)
+        start = starts[line - 1]
+        written = re.compile(r"[^\r\n]*").match(self.text, start)
+        end = written.end() if written else start
+        return Place(line, min(offset, end) - start + 1)
 
     def fault(self, offset: int, message: str) -> Fault:
         place = self.place(offset)
@@ -225,8 +227,7 @@ class _Composer:
                 self._offset = event.start_mark.index
                 yield event
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            offset = mark.index if mark is not None else self._offset
+            offset = self._offset_of(error)
             raise self._source.refuse(offset, self._told(error, offset)) from error
         except YAMLError as error:
             offset = int(getattr(error, "position", self._offset))
@@ -236,11 +237,18 @@ class _Composer:
             message = f"not YAML that can be read: {error}"
             raise self._source.refuse(self._offset, message) from error
 
+    def _offset_of(self, error: MarkedYAMLError) -> int:
+        """Where it went wrong; what never ends went wrong where it began."""
+        marks = [mark for mark in (error.problem_mark, error.context_mark) if mark]
+        inside = [m.index for m in marks if m.index < len(self._source.text.rstrip())]
+        return inside[0] if inside else self._offset
+
     def _told(self, error: MarkedYAMLError, offset: int) -> str:
         if self._source.text[offset : offset + 1] == "\t":
             return "a tab; YAML is indented with spaces"
         said = (error.context, error.problem)
-        return "not YAML: " + ", ".join(str(part) for part in said if part)
+        told = "not YAML: " + ", ".join(str(part) for part in said if part)
+        return told.replace("'<stream end>'", "the end of the file")
 
     def _take(self, event: Event) -> None:
         match event:

@@ -5,7 +5,7 @@ Where it says it (line and column) is ``document.py``'s, what it means together 
 ``meaning.py``'s. Descriptions become the JSON Schema and the reference page.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -38,6 +38,8 @@ OneLine = Annotated[
 ]
 Text = Annotated[str, StringConstraints(pattern=NOT_BLANK)]
 Path = Annotated[str, StringConstraints(pattern=ONE_LINE, max_length=400)]
+_T = TypeVar("_T")
+Some = Annotated[list[_T], Field(min_length=1)]
 Number = Annotated[int, Field(ge=1, le=999_999_999)]
 BoardName = Annotated[str, StringConstraints(pattern=BOARD)]
 Minutes = Annotated[int, Field(ge=1, le=MOST_MINUTES)]
@@ -107,9 +109,8 @@ class Agent(Part):
 
     command: (
         Annotated[
-            list[Text],
-            Field(min_length=1),
-            BeforeValidator(_listed, json_schema_input_type=Text | list[Text]),
+            Some[Text],
+            BeforeValidator(_listed, json_schema_input_type=Text | Some[Text]),
         ]
         | None
     ) = None
@@ -193,9 +194,8 @@ class Suite(Part):
     """The shell command, run at the top of the repository."""
 
     report: Annotated[
-        list[Path],
-        Field(min_length=1),
-        BeforeValidator(_listed, json_schema_input_type=Path | list[Path]),
+        Some[Path],
+        BeforeValidator(_listed, json_schema_input_type=Path | Some[Path]),
     ]
     """Where the command leaves JUnit XML: a path or glob inside the repository, or a
     list of them."""
@@ -288,7 +288,7 @@ class VibeYml(Part):
     """Where runs are carried out: on the server's own runners, or on GitHub Actions."""
 
     limits: Limits = Field(default_factory=Limits)
-    """What the whole repository may use."""
+    """What all runs of the repository may use together."""
 
     commands: Commands = Field(default_factory=Commands)
     """Who may start runs."""

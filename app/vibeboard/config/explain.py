@@ -1,0 +1,129 @@
+"""What a `.vibe.yml` means once everything left out is filled in, as Markdown."""
+
+import re
+from collections.abc import Iterable
+
+from vibeboard.domain.workflow import Agent, Cli, Prompt, Stage, Suite, Workflow
+
+
+def explain(workflow: Workflow) -> str:
+    """The effective configuration, for the summary of its check."""
+    parts = [
+        _board(workflow),
+        _table(
+            "Stages",
+            [
+                "Column",
+                "Stage",
+                "Agent",
+                "Prompt",
+                "Result",
+                "Tests",
+                "Next",
+                "Otherwise",
+                "Needs",
+            ],
+            [_stage(stage) for stage in workflow.stages.values()],
+        ),
+        _table(
+            "Agents",
+            ["Agent", "Program", "Model", "Minutes", "Turns", "USD"],
+            [_agent(agent) for agent in _agents(workflow)],
+        ),
+        _table(
+            "Tests",
+            ["Suite", "Command", "Reports", "Minutes"],
+            [_suite(suite) for suite in workflow.suites.values()],
+        ),
+        _limits(workflow),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _board(workflow: Workflow) -> str:
+    if workflow.board is None:
+        return "No board: stages start by comments alone (`/agent <stage>`)."
+    field = _code(workflow.column_field)
+    return f"Board {_code(str(workflow.board))}, columns of the field {field}."
+
+
+def _stage(stage: Stage) -> list[str]:
+    return [
+        _code(stage.column) if stage.column else "by comment only",
+        _code(stage.name),
+        _code(stage.agent.name),
+        _prompt(stage.prompt),
+        stage.result.value,
+        _codes(suite.name for suite in stage.tests),
+        _code(stage.next) if stage.next else "stays",
+        _code(stage.otherwise) if stage.otherwise else "stays",
+        _codes(stage.needs),
+    ]
+
+
+def _prompt(prompt: Prompt) -> str:
+    if prompt.builtin is not None:
+        return _code(f"builtin:{prompt.builtin}")
+    return _code(prompt.path) if prompt.path is not None else "inline"
+
+
+def _agents(workflow: Workflow) -> list[Agent]:
+    used = {stage.agent.name: stage.agent for stage in workflow.stages.values()}
+    return list(used.values())
+
+
+def _agent(agent: Agent) -> list[str]:
+    program = "Claude Code"
+    if agent.cli is Cli.COMMAND:
+        program = _code(" ".join(agent.command))
+    return [
+        _code(agent.name),
+        program,
+        _code(agent.model) if agent.model else "its default",
+        f"{agent.time_limit.total_seconds() / 60:g}",
+        "no limit" if agent.turns is None else str(agent.turns),
+        "no limit" if agent.usd is None else f"{agent.usd:g}",
+    ]
+
+
+def _suite(suite: Suite) -> list[str]:
+    return [
+        _code(suite.name),
+        _code(suite.run),
+        _codes(suite.reports),
+        f"{suite.time_limit.total_seconds() / 60:g}",
+    ]
+
+
+def _limits(workflow: Workflow) -> str:
+    bots = _codes(sorted(workflow.trusted_bots))
+    least = workflow.least_permission.name.lower()
+    lines = [
+        "### Limits",
+        "",
+        f"- At most {workflow.parallel} runs at the same time.",
+        f"- Runs are started by people with at least {least} permission.",
+    ]
+    return "\n".join([*lines, f"- Bots that may, too: {bots}."] if bots else lines)
+
+
+def _table(heading: str, columns: list[str], rows: list[list[str]]) -> str:
+    if not rows:
+        return ""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(
+        [f"### {heading}", "", *(f"| {' | '.join(line)} |" for line in lines)]
+    )
+
+
+def _codes(words: Iterable[str]) -> str:
+    return ", ".join(_code(word) for word in words)
+
+
+def _code(text: str) -> str:
+    """Foreign words in a table's cell, on one line, where no markup works in them."""
+    flat = " ".join(text.split()).replace("|", "\\|")
+    longest = max((len(run) for run in re.findall("`+", flat)), default=0)
+    fence = "`" * (longest + 1)
+    pad = " " if longest else ""
+    return f"{fence}{pad}{flat}{pad}{fence}"

@@ -1,0 +1,52 @@
+from tests.config.examples import SMALLEST, SUPPORTED
+from vibeboard.config.explain import explain
+from vibeboard.config.loader import load
+
+
+def test_the_smallest_file_is_explained_with_what_it_leaves_out() -> None:
+    assert (
+        explain(load(SMALLEST, owner="acme"))
+        == """\
+Board `acme/7`, columns of the field `Status`.
+
+### Stages
+
+| Column | Stage | Agent | Prompt | Result | Tests | Next | Otherwise | Needs |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| `In progress` | `develop` | `claude` | `builtin:develop` | branch |  | stays | \
+stays |  |
+
+### Agents
+
+| Agent | Program | Model | Minutes | Turns | USD |
+| --- | --- | --- | --- | --- | --- |
+| `claude` | Claude Code | its default | 45 | no limit | no limit |
+
+### Limits
+
+- At most 3 runs at the same time.
+- Runs are started by people with at least write permission.
+"""
+    )
+
+
+def test_a_full_file_is_explained() -> None:
+    shown = explain(load(SUPPORTED, owner="acme"))
+
+    assert "| by comment only | `look` | `claude` | inline | report |  |" in shown
+    assert "| `script` | `python3 my agent.py --fast` | its default | 45 |" in shown
+    assert "| `unit` | `pytest --junitxml=out/unit.xml` | `out/unit.xml` | 5 |" in shown
+    assert "- Bots that may, too: `renovate[bot]`." in shown
+
+
+def test_words_of_the_file_stay_in_their_cell() -> None:
+    text = (
+        "version: 1\n"
+        "stages: {a: {column: 'x | `y` <b>', tests: [u]}}\n"
+        'tests: {u: {run: "a |\\nb", report: o.xml}}\n'
+    )
+    shown = explain(load(text, owner="acme"))
+
+    assert "| `` x \\| `y` <b> `` |" in shown
+    assert "| `a \\| b` |" in shown
+    assert shown.startswith("No board: stages start by comments alone")

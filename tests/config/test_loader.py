@@ -1,0 +1,483 @@
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.config.examples import FULL, SMALLEST, SUPPORTED
+from vibeboard.config.loader import load
+from vibeboard.config.presets import builtin_names, builtin_prompt
+from vibeboard.domain.board import BoardKey, Permission
+from vibeboard.domain.workflow import (
+    Agent,
+    Cli,
+    Prompt,
+    Result,
+    Stage,
+    Suite,
+    Workflow,
+)
+from vibeboard.errors import ConfigInvalid, NotSupportedYet
+
+
+def loaded(text: str) -> Workflow:
+    return load(text, owner="acme", commit="abc")
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigInvalid) as refused:
+        load(text, path="f", owner="acme")
+    return [str(fault).removeprefix("f:") for fault in refused.value.faults]
+
+
+def with_stages(stages: str, rest: str = "") -> str:
+    return f"version: 1\nstages:\n{stages}\n{rest}"
+
+
+def test_the_smallest_file_means() -> None:
+    claude = Agent("claude", Cli.CLAUDE_CODE)
+
+    assert loaded(SMALLEST) == Workflow(
+        board=BoardKey("acme", 7),
+        column_field="Status",
+        stages={
+            "develop": Stage(
+                name="develop",
+                column="In progress",
+                agent=claude,
+                prompt=Prompt(builtin="develop"),
+            )
+        },
+        suites={},
+        commit="abc",
+    )
+
+
+def test_a_full_file_means() -> None:
+    workflow = loaded(SUPPORTED)
+
+    unit = Suite(
+        name="unit",
+        run="pytest --junitxml=out/unit.xml",
+        reports=("out/unit.xml",),
+        time_limit=timedelta(minutes=5),
+    )
+    claude = Agent(
+        name="claude",
+        cli=Cli.CLAUDE_CODE,
+        model="sonnet",
+        time_limit=timedelta(minutes=20),
+        turns=60,
+        usd=5,
+    )
+    assert workflow == Workflow(
+        board=BoardKey("acme", 7),
+        column_field="Stage",
+        stages={
+            "refine": Stage(
+                name="refine",
+                column="Refinement",
+                agent=claude,
+                prompt=Prompt(path=".vibe/prompts/refine.md"),
+                result=Result.ISSUE,
+                next="Ready",
+            ),
+            "develop": Stage(
+                name="develop",
+                column="Development",
+                agent=Agent(
+                    name="script",
+                    cli=Cli.COMMAND,
+                    command=("python3", "my agent.py", "--fast"),
+                ),
+                prompt=Prompt(builtin="develop"),
+                needs=("refine",),
+                tests=(unit,),
+                next="QA",
+                otherwise="Needs attention",
+            ),
+            "look": Stage(
+                name="look",
+                column=None,
+                agent=claude,
+                prompt=Prompt(text="Say what the change does."),
+                result=Result.REPORT,
+            ),
+        },
+        suites={"unit": unit},
+        parallel=2,
+        least_permission=Permission.MAINTAIN,
+        trusted_bots=frozenset({"renovate[bot]"}),
+        commit="abc",
+    )
+
+
+@pytest.mark.parametrize(
+    ("stage", "prompt", "result"),
+    [
+        pytest.param("refine: {}", "refine", Result.ISSUE, id="refine"),
+        pytest.param("qa: {}", "qa", Result.BRANCH, id="one of ours"),
+        pytest.param("review: {}", "review", Result.REPORT, id="review"),
+        pytest.param("build: {}", "develop", Result.BRANCH, id="another name"),
+        pytest.param("spec: {result: issue}", "refine", Result.ISSUE, id="a spec"),
+        pytest.param("look: {result: report}", "review", Result.REPORT, id="a report"),
+        pytest.param(
+            "x: {prompt: 'builtin:docs'}", "docs", Result.BRANCH, id="named by hand"
+        ),
+    ],
+)
+def test_what_a_stage_leaves_out(stage: str, prompt: str, result: Result) -> None:
+    (found,) = loaded(with_stages(f"  {stage}")).stages.values()
+
+    assert (found.prompt, found.result) == (Prompt(builtin=prompt), result)
+
+
+@pytest.mark.parametrize(
+    ("project", "board"),
+    [
+        pytest.param("7", BoardKey("acme", 7), id="a number"),
+        pytest.param("'7'", BoardKey("acme", 7), id="a number in quotes"),
+        pytest.param("other/7", BoardKey("other", 7), id="of another owner"),
+    ],
+)
+def test_a_board_is(project: str, board: BoardKey) -> None:
+    text = with_stages("  develop: {}", f"board: {{project: {project}}}")
+
+    assert loaded(text).board == board
+
+
+def test_without_a_board_comments_start_stages() -> None:
+    assert loaded(with_stages("  develop: {}")).board is None
+
+
+def test_the_only_agent_works_wherever_none_is_named() -> None:
+    text = with_stages("  a: {}\n  b: {}", "agents: {codi: {model: big}}")
+
+    assert {s.agent.name for s in loaded(text).stages.values()} == {"codi"}
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        pytest.param("./agent --fast", ("./agent", "--fast"), id="a line"),
+        pytest.param("'run \"a b\"'", ("run", "a b"), id="quotes in a line"),
+        pytest.param("[run, 'a b', '--n=1']", ("run", "a b", "--n=1"), id="a list"),
+    ],
+)
+def test_a_command_is(command: str, arguments: tuple[str, ...]) -> None:
+    agents = f"agents: {{x: {{cli: command, command: {command}}}}}"
+
+    assert loaded(with_stages("  a: {}", agents)).stages["a"].agent.command == arguments
+
+
+SHAPE = [
+    pytest.param("stages: {a: {}}", "1:1: the key 'version' is missing", id="version"),
+    pytest.param("version: 2\nstages: {a: {}}", "1:10: version: must be 1", id="later"),
+    pytest.param("version: 1", "1:1: the key 'stages' is missing", id="no stages"),
+    pytest.param(
+        "version: 1\nstages: {}", "2:9: stages: must not be empty", id="empty stages"
+    ),
+    pytest.param(
+        with_stages("  a:\n    colum: x"),
+        "4:5: unknown key 'colum'; did you mean 'column'?",
+        id="a misspelt key",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "zebra: 1"),
+        "4:1: unknown key 'zebra'",
+        id="a strange key",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {c: {limits: {minute: 3}}}"),
+        "4:23: unknown key 'minute'; did you mean 'minutes'?",
+        id="a misspelt key deep down",
+    ),
+    pytest.param(
+        with_stages("  a: {column: 7}"),
+        "3:15: column: must be text; put it in quotes if it is",
+        id="a number for text",
+    ),
+    pytest.param(
+        with_stages("  a: {column: ''}"),
+        "3:15: column: must be one line of text that is not empty",
+        id="an empty column",
+    ),
+    pytest.param(
+        with_stages("  a: {needs: x}"),
+        "3:14: needs: must be a list, such as [a, b]",
+        id="no list",
+    ),
+    pytest.param(
+        with_stages("  a: {result: brnch}"),
+        "3:15: result: must be 'issue', 'branch' or 'report'; did you mean 'branch'?",
+        id="a misspelt value",
+    ),
+    pytest.param(
+        with_stages("  a b: {}"), "3:3: must be a name: a letter, then", id="a bad name"
+    ),
+    pytest.param(
+        with_stages("  a:"),
+        "3:5: a: must be a mapping of keys",
+        id="a stage of nothing",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "board: {project: a/b}"),
+        "4:18: project: must be the project's number, or owner/number",
+        id="a bad board",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {c: {limits: {minutes: 0}}}"),
+        "4:32: minutes: must be at least 1",
+        id="no minutes",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {c: {limits: {minutes: 1441}}}"),
+        "4:32: minutes: must be at most 1440",
+        id="too many minutes",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {c: {limits: {minutes: '45'}}}"),
+        "4:32: minutes: must be a whole number",
+        id="text for a number",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "tests: {u: {run: x}}"),
+        "4:9: the key 'report' is missing",
+        id="a suite without report",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {c: {cli: command, command: []}}"),
+        "4:37: command: must not be empty",
+        id="an empty command",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "commands: {role: read}"),
+        "4:18: role: must be 'triage', 'write', 'maintain' or 'admin'",
+        id="everybody",
+    ),
+]
+
+
+MEANING = [
+    pytest.param(
+        with_stages("  develop: {needs: [refin]}\n  refine: {}"),
+        "3:21: needs: no stage 'refin'; did you mean 'refine'?",
+        id="needs an unknown stage",
+    ),
+    pytest.param(
+        with_stages("  a: {tests: [x]}"), "3:15: tests: no suite 'x'", id="no suite"
+    ),
+    pytest.param(
+        with_stages("  a: {agent: claud}"),
+        "3:14: agent: no agent 'claud'; did you mean 'claude'?",
+        id="no agent",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {x: {}, y: {}}"),
+        "3:3: there are several agents (x, y); say which `agent` works",
+        id="several agents",
+    ),
+    pytest.param(
+        with_stages("  a: {column: To do}\n  b: {column: to DO}"),
+        "4:15: column: the stage 'a' has this column already",
+        id="two stages of one column",
+    ),
+    pytest.param(
+        with_stages("  a: {needs: [b]}\n  b: {needs: [a]}"),
+        "3:14: needs: these stages need each other: a → b → a",
+        id="needs in a circle",
+    ),
+    pytest.param(
+        with_stages("  a: {needs: [a]}"),
+        "3:14: needs: these stages need each other: a → a",
+        id="a stage that needs itself",
+    ),
+    pytest.param(
+        with_stages("  a: {column: QA, next: qa}"),
+        "3:25: next: leads back into the stage's own column",
+        id="next is the same column",
+    ),
+    pytest.param(
+        with_stages("  a: {column: A, next: B}\n  b: {column: B, next: A}"),
+        "3:24: next: leads the card in a circle: a → b → a",
+        id="next in a circle",
+    ),
+    pytest.param(
+        with_stages("  Stop: {}"),
+        "3:3: `/agent stop` is a command; name the stage otherwise",
+        id="a stage named like a command",
+    ),
+    pytest.param(
+        with_stages("  qa: {}\n  QA: {}"),
+        "4:3: the stage 'qa' has this name already",
+        id="two stages of one name",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {x: {cli: command}}"),
+        "4:10: `cli: command` needs a `command` to run",
+        id="no command",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {x: {command: y}}"),
+        "4:14: `command` belongs to `cli: command`",
+        id="a command for another program",
+    ),
+    pytest.param(
+        with_stages("  a: {}", 'agents: {x: {cli: command, command: "y \'z"}}'),
+        "4:37: command: not a command line: No closing quotation",
+        id="an open quote in a command",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {x: {cli: command, command: '# y'}}"),
+        "4:37: command: must name a program",
+        id="a command that is a remark",
+    ),
+    pytest.param(
+        with_stages("  a: {prompt: 'builtin:refin'}"),
+        "3:15: prompt: no prompt of ours; there are builtin:develop, builtin:docs, "
+        "builtin:qa, builtin:refine, builtin:review; did you mean 'refine'?",
+        id="no prompt of ours",
+    ),
+    pytest.param(
+        with_stages("  a: {prompt: refine}"),
+        "3:15: prompt: one word is no prompt",
+        id="a word for a prompt",
+    ),
+    *(
+        pytest.param(
+            with_stages(f"  a: {{prompt: '{path}'}}"), f"3:15: prompt: {why}", id=path
+        )
+        for path, why in [
+            ("/etc/p.md", "must be relative to the top of the repository"),
+            ("~/p.md", "must be relative to the top of the repository"),
+            ("C:/p.md", "must be relative to the top of the repository"),
+            ("a/../../p.md", "must not lead out of the repository (..)"),
+            ("a\\p.md", "must be written with / between its parts"),
+            ("a//p.md", "must be a plain path, without empty parts and ./"),
+            (".GIT/p.md", "must not lead into .git"),
+        ]
+    ),
+    *(
+        pytest.param(
+            with_stages("  a: {}", f"tests: {{u: {{run: x, report: [o, '{glob}']}}}}"),
+            f"4:33: report: {why}",
+            id=glob,
+        )
+        for glob, why in [
+            ("/out/*.xml", "must be relative to the top of the repository"),
+            ("../*.xml", "must not lead out of the repository (..)"),
+            ("out/**x.xml", "may have ** only as a whole part, as in out/**/*.xml"),
+            ("out/**", "must end in a file's name, as in out/**/*.xml"),
+            ("out/[a.xml", "has a [ that no ] closes"),
+        ]
+    ),
+]
+
+NOT_YET = [
+    pytest.param("agents: {x: {cli: codex}}", "4:19: cli: `cli: codex`", id="codex"),
+    pytest.param("agents: {x: {cli: acp}}", "4:19: cli: `cli: acp`", id="acp"),
+    pytest.param("agents: {x: {tools: {ask: [y]}}}", "4:14: `tools`", id="tools"),
+    pytest.param("agents: {x: {network: [y]}}", "4:14: `network`", id="network"),
+    pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
+    pytest.param("reviews: {x: {}}", "4:1: `reviews`", id="reviews"),
+    pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
+    pytest.param("limits: {usd_per_day: 1}", "4:10: `usd_per_day`", id="a day's money"),
+    pytest.param(
+        "limits: {usd_per_issue: 1}", "4:10: `usd_per_issue`", id="an issue's"
+    ),
+    pytest.param(
+        "tests: {u: {run: x, report: y, coverage: z}}",
+        "4:32: `coverage`",
+        id="coverage",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "fault"), [*SHAPE, *MEANING])
+def test_a_fault_is_told_with_its_place(text: str, fault: str) -> None:
+    (only,) = faults(text)
+
+    assert only.startswith(fault)
+
+
+@pytest.mark.parametrize(("rest", "fault"), NOT_YET)
+def test_what_is_not_carried_out_yet_is_refused(rest: str, fault: str) -> None:
+    assert faults(with_stages("  a: {}", rest)) == [f"{fault} is not supported yet"]
+
+
+@pytest.mark.parametrize(
+    "key", ["reviews: [x]", "gate: {approvals: 1}", "runner: actions"]
+)
+def test_what_a_stage_cannot_do_yet_is_refused(key: str) -> None:
+    (only,) = faults(with_stages(f"  a:\n    {key}"))
+
+    assert only.endswith(" is not supported yet")
+
+
+def test_all_faults_are_told_at_once_and_in_order() -> None:
+    text = with_stages(
+        "  a: {colum: x, needs: 1}\n  b: {gate: {approvals: 2}}", "zebra: 1\nrunner: x"
+    )
+
+    assert faults(text) == [
+        "3:7: unknown key 'colum'; did you mean 'column'?",
+        "3:24: needs: must be a list, such as [a, b]",
+        "4:7: `gate` is not supported yet",
+        "5:1: unknown key 'zebra'",
+        "6:9: runner: must be 'own' or 'actions'",
+    ]
+
+
+def test_all_contradictions_are_told_at_once() -> None:
+    text = with_stages("  stop: {needs: [x], agent: y, tests: [z]}")
+
+    assert [fault.split(": ", 1)[1] for fault in faults(text)] == [
+        "`/agent stop` is a command; name the stage otherwise",
+        "needs: no stage 'x'",
+        "agent: no agent 'y'",
+        "tests: no suite 'z'",
+    ]
+
+
+def test_the_full_example_lacks_only_what_is_not_supported_yet() -> None:
+    assert all(fault.endswith(" is not supported yet") for fault in faults(FULL))
+
+
+def mutated(text: str) -> st.SearchStrategy[str]:
+    pieces = st.one_of(
+        st.sampled_from(
+            ["\n", " ", "\t", ": ", "- ", "{", "}", "[", "]", "&a ", "*a", "!x ", "'"]
+        ),
+        st.sampled_from(["version: 1\n", "stages", "null", "7", "1e999", "..", "|\n"]),
+        st.text(max_size=4),
+    )
+    edits = st.lists(
+        st.tuples(st.integers(0, len(text)), st.integers(0, 12), pieces), max_size=4
+    )
+
+    def apply(changes: list[tuple[int, int, str]]) -> str:
+        edited = text
+        for start, length, piece in changes:
+            edited = edited[:start] + piece + edited[start + length :]
+        return edited
+
+    return edits.map(apply)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)
+@given(st.one_of(mutated(SMALLEST), mutated(SUPPORTED), mutated(FULL), st.text()))
+def test_any_text_loads_or_has_faults_inside_it(text: str) -> None:
+    try:
+        loaded(text)
+    except ConfigInvalid as error:
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        for fault in error.faults:
+            assert 1 <= fault.line <= len(lines), fault
+            assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1, fault
+
+
+def test_every_prompt_of_ours_can_be_read() -> None:
+    assert all(len(builtin_prompt(name)) > 500 for name in builtin_names())
+
+    with pytest.raises(NotSupportedYet, match=r"builtin:\.\./x"):
+        builtin_prompt("../x")
