@@ -200,9 +200,9 @@ def issue_token(
 
 def _value(app: App) -> str:
     # GitHub's newer tokens are long, of no fixed length, and have dots in them.
-    start = f"ghs_{app.id}_"
-    head, body = secrets.token_urlsafe(27), secrets.token_urlsafe(400)
-    return f"{start}{head}.{body}"[: TOKEN_LENGTH - 44] + f".{secrets.token_hex(21)}"
+    body = secrets.token_urlsafe(400).replace("-", "_")
+    token = f"ghs_{app.id}_{body[:80]}.{body[80:400]}.{body[400:]}"
+    return token + secrets.token_hex(TOKEN_LENGTH)[: TOKEN_LENGTH - len(token)]
 
 
 def _beyond() -> Refused:

@@ -204,12 +204,12 @@ def _outside(field: str, problem: str) -> Refused:
 
 
 def _tell(hub: Hub, review: Review, action: str, actor: User) -> None:
+    shown_review = render.review(hub, review, state=review.state.lower())
     payload = {
         "action": action,
-        "review": render.review(hub, review, state=review.state.lower()),
+        "review": {"submitted_at": None, **shown_review},
         "pull_request": render.pull_simple(hub, review.pull),
     }
-    payload["review"].setdefault("submitted_at", None)
     repository = review.pull.repository
     hub.emit("pull_request_review", payload, sender=actor, repository=repository)
 

@@ -31,9 +31,9 @@ async def start(
     """Serve a hub; port 0 takes a free one."""
     if record is None and os.environ.get(RECORD):
         record = Path(os.environ[RECORD])
-    runner = web.AppRunner(create_app(hub, record), access_log=None)
+    runner = web.AppRunner(create_app(hub, record), access_log=None, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, host, port, shutdown_timeout=1)
+    site = web.TCPSite(runner, host, port)
     await site.start()
     taken = runner.addresses[0][1]
     hub.url = f"http://{host}:{taken}"
