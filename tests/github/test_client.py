@@ -18,8 +18,9 @@ from vibeboard.errors import (
     RateLimited,
     SettingsInvalid,
 )
+from vibeboard.github.answers import absence
 from vibeboard.github.auth import AppCredential, Scope
-from vibeboard.github.connection import NOT_FOUND, Access
+from vibeboard.github.connection import Access
 from vibeboard.github.documents import Document
 from vibeboard.github.pace import Pace
 
@@ -406,7 +407,7 @@ async def test_what_may_be_missing_is_null(script: Scripted) -> None:
     script.on("/graphql", answer({"data": {"node": None}, "errors": errors}))
     installation = await script.github.installation("acme")
 
-    data = await installation.graphql(QUERY, {}, tolerated=NOT_FOUND)
+    data = await installation.graphql(QUERY, {}, tolerated=absence)
 
     assert data == {"node": None}
 

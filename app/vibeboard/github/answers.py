@@ -6,7 +6,7 @@ limits for the GraphQL API".
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -125,25 +125,48 @@ def _bounded(seconds: float | None) -> timedelta:
     return max(wait, timedelta(seconds=1))
 
 
-def graphql_fault(
-    errors: Sequence[Any], *, tolerated: frozenset[str], wait: timedelta
-) -> VibeboardError | None:
-    """The error that a GraphQL answer (status 200) stands for.
+class GraphQLError(BaseModel):
+    """One error of a GraphQL answer; ``path`` says where the data has a hole."""
 
-    Errors whose type is ``tolerated`` leave null in the data, which the caller
-    knows how to read.
-    """
+    type: str = ""
+    message: str = ""
+    path: list[str | int] | None = None
+
+
+class GraphQLAnswer(BaseModel):
+    """What every GraphQL request answers."""
+
+    data: dict[str, Any] | None = None
+    errors: list[GraphQLError] | None = None
+
+
+Tolerance = Callable[[GraphQLError], bool]
+
+
+def nothing(error: GraphQLError) -> bool:
+    """Every error is one."""
+    del error
+    return False
+
+
+def absence(error: GraphQLError) -> bool:
+    """What was asked for may be missing: its place in the data is null."""
+    return error.type == "NOT_FOUND"
+
+
+def graphql_fault(
+    errors: Sequence[GraphQLError], *, tolerated: Tolerance, wait: timedelta
+) -> VibeboardError | None:
+    """The error that a GraphQL answer (status 200) stands for."""
     for error in errors:
-        kind = error.get("type", "") if isinstance(error, dict) else ""
-        words = error.get("message", "") if isinstance(error, dict) else ""
-        message = str(words)[:_LONGEST_MESSAGE] or "GitHub could not answer a query"
-        if kind == "RATE_LIMITED":
+        message = error.message[:_LONGEST_MESSAGE] or "GitHub cannot answer a query"
+        if error.type.startswith("RATE_LIMIT") or "rate limit" in message.lower():
             return RateLimited(message, after=wait)
-        if kind in tolerated:
+        if tolerated(error):
             continue
-        if kind in _STATUS_OF:
-            return GitHubRefused(message, status_code=_STATUS_OF[kind])
-        if not kind and ("went wrong" in message or "timeout" in message.lower()):
+        if error.type in _STATUS_OF:
+            return GitHubRefused(message, status_code=_STATUS_OF[error.type])
+        if not error.type and "went wrong" in message:
             return GitHubUnavailable(message)
         return GitHubRefused(message, status_code=HTTPStatus.BAD_REQUEST)
     return None

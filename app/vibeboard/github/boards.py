@@ -6,9 +6,8 @@ by API, so ids are read right before they are used and kept nowhere.
 
 from vibeboard.domain.board import BoardKey, Place
 from vibeboard.errors import GitHubRefused, UserError
-from vibeboard.github.answers import read
+from vibeboard.github.answers import absence, read
 from vibeboard.github.client import GitHub, Installation
-from vibeboard.github.connection import NOT_FOUND
 from vibeboard.github.documents import load
 from vibeboard.github.objects import IssueNode, ItemColumns, Option
 
@@ -19,14 +18,13 @@ _STALE_OPTION = "does not belong to the field"
 
 def places_of(issue: IssueNode) -> tuple[Place, ...]:
     """Where the issue stands; an archived item stands nowhere."""
-    items = issue.project_items.nodes if issue.project_items else []
     return tuple(
         Place(
             BoardKey(item.project.owner.login, item.project.number),
             item.id,
             item.field_value_by_name.name if item.field_value_by_name else None,
         )
-        for item in items
+        for item in issue.project_items.nodes
         if item is not None and not item.is_archived
     )
 
@@ -52,7 +50,7 @@ class Boards:
         self, installation: Installation, place: Place, column: str, field: str
     ) -> None:
         answer = await installation.graphql(
-            _COLUMNS, {"item": place.item, "field": field}, tolerated=NOT_FOUND
+            _COLUMNS, {"item": place.item, "field": field}, tolerated=absence
         )
         if not answer.get("node"):
             message = f"The card is no longer on board {place.board}."

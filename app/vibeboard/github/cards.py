@@ -1,13 +1,14 @@
 """Cards: issues as the engine knows them, with their places on boards."""
 
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from vibeboard.domain.board import Actor, Card, CardKey, Comment, Place
-from vibeboard.github.answers import read
+from vibeboard.errors import GitHubRefused
+from vibeboard.github.answers import GraphQLError, absence, read
 from vibeboard.github.boards import Boards, places_of
-from vibeboard.github.client import GitHub
-from vibeboard.github.connection import NOT_FOUND
+from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.documents import load
 from vibeboard.github.objects import GHOST, IssueComment, IssueNode
 from vibeboard.github.text import LONGEST_BODY, cut
@@ -30,25 +31,39 @@ class GitHubCards:
         """The card with all its places; None if gone or not an issue."""
         installation, names = await self._github.of(card.repository)
         variables = {**names, "number": card.number, "field": field}
-        answer = await installation.graphql(_OF_ISSUE, variables, tolerated=NOT_FOUND)
+        answer = await installation.graphql(_OF_ISSUE, variables, tolerated=_may_miss)
         return _card((answer.get("repository") or {}).get("issue"))
 
     async def at(self, issue: str, *, field: str = STATUS) -> Card | None:
         """The card of an issue's node id, read back; None if it is gone."""
-        for installation in await self._github.installations():
-            answer = await installation.graphql(
-                _OF_NODE, {"id": issue, "field": field}, tolerated=NOT_FOUND
-            )
-            card = _card(answer.get("node"))
-            if card is None:
+        refusal: GitHubRefused | None = None
+        async for installation in self._github.everywhere():
+            try:
+                card = await self._at(installation, issue, field)
+            except GitHubRefused as error:
+                refusal = error  # removed or suspended there; others may know it
                 continue
-            owner = card.key.repository.partition("/")[0]
-            if owner.lower() == installation.owner.lower():
+            if card is not None:
                 return card
-            # Everybody sees a public issue, but only its owner's installation is
-            # sure to see the boards it stands on.
-            return await self.read(card.key, field=field)
+        if refusal is not None:
+            raise refusal
         return None
+
+    async def _at(
+        self, installation: Installation, issue: str, field: str
+    ) -> Card | None:
+        answer = await installation.graphql(
+            _OF_NODE, {"id": issue, "field": field}, tolerated=_may_miss
+        )
+        card = _card(answer.get("node"))
+        if card is None:
+            return None
+        owner = card.key.repository.partition("/")[0]
+        if owner.lower() == installation.owner.lower():
+            return card
+        # Everybody sees a public issue, but only its owner's installation is sure
+        # to see the boards it stands on.
+        return await self.read(card.key, field=field)
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
         """Put the card into ``column``; doing it twice does nothing more."""
@@ -73,10 +88,23 @@ class GitHubCards:
         )
 
 
+def _may_miss(error: GraphQLError) -> bool:
+    # An issue may stand on somebody's own board, too, which the App cannot read.
+    unreadable = error.type == "FORBIDDEN" and {"projectItems", "nodes"} <= set(
+        error.path or ()
+    )
+    return unreadable or absence(error)
+
+
 def _card(node: Mapping[str, Any] | None) -> Card | None:
     if node is None or node.get("__typename", "Issue") != "Issue":
         return None
     issue = read(IssueNode, node)
+    items = issue.project_items.nodes
+    if items and not any(items):
+        # Not the same as standing nowhere: that would stop what is running.
+        message = f"no board of {issue.url} can be read"
+        raise GitHubRefused(message, status_code=HTTPStatus.FORBIDDEN)
     labels = issue.labels.nodes if issue.labels else []
     return Card(
         key=CardKey(issue.repository.name_with_owner, issue.number),

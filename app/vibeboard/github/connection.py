@@ -15,17 +15,20 @@ from typing import Any
 import aiohttp
 
 from vibeboard.errors import GitHubUnavailable, RateLimited
-from vibeboard.github.answers import graphql_fault, read
+from vibeboard.github.answers import (
+    GraphQLAnswer,
+    GraphQLError,
+    Tolerance,
+    graphql_fault,
+    nothing,
+    read,
+)
 from vibeboard.github.auth import Credential
 from vibeboard.github.documents import Document
-from vibeboard.github.objects import GraphQLAnswer
 from vibeboard.github.pace import Pace
 from vibeboard.github.transport import Now, Retries, Transport
 
 Variables = Mapping[str, str]
-
-NOT_FOUND = frozenset({"NOT_FOUND"})
-_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class Connection:
         document: Document,
         variables: Mapping[str, Any],
         *,
-        tolerated: frozenset[str] = _NONE,
+        tolerated: Tolerance = nothing,
     ) -> Mapping[str, Any]:
         """Send a document; ``tolerated`` errors leave null in the data."""
         transport = self._writes if document.writes else self._reads
@@ -127,7 +130,10 @@ class Connection:
             return answer.data
 
     def _refuse(
-        self, errors: Sequence[Any], transport: Transport, tolerated: frozenset[str]
+        self,
+        errors: Sequence[GraphQLError],
+        transport: Transport,
+        tolerated: Tolerance,
     ) -> None:
         # A limit of GraphQL comes with status 200; its end is in the headers.
         limit = transport.rate_limit

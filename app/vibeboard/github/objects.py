@@ -5,7 +5,6 @@ always has it, so that logins can be compared.
 """
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -15,13 +14,6 @@ from vibeboard.domain.board import Actor
 # The account GitHub shows where the author's own is deleted.
 GHOST = Actor("ghost")
 _BOT_SUFFIX = "[bot]"
-
-
-class GraphQLAnswer(BaseModel):
-    """What every GraphQL request answers."""
-
-    data: dict[str, Any] | None = None
-    errors: list[Any] | None = None
 
 
 # --- REST -------------------------------------------------------------------
@@ -266,7 +258,7 @@ class IssueNode(Node):
     repository: RepositoryName
     author: Author | None = None
     labels: Labels | None = None
-    project_items: Items | None = None
+    project_items: Items
 
 
 class Option(Node):

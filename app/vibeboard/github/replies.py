@@ -14,9 +14,8 @@ from weakref import WeakValueDictionary
 from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import Marker
 from vibeboard.errors import GitHubRefused, GitHubUnavailable
-from vibeboard.github.answers import read
+from vibeboard.github.answers import absence, read
 from vibeboard.github.client import GitHub, Installation
-from vibeboard.github.connection import NOT_FOUND
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
     CommentNode,
@@ -161,7 +160,7 @@ async def _newest_first(
     variables = {**thread, "number": int(thread["number"]), "before": None}
     while True:
         # One of issue and pull request has this number; the other is NOT_FOUND.
-        answer = await installation.graphql(_NEWEST, variables, tolerated=NOT_FOUND)
+        answer = await installation.graphql(_NEWEST, variables, tolerated=absence)
         repository = answer.get("repository") or {}
         thing = repository.get("issue") or repository.get("pullRequest")
         if thing is None:

@@ -7,10 +7,9 @@ from http import HTTPStatus
 from vibeboard.domain.board import Permission
 from vibeboard.engine.ports import Remote, RepositoryFacts, SourceFile
 from vibeboard.errors import GitHubRefused, UserError
-from vibeboard.github.answers import read
+from vibeboard.github.answers import absence, read
 from vibeboard.github.auth import Scope
 from vibeboard.github.client import GitHub, Installation
-from vibeboard.github.connection import NOT_FOUND
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
     CollaboratorPermission,
@@ -63,7 +62,7 @@ class GitHubRepositories:
         if commit is None:
             return None
         answer = await installation.graphql(
-            _FILE, {**names, "expression": f"{commit}:{path}"}, tolerated=NOT_FOUND
+            _FILE, {**names, "expression": f"{commit}:{path}"}, tolerated=absence
         )
         found = (answer.get("repository") or {}).get("object")
         if not found:
@@ -108,7 +107,7 @@ async def _commit(
     if _COMMIT_ID.fullmatch(ref):
         return ref
     answer = await installation.graphql(
-        _COMMIT, {**names, "ref": ref}, tolerated=NOT_FOUND
+        _COMMIT, {**names, "ref": ref}, tolerated=absence
     )
     found = (answer.get("repository") or {}).get("object")
     return read(GitObject, found).oid if found else None
