@@ -22,9 +22,14 @@ from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
 from vibeboard.github.signature import verify
 from vibeboard.github.translate import translate
+from vibeboard.runner.agents.claude import ClaudeAgent, find_claude
+from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.agents.registry import RunnerAgents
+from vibeboard.runner.environment import Environment
+from vibeboard.runner.git import Git
 from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
+from vibeboard.runner.workspace import Identity as Committer
 from vibeboard.settings import Machine, Settings
 from vibeboard.store import migrate
 from vibeboard.store.database import Database, only_process, open_database
@@ -73,6 +78,7 @@ async def running(
                     settings.app_id,
                     settings.private_key(),
                     session,
+                    clock=SystemClock(),
                 )
                 parts, durable = await _wire(
                     settings, machine, database, GitHubPorts(github), name
@@ -103,11 +109,15 @@ async def _wire(
     tracking = Tracking(
         runs=runs, replies=ports.replies, workflows=workflows, clock=clock
     )
+    root = settings.data_dir.resolve()
     workspaces = GitWorkspaces(
-        settings.data_dir.resolve() / "workspaces",
-        path=machine.path,
-        author=identity.login,
+        root / "workspaces",
+        git=Git(home=root / "git-home", path=machine.path),
+        identity=Committer(
+            identity.login, f"{identity.login}@users.noreply.github.com"
+        ),
     )
+    environment = Environment(machine.path)
     performer = Performer(
         deliveries=deliveries,
         cards=ports.cards,
@@ -126,7 +136,7 @@ async def _wire(
         repositories=ports.repositories,
         workflows=workflows,
         performer=performer,
-        translate=translate,
+        translate=lambda event, body, guid: translate(event, body, guid=guid),
         us=identity.login,
     )
     executor = Executor(
@@ -134,8 +144,8 @@ async def _wire(
         cards=ports.cards,
         repositories=ports.repositories,
         workspaces=workspaces,
-        agents=RunnerAgents(path=machine.path),
-        suites=ShellSuites(path=machine.path),
+        agents=_agents(settings, environment),
+        suites=ShellSuites(environment),
         workflows=workflows,
         briefing=Briefing(
             runs=runs,
@@ -152,10 +162,23 @@ async def _wire(
         ),
         tracking=tracking,
         stops=stops,
-        places=Places(settings.data_dir.resolve()),
+        places=Places(root),
     )
     durable.register(advance=advancer.advance, carry_out=executor.carry_out)
     webhook = Webhook(deliveries, verify, settings.webhook_secrets())
     return Parts(deliveries, runs, ports, workflows, webhook, identity.login), durable
 
 
+def _agents(settings: Settings, environment: Environment) -> RunnerAgents:
+    model = {
+        "ANTHROPIC_API_KEY": settings.anthropic_api_key(),
+        "ANTHROPIC_BASE_URL": settings.anthropic_base_url,
+    }
+    return RunnerAgents(
+        claude=ClaudeAgent(
+            environment,
+            model_env={name: value for name, value in model.items() if value},
+            program=find_claude(environment.path, chosen=settings.claude_path),
+        ),
+        command=CommandAgent(environment),
+    )

@@ -48,7 +48,7 @@ class Settings(BaseModel):
     runners: int = Field(
         default=2, ge=1, le=64, description="Runs carried out at once by this process."
     )
-    claude_path: str | None = Field(
+    claude_path: Path | None = Field(
         default=None, description="Claude Code's program, if it is not on the PATH."
     )
     anthropic_api_key_file: Path | None = Field(

@@ -6,6 +6,7 @@ one run through its steps. Every step's answer is written down, so that after a
 crash a workflow goes on behind the last finished step.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -68,7 +69,9 @@ class Durable:
         self._runners = runners
         config: DBOSConfig = {
             "name": "vibeboard",
+            # Our own engine, because theirs begins a transaction too late to count.
             "system_database_engine": sync_engine,
+            "run_migrations": False,
             "executor_id": executor,
             "application_version": _VERSION,
             "serializer": DBOSPortableJSONSerializer(),
@@ -96,6 +99,8 @@ class Durable:
 
     async def launch(self) -> None:
         """Start taking work, beginning with what a crash left unfinished."""
+        url = self._engine.url.render_as_string(hide_password=False)
+        await asyncio.to_thread(DBOS.migrate, url)
         DBOS.launch()
         self._client = DBOSClient(
             system_database_engine=self._engine,

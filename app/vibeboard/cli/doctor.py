@@ -1,0 +1,223 @@
+"""``vibeboard doctor``: what is wrong here, and how to mend it.
+
+Each check says ok, warn, fail or skip, with what was seen and, unless ok, what to
+do. A check that cannot be made is skipped, never called ok.
+"""
+
+import asyncio
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vibeboard.compose import SystemClock
+from vibeboard.errors import SettingsInvalid, VibeboardError
+from vibeboard.github.app import GitHubPorts
+from vibeboard.github.client import GitHub
+from vibeboard.runner.agents.claude import find_claude
+from vibeboard.settings import Settings, read_machine, read_settings
+from vibeboard.store import migrate
+from vibeboard.store.database import open_database
+
+_GIT_FLOOR = (2, 35)
+_ROOM = 2 * 1024**3  # bytes; a mirror and a few workspaces
+
+
+class Mark(Enum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check saw; ``fix`` is what to do about it."""
+
+    check: str
+    mark: Mark
+    seen: str
+    fix: str = ""
+
+
+def run_doctor(*, as_json: bool) -> int:
+    """Print the findings; 0 if none failed, 1 if one did."""
+    findings = asyncio.run(_examine())
+    if as_json:
+        lines = [{**asdict(each), "mark": each.mark.value} for each in findings]
+        typer.echo(json.dumps(lines, indent=2))
+    else:
+        _print(findings)
+    return 1 if any(each.mark is Mark.FAIL for each in findings) else 0
+
+
+async def _examine() -> list[Finding]:
+    findings = [_python(), _sqlite(), _git()]
+    try:
+        settings = read_settings()
+    except SettingsInvalid as error:
+        fix = "Set these variables; docs/reference/settings.md lists them all."
+        return [*findings, Finding("settings", Mark.FAIL, str(error), fix)]
+    findings += [
+        Finding("settings", Mark.OK, "complete"),
+        *_secrets(settings),
+        _room(settings),
+        _claude(settings),
+        await _guarded("database", lambda: asyncio.to_thread(_database, settings)),
+        await _guarded("github app", lambda: _github(settings)),
+    ]
+    return findings
+
+
+async def _guarded(name: str, check: Callable[[], Awaitable[Finding]]) -> Finding:
+    try:
+        return await check()
+    except (VibeboardError, OSError, aiohttp.ClientError, ValueError) as error:
+        return Finding(name, Mark.FAIL, f"{type(error).__name__}: {error}")
+
+
+def _python() -> Finding:
+    return Finding("python", Mark.OK, f"{platform.python_version()} ({sys.executable})")
+
+
+def _sqlite() -> Finding:
+    return Finding("sqlite", Mark.OK, sqlite3.sqlite_version)
+
+
+def _git() -> Finding:
+    try:
+        machine = read_machine()
+    except SettingsInvalid as error:
+        return Finding("git", Mark.FAIL, str(error), "apt-get install git")
+    said = subprocess.run(  # noqa: S603 - our own argument list
+        [machine.git, "--version"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    numbers = tuple(int(n) for n in said.split()[2].split(".")[:2] if n.isdecimal())
+    if numbers < _GIT_FLOOR:
+        wanted = ".".join(map(str, _GIT_FLOOR))
+        return Finding("git", Mark.FAIL, said, f"Install git {wanted} or newer.")
+    return Finding("git", Mark.OK, said)
+
+
+def _secrets(settings: Settings) -> list[Finding]:
+    findings = []
+    for name, path in (
+        ("private key", settings.private_key_file),
+        ("webhook secret", settings.webhook_secret_file),
+    ):
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except OSError as error:
+            findings.append(Finding(name, Mark.FAIL, str(error), f"Put it at {path}."))
+            continue
+        if mode & 0o077:
+            seen = f"{path} can be read by others ({mode:o})"
+            findings.append(Finding(name, Mark.WARN, seen, f"chmod 600 {path}"))
+        else:
+            findings.append(Finding(name, Mark.OK, str(path)))
+    return findings
+
+
+def _room(settings: Settings) -> Finding:
+    place = settings.data_dir.resolve()
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        return Finding(
+            "data directory",
+            Mark.FAIL,
+            f"{place} cannot be written",
+            "Give the server's user the right to write there.",
+        )
+    free = shutil.disk_usage(place).free
+    seen = f"{settings.data_dir}, {free / 1024**3:.1f} GiB free"
+    if free < _ROOM:
+        return Finding("data directory", Mark.WARN, seen, "Make room: 2 GiB at least.")
+    return Finding("data directory", Mark.OK, seen)
+
+
+def _claude(settings: Settings) -> Finding:
+    found = find_claude(read_machine().path, chosen=settings.claude_path)
+    if found is None:
+        return Finding(
+            "claude code",
+            Mark.SKIP,
+            "not installed: stages with cli: claude-code will be refused",
+            "pip install claude-agent-sdk (it brings the program)",
+        )
+    return Finding("claude code", Mark.OK, str(found))
+
+
+def _database(settings: Settings) -> Finding:
+    database = open_database(settings.database)
+    if database.path is not None and not database.path.exists():
+        return Finding(
+            "database", Mark.OK, f"{database.path} will be made at the first start"
+        )
+    try:
+        now, wanted = migrate.current(database), migrate.head(database)
+    finally:
+        database.sync_engine.dispose()
+    seen = f"{database.url.get_backend_name()}, revision {now or 'none'}"
+    if now != wanted:
+        return Finding("database", Mark.WARN, seen, "vibeboard db upgrade")
+    return Finding("database", Mark.OK, seen)
+
+
+async def _github(settings: Settings) -> Finding:
+    async with aiohttp.ClientSession() as session:
+        github = GitHub(
+            settings.github_api_url,
+            settings.app_id,
+            settings.private_key(),
+            session,
+            clock=SystemClock(),
+        )
+        ports = GitHubPorts(github)
+        identity = await ports.identity()
+        missing = await ports.missing_permissions()
+    seen = f"answers as {identity.login}"
+    if missing:
+        return Finding(
+            "github app",
+            Mark.FAIL,
+            f"{seen}, without: {', '.join(missing)}",
+            "Grant them in the App's settings, then accept them in its installations.",
+        )
+    return Finding("github app", Mark.OK, seen)
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "check", "seen"):
+        table.add_column(heading, overflow="fold")
+    colours = {
+        Mark.OK: "green",
+        Mark.WARN: "yellow",
+        Mark.FAIL: "red",
+        Mark.SKIP: "dim",
+    }
+    for each in sorted(findings, key=lambda each: each.mark is Mark.FAIL):
+        fix = f"\n→ {each.fix}" if each.fix else ""
+        table.add_row(
+            f"[{colours[each.mark]}]{each.mark.value}[/]", each.check, each.seen + fix
+        )
+    console = Console()
+    console.print(table)
+    failed = sum(each.mark is Mark.FAIL for each in findings)
+    console.print(f"{len(findings)} checks, {failed} failed")

@@ -1,0 +1,65 @@
+"""A scripted agent: does what the lines ``do: …`` of its prompt say, in order.
+
+It runs as a program of its own, started by the product like any agent.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+OUT = Path(".vibe/out")
+
+
+def hand_over(name: str, text: str) -> None:
+    OUT.mkdir(parents=True, exist_ok=True)
+    OUT.joinpath(name).write_text(text.replace("\\n", "\n"))
+
+
+def flood(megabytes: int) -> None:
+    line = b"x" * 1023 + b"\n"
+    for _ in range(megabytes * 1024):
+        sys.stdout.buffer.write(line)
+
+
+def obey(order: str) -> None:
+    verb, _, rest = order.partition(" ")
+    match verb:
+        case "write":
+            name, _, text = rest.partition(" ")
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(text.replace("\\n", "\n") + "\n")
+        case "remove":
+            Path(rest).unlink()
+        case "summary":
+            hand_over("summary.md", rest)
+        case "spec":
+            hand_over("spec.md", rest)
+        case "say":
+            sys.stdout.write(rest + "\n")
+        case "sleep":
+            sys.stdout.flush()
+            time.sleep(float(rest))
+        case "daemon":
+            subprocess.Popen(["setsid", "sleep", rest], start_new_session=True)
+        case "flood":
+            flood(int(rest))
+        case "garbage":
+            sys.stdout.buffer.write(os.urandom(4096))
+        case "exit":
+            sys.exit(int(rest))
+        case "environment":
+            hand_over("summary.md", "\n".join(f"{k}={v}" for k, v in os.environ.items()))
+
+
+def main() -> None:
+    prompt = sys.stdin.read()
+    Path(os.environ["HOME"]).joinpath("prompt.txt").write_text(prompt)
+    for line in prompt.splitlines():
+        if line.strip().startswith("do: "):
+            obey(line.strip().removeprefix("do: "))
+
+
+if __name__ == "__main__":
+    main()
