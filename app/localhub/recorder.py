@@ -41,7 +41,10 @@ class Recorder:
             return
         resource = request.match_info.route.resource
         template = resource.canonical if resource else request.path
-        text = response.text if isinstance(response.body, bytes) else None
+        answered = response.body
+        text = (
+            answered.decode(errors="replace") if isinstance(answered, bytes) else None
+        )
         self._write(
             {
                 "kind": kind,
