@@ -1,24 +1,22 @@
 """What all checks of a commit say together, and which pull request closes what."""
 
-import re
-
-from localhub.state import CheckRun, CommitStatus, Issue, PullRequest, Repository
-
-_CLOSES = re.compile(
-    r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+"
-    r"(?:(?P<repository>[\w.-]+/[\w.-]+))?#(?P<number>\d+)",
-    re.IGNORECASE,
+from localhub import checks, pushes
+from localhub.state import (
+    CheckRun,
+    CommitStatus,
+    Hub,
+    Issue,
+    PullRequest,
+    Repository,
 )
+
 _BAD = {"failure", "timed_out", "cancelled", "action_required", "startup_failure"}
 
 
 def runs_of(repository: Repository, sha: str) -> list[CheckRun]:
     """List the newest run of each check of a commit."""
-    newest: dict[tuple[int, str], CheckRun] = {}
-    for suite in repository.check_suites:
-        if suite.head_sha == sha:
-            for run in suite.runs:
-                newest[suite.app.id, run.name] = run
+    oldest_first = reversed(checks.runs_for(repository, sha))
+    newest = {(run.suite.app.id, run.name): run for run in oldest_first}
     return list(newest.values())
 
 
@@ -40,18 +38,13 @@ def state_of(repository: Repository, sha: str) -> str | None:
     return "pending" if "pending" in states else "success"
 
 
-def closes(pull: PullRequest) -> list[Issue]:
+def closes(hub: Hub, pull: PullRequest) -> list[Issue]:
     """List the issues that a pull request's text says it closes."""
-    found: dict[int, Issue] = {}
-    for match in _CLOSES.finditer(pull.body or ""):
-        named = match["repository"] or pull.repository.full_name
-        issue = pull.repository.issues.get(int(match["number"]))
-        same = named.lower() == pull.repository.full_name.lower()
-        if same and issue is not None and not isinstance(issue, PullRequest):
-            found[issue.number] = issue
-    return list(found.values())
+    text = f"{pull.title}\n{pull.body or ''}"
+    return list(dict.fromkeys(pushes.closing(hub, pull.repository, text)))
 
 
-def closed_by(issue: Issue) -> list[PullRequest]:
+def closed_by(hub: Hub, issue: Issue) -> list[PullRequest]:
     """List the pull requests that say they close an issue."""
-    return [pull for pull in issue.repository.pulls if issue in closes(pull)]
+    every = (pull for one in hub.repositories.values() for pull in one.pulls)
+    return [pull for pull in every if issue in closes(hub, pull)]

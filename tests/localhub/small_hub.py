@@ -34,7 +34,7 @@ BODY = """Totals are off by one cent for some carts.
 
 | cart | expected | got |
 |:-----|---------:|----:|
-| 3 × 0.335 | 1.01 | 1.00 |
+| 3 of 0.335 | 1.01 | 1.00 |
 
 - [x] reproduce it
 - [ ] round once, at the end
@@ -174,7 +174,7 @@ def commit(
     return sha
 
 
-def _app(hub: Hub, acme: Organization, repository: Repository) -> App:
+def _app(hub: Hub, acme: Organization) -> App:
     bot = _user(hub, "vibe[bot]", "Bot")
     app = App(
         **hub.mint("A"),
@@ -237,7 +237,7 @@ def small_hub(root: Path) -> SmallHub:
         repository.labels[name] = hub.register(
             Label(**hub.mint("LA"), name=name, color=color)
         )
-    app = _app(hub, acme, repository)
+    app = _app(hub, acme)
     columns = tuple(replace(one, id=hub.new_option_id()) for one in COLUMNS)
     board = projects.create(hub, acme, "Cart", actor=alice, options=columns)
     own = projects.create(hub, alice, "Mine", actor=alice)

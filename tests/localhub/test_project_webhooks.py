@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from githubkit import webhooks as githubkit_webhooks
-from jsonschema import Draft202012Validator
+from openapi_schema_validator import OAS31Validator
 
 from localhub import issues, project_automations, projects
 from localhub.state import Emission, ProjectItem
@@ -82,7 +82,7 @@ def _problems(event: str, payload: dict[str, Any]) -> list[str]:
     rooted = {**schema, "components": document["components"]}
     return [
         "/".join(map(str, error.absolute_path))
-        for error in Draft202012Validator(rooted).iter_errors(payload)
+        for error in OAS31Validator(rooted).iter_errors(payload)
     ]
 
 

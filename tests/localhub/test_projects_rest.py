@@ -52,7 +52,12 @@ def conforms(name: str, body: Any) -> None:
     assert wrong == []
 
 
-async def test_boards_and_fields(client: Client, small: SmallHub) -> None:
+def _draft(content: dict[str, Any]) -> dict[str, Any]:
+    kept = ("id", "node_id", "title", "body", "user", "created_at", "updated_at")
+    return {key: content[key] for key in kept}
+
+
+async def test_boards_and_fields(client: Client) -> None:
     boards = await (await client.get("/api/v3/orgs/acme/projectsV2")).json()
     board = await (await client.get(BOARD)).json()
     fields = await (await client.get(f"{BOARD}/fields")).json()
@@ -72,7 +77,11 @@ async def test_a_card_is_added_moved_and_removed(
     added = await client.post(f"{BOARD}/items", json=asked)
     assert added.status == 201
     card = await added.json()
-    conforms("projects-v2-item-simple", card)
+    # The published schema wants exactly one kind of content, and a draft issue's is so
+    # loose that every pull request is one too: the content is checked by itself.
+    content = card["content"]
+    conforms("pull-request-simple", content)
+    conforms("projects-v2-item-simple", {**card, "content": _draft(content)})
     again = {"type": "PullRequest", "id": small.pull.pull_id}
     assert (await (await client.post(f"{BOARD}/items", json=again)).json()) == card
 
@@ -105,7 +114,7 @@ async def test_cards_are_filtered_and_show_the_fields_asked_for(
     assert value["value"]["name"]["raw"] == "Develop"
 
 
-async def test_pages_follow_the_link_header(client: Client, small: SmallHub) -> None:
+async def test_pages_follow_the_link_header(client: Client) -> None:
     for title in ("two", "three"):
         await client.post(f"{BOARD}/drafts", json={"title": title})
 
@@ -114,8 +123,8 @@ async def test_pages_follow_the_link_header(client: Client, small: SmallHub) -> 
     while url:
         answer = await client.get(url)
         titles += [one["content"]["title"] for one in await answer.json()]
-        following = answer.links.get("next", {}).get("url")
-        url = following.relative() if following else None
+        url = answer.links["next"]["url"] if "next" in answer.links else None
+        url = str(url).replace(str(client.make_url("")).rstrip("/"), "") if url else ""
 
     assert titles == ["Fix the rounding", "two", "three"]
 
@@ -137,26 +146,27 @@ async def test_fields_can_be_added_and_cleared(client: Client, small: SmallHub) 
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "token", "status"),
+    ("request_line", "body", "token", "status"),
     [
-        ("GET", BOARD, None, "ghs_none", 403),
-        ("GET", BOARD, None, "ghp_mallory", 404),
-        ("POST", f"{BOARD}/drafts", {"title": "x"}, "ghs_reads", 403),
-        ("POST", f"{BOARD}/drafts", {"title": " "}, "ghs_full", 422),
-        ("POST", f"{BOARD}/items", {"type": "Card", "id": 1}, "ghs_full", 422),
-        ("POST", f"{BOARD}/items", {"type": "Issue", "id": 1}, "ghs_full", 404),
-        ("GET", "/api/v3/orgs/acme/projectsV2/9", None, "ghs_full", 404),
+        (f"GET {BOARD}", None, "ghs_none", 403),
+        (f"GET {BOARD}", None, "ghp_mallory", 404),
+        (f"POST {BOARD}/drafts", {"title": "x"}, "ghs_reads", 403),
+        (f"POST {BOARD}/drafts", {"title": " "}, "ghs_full", 422),
+        (f"POST {BOARD}/items", {"type": "Card", "id": 1}, "ghs_full", 422),
+        (f"POST {BOARD}/items", {"type": "Issue", "id": 1}, "ghs_full", 404),
+        ("GET /api/v3/orgs/acme/projectsV2/9", None, "ghs_full", 404),
     ],
 )
 async def test_refusals(
     client: Client,
     small: SmallHub,
-    method: str,
-    path: str,
+    *,
+    request_line: str,
     body: Any,
     token: str,
     status: int,
 ) -> None:
+    method, path = request_line.split(" ")
     headers = small.headers(token)
     answer = await client.request(method, path, json=body, headers=headers)
 

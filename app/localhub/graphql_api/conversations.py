@@ -75,7 +75,7 @@ def _closing_pulls(
     call: Call = info.context
     shown = [
         pull
-        for pull in rollup.closed_by(issue)
+        for pull in rollup.closed_by(call.hub, issue)
         if call.sees_issue(pull)
         and (include_closed_prs or pull.state == "open" or pull.merged_at)
     ]
@@ -230,8 +230,8 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "baseRefName": lambda one, _: one.base_ref,
         "baseRefOid": lambda one, _: one.base_sha,
         "changedFiles": lambda one, _: len(_changes(one)),
-        "closingIssuesReferences": lambda one, _, **page: connection(
-            rollup.closes(one), **page
+        "closingIssuesReferences": lambda one, info, **page: connection(
+            rollup.closes(info.context.hub, one), **page
         ),
         "commits": _commits,
         "databaseId": lambda one, _: one.pull_id,

@@ -66,19 +66,19 @@ def linked(pull: PullRequest) -> LinkedPull:
     return LinkedPull(pull=pull, check=check, state=state)
 
 
-def _card(item: ProjectItem) -> Card:
+def _card(hub: Hub, item: ProjectItem) -> Card:
     content = item.content
     if isinstance(content, DraftIssue):
         return Card(item=item, title=content.title, issue=None, pulls=[])
-    shown = [linked(pull) for pull in _pulls(content)]
+    shown = [linked(pull) for pull in _pulls(hub, content)]
     return Card(item=item, title=content.title, issue=content, pulls=shown)
 
 
-def _pulls(issue: Issue) -> list[PullRequest]:
-    return [issue] if isinstance(issue, PullRequest) else rollup.closed_by(issue)
+def _pulls(hub: Hub, issue: Issue) -> list[PullRequest]:
+    return [issue] if isinstance(issue, PullRequest) else rollup.closed_by(hub, issue)
 
 
-def columns(project: Project) -> list[Column]:
+def columns(hub: Hub, project: Project) -> list[Column]:
     """Lay the cards out; a column for those without a status only if there are any."""
     status = projects.status_field(project)
     known = {
@@ -90,7 +90,7 @@ def columns(project: Project) -> list[Column]:
     stray = Column("", "No status", "gray")
     for item in projects.ordered(project):
         column = known.get(str(item.values.get(status.id)), stray)
-        column.cards.append(_card(item))
+        column.cards.append(_card(hub, item))
     return [*([stray] if stray.cards else []), *known.values()]
 
 
@@ -147,9 +147,10 @@ class BoardPages:
         values: dict[str, Any] = {
             "project": project,
             "board": board_path(project),
-            "columns": columns(project),
+            "columns": columns(self._hub, project),
             "archived": [
-                _card(one) for one in projects.ordered(project, archived=True)
+                _card(self._hub, one)
+                for one in projects.ordered(project, archived=True)
             ],
             "repositories": self._repositories(project),
         }

@@ -56,7 +56,7 @@ class ConversationPages:
             issue=issue,
             repository=issue.repository,
             cards=cards(self._hub, issue),
-            pulls=[linked(pull) for pull in rollup.closed_by(issue)],
+            pulls=[linked(pull) for pull in rollup.closed_by(self._hub, issue)],
         )
 
     async def comment(self, request: web.Request) -> web.StreamResponse:

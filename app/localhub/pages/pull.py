@@ -100,7 +100,7 @@ class PullPages:
             timeline=_timeline(pull),
             files=diff.files(changed, pull.review_comments),
             cards=cards(self._hub, pull),
-            closes=rollup.closes(pull),
+            closes=rollup.closes(self._hub, pull),
         )
 
     async def review(self, request: web.Request) -> web.StreamResponse:
