@@ -19,7 +19,7 @@ from typing import NoReturn
 from uuid import uuid4
 
 from vibeboard.engine.ports import Remote
-from vibeboard.errors import WorkspaceRefused
+from vibeboard.errors import GitHubUnavailable, WorkspaceRefused
 from vibeboard.runner.git import Credential, Git, GitFailed, Place, last_line
 
 log = logging.getLogger(__name__)
@@ -69,14 +69,18 @@ class Mirror:
                 remove_stale_locks(self.path)
                 try:
                     await self._fetch(self.path, remote, lock)
-                    return await self._refs()
+                    if refs := await self._refs():
+                        return refs
                 except GitFailed as broken:
                     log.warning(
                         "mirror made anew",
                         extra={"repository": self.repository, "why": broken.text},
                     )
             await self._make(remote, lock)
-            return await self._refs()
+            refs = await self._refs()
+            if not refs:
+                await self._check_answer(remote)
+            return refs
 
     async def _make(self, remote: Remote, lock: int) -> None:
         fresh = self.path.with_name(f"{self.path.name}.{uuid4().hex}")
@@ -119,6 +123,28 @@ class Mirror:
                     self._refuse(failed)
             else:
                 return
+
+    async def _check_answer(self, remote: Remote) -> None:
+        """Tell a repository without branches from a page that is no repository.
+
+        Git takes any page for an old, "dumb" and empty repository. Only a real one
+        speaks in packets.
+        """
+        trace = self.path.with_name(f"{self.path.name}.{uuid4().hex}")
+        try:
+            await self._git.run(
+                "ls-remote",
+                "--",
+                remote.url,
+                credential=Credential(remote.url, await remote.credential()),
+                env={"GIT_TRACE_PACKET": str(trace)},
+            )
+            if not trace.exists() or not trace.stat().st_size:
+                raise GitHubUnavailable(
+                    f"what answered for {self.repository} does not speak git"
+                )
+        finally:
+            trace.unlink(missing_ok=True)
 
     async def _refs(self) -> dict[str, str]:
         listing = await self._git.run(

@@ -33,6 +33,7 @@ class How(Enum):
     EXITED = "exited"
     TIMED_OUT = "timed out"
     STOPPED = "stopped"
+    GIVEN_UP = "given up"
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,11 @@ async def run(
     stop: StopSignal,
     stdout: Callable[[bytes], None],
     stderr: Callable[[bytes], None] | None = None,
+    give_up: asyncio.Event | None = None,
 ) -> Ended:
     """Run ``command`` to its end, its limit or the stop signal.
 
+    ``give_up`` ends it too, for a reader of its output that has seen enough.
     Without ``stderr`` both streams arrive at ``stdout`` in the order written.
     """
     began = time.monotonic()
@@ -97,6 +100,10 @@ async def run(
                         )
                     ),
                 ]
+                if give_up is not None:
+                    watchers.append(
+                        group.create_task(child.end_after(give_up.wait(), How.GIVEN_UP))
+                    )
                 code = await child.finish()
                 for watcher in watchers:
                     watcher.cancel()

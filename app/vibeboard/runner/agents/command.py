@@ -1,0 +1,104 @@
+"""Any program as an agent: the prompt comes in, files change, words come out.
+
+It gets the prompt on its standard input and in the file ``VIBE_PROMPT_FILE``. What it
+changed is git's to say, and an agent that prints nothing has done nothing wrong.
+"""
+
+import shutil
+from pathlib import Path
+
+from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment, StopSignal
+from vibeboard.errors import AgentMissing
+from vibeboard.runner import process
+from vibeboard.runner.environment import Environment
+from vibeboard.runner.log import RunLog, Tail
+from vibeboard.runner.process import Command, Ended, How, Limits
+from vibeboard.runner.survey import read_inside
+
+SUMMARY = ".vibe/out/summary.md"
+_SUMMARY_LINES = 20
+_REASON_LINES = 5
+
+
+class CommandAgent:
+    """Agents of the kind ``cli: command``."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    async def work(self, assignment: Assignment, stop: StopSignal) -> AgentResult:
+        """Run the command once."""
+        argv = self._argv(assignment)
+        said, complained = Tail(), Tail()
+        own = {
+            "VIBE_RUN": assignment.run,
+            "VIBE_PROMPT_FILE": str(write_prompt(assignment)),
+        }
+        with (
+            RunLog(assignment.log) as log,
+            self._environment.open(assignment.home, own) as env,
+        ):
+
+            def hear(chunk: bytes) -> None:
+                log.append(chunk)
+                said.append(chunk)
+
+            def hear_complaint(chunk: bytes) -> None:
+                log.aside(chunk)
+                complained.append(chunk)
+
+            ended = await process.run(
+                Command(argv, assignment.tree, env, assignment.prompt.encode()),
+                limits=Limits(assignment.agent.time_limit),
+                stop=stop,
+                stdout=hear,
+                stderr=hear_complaint,
+            )
+        summary = read_inside(assignment.tree, SUMMARY) or said.lines(_SUMMARY_LINES)
+        if (cut_off := end_of(ended, assignment)) is not None:
+            end, reason = cut_off
+            return AgentResult(end, summary=summary, reason=reason)
+        if ended.exit_code:
+            last = complained.lines(_REASON_LINES) or said.lines(_REASON_LINES)
+            reason = f"{argv[0]} ended with exit code {ended.exit_code}"
+            return AgentResult(
+                AgentEnd.FAILED,
+                summary=summary,
+                reason=f"{reason}: {last}" if last else reason,
+            )
+        return AgentResult(AgentEnd.FINISHED, summary=summary)
+
+    def _argv(self, assignment: Assignment) -> tuple[str, ...]:
+        """The argument list; a path with a slash counts from the tree."""
+        name, agent = "", assignment.agent
+        if agent.command:
+            name = agent.command[0]
+        found = (
+            (assignment.tree / name).is_file()
+            if "/" in name
+            else shutil.which(name, path=self._environment.path) is not None
+        )
+        if not found:
+            raise AgentMissing(
+                f"The program `{name}` of agent `{agent.name}` is not on this runner: "
+                "install it, or correct `command`."
+            )
+        return agent.command
+
+
+def write_prompt(assignment: Assignment) -> Path:
+    """Write the prompt where the agent may read it and will not commit it."""
+    assignment.home.mkdir(parents=True, exist_ok=True)
+    path = assignment.home / "prompt.md"
+    path.write_text(assignment.prompt, encoding="utf-8", errors="replace")
+    return path
+
+
+def end_of(ended: Ended, assignment: Assignment) -> tuple[AgentEnd, str] | None:
+    """How an agent was ended from outside; None if it ended by itself."""
+    if ended.how is How.STOPPED:
+        return AgentEnd.STOPPED, "it was asked to stop"
+    if ended.how is How.TIMED_OUT:
+        minutes = assignment.agent.time_limit.total_seconds() / 60
+        return AgentEnd.TIMED_OUT, f"it reached its limit of {minutes:g} minutes"
+    return None

@@ -1,0 +1,27 @@
+"""Chooses the adapter for an agent."""
+
+from typing import assert_never
+
+from vibeboard.domain.workflow import Cli
+from vibeboard.engine.ports import AgentResult, Agents, Assignment, StopSignal
+
+
+class RunnerAgents:
+    """Every kind of agent this runner knows; satisfies ``engine.ports.Agents``."""
+
+    def __init__(self, *, claude: Agents, command: Agents) -> None:
+        self._claude = claude
+        self._command = command
+
+    async def work(self, assignment: Assignment, stop: StopSignal) -> AgentResult:
+        """Hand the assignment to the adapter of its agent's kind."""
+        return await self._adapter(assignment.agent.cli).work(assignment, stop)
+
+    def _adapter(self, cli: Cli) -> Agents:
+        match cli:
+            case Cli.CLAUDE_CODE:
+                return self._claude
+            case Cli.COMMAND:
+                return self._command
+            case _:
+                assert_never(cli)

@@ -1,0 +1,41 @@
+"""The environment of agents and suites, made from nothing.
+
+Nothing of the server's own environment comes in here; what is wanted of it (PATH) is
+handed to the constructor by who reads settings.
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from vibeboard.runner.survey import erase
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What every child may know."""
+
+    path: str
+    lang: str = "C.UTF-8"
+
+    @contextmanager
+    def open(self, home: Path, own: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """An environment with a private home and a temporary folder.
+
+        The temporary folder is gone afterwards. It has a short path of its own,
+        because sockets in it cannot have a long one.
+        """
+        home.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix="vibe-"))
+        try:
+            yield {
+                "PATH": self.path,
+                "HOME": str(home),
+                "LANG": self.lang,
+                "TMPDIR": str(temporary),
+                **own,
+            }
+        finally:
+            erase(temporary)

@@ -1,0 +1,202 @@
+"""The real Claude Code on a scripted model: what it does to a tree, and asks for."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.model_api import ModelApi, Refuse, Say, Use, model_api
+from tests.fakes.stop import Never, Stop
+from vibeboard.domain.workflow import Agent, Cli
+from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
+from vibeboard.runner.agents.claude import INSTALL, ClaudeAgent, find_claude
+from vibeboard.runner.agents.events import events_of
+from vibeboard.runner.environment import Environment
+
+PATH = os.environ["PATH"]
+
+pytestmark = pytest.mark.real_agent
+
+
+class Desk:
+    """A tree to work in and the agent that works in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree = folder / "tree"
+        self.tree.mkdir()
+        self.home = folder / "home"
+        self.log = folder / "run.log"
+
+    def agent(self, api: ModelApi, retries: int = 1) -> ClaudeAgent:
+        return ClaudeAgent(
+            Environment(PATH),
+            model_env={"ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": "sk-canary"},
+            retries=retries,
+        )
+
+    def assignment(
+        self,
+        prompt: str = "Create hello.txt",
+        session: str | None = None,
+        attempt: int = 1,
+        turns: int | None = None,
+    ) -> Assignment:
+        return Assignment(
+            run="run-1",
+            agent=Agent("claude", Cli.CLAUDE_CODE, turns=turns),
+            prompt=prompt,
+            tree=self.tree,
+            home=self.home,
+            log=self.log,
+            session=session,
+            attempt=attempt,
+        )
+
+    async def work(self, api: ModelApi, **wanted: object) -> AgentResult:
+        assignment = self.assignment(**wanted)  # type: ignore[arg-type]  # one caller's
+        return await self.agent(api).work(assignment, Never())
+
+    def events(self) -> list[str]:
+        lines = events_of(self.log).read_text().splitlines()
+        return [json.loads(line)["event"] for line in lines]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    if find_claude(PATH) is None:
+        message = f"Claude Code is not installed: {INSTALL}"
+        if os.environ.get("VIBEBOARD_REFUSE_SKIPS"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return Desk(tmp_path)
+
+
+def writes(desk: Desk, name: str, text: str) -> Use:
+    return Use("Write", {"file_path": str(desk.tree / name), "content": text})
+
+
+async def test_it_edits_the_tree_and_says_what_it_did(desk: Desk) -> None:
+    async with model_api(
+        [Say("I will."), writes(desk, "hello.txt", "hello\n")],
+        [Use("Bash", {"command": "env > env.txt; touch by-shell"})],
+        [Say("Done: created hello.txt.")],
+    ) as api:
+        result = await desk.work(api, prompt="Create \N{WAVING HAND SIGN}.txt")
+
+    assert result.end is AgentEnd.FINISHED, result.reason
+    assert result.summary == "Done: created hello.txt."
+    assert (desk.tree / "hello.txt").read_text() == "hello\n"
+    assert (desk.tree / "by-shell").exists()
+    assert result.cost.turns == 3
+    assert (result.cost.usd or 0) > 0
+    assert set(api.paths) <= {"/v1/messages", "/v1/messages/count_tokens"}
+    assert set(api.keys) == {"sk-canary"}
+    assert "\\ud83d\\udc4b" in api.prompts[0]
+    assert "ToolFinished" in desk.events()
+    assert desk.events()[-1] == "Finished"
+    seen = (desk.tree / "env.txt").read_text()
+    assert f"HOME={desk.home}" in seen
+    assert "PYTEST" not in seen
+
+
+async def test_a_session_is_continued_and_only_the_difference_is_paid(
+    desk: Desk,
+) -> None:
+    async with model_api([Say("One.")], [Say("Two.")]) as api:
+        first = await desk.work(api, prompt="one")
+        second = await desk.work(api, prompt="two", session=first.session)
+
+    assert second.end is AgentEnd.FINISHED, second.reason
+    assert second.summary == "Two."
+    assert second.session == first.session
+    assert second.cost.output_tokens == first.cost.output_tokens
+    assert "one" in api.prompts[-1]
+
+
+async def test_a_session_that_is_lost_begins_anew(desk: Desk) -> None:
+    lost = "11111111-2222-3333-4444-555555555555"
+    async with model_api([Say("Anew.")]) as api:
+        result = await desk.work(api, session=lost)
+
+    assert result.end is AgentEnd.FINISHED, result.reason
+    assert result.summary == "Anew."
+    assert result.session not in (None, lost)
+
+
+async def test_settings_of_the_repository_are_shut_out(desk: Desk) -> None:
+    trap = {"hooks": [{"type": "command", "command": f"touch {desk.tree}/trapped"}]}
+    (desk.tree / ".claude").mkdir()
+    (desk.tree / ".claude" / "settings.json").write_text(
+        json.dumps(
+            {
+                "env": {"ANTHROPIC_BASE_URL": "http://127.0.0.1:1"},
+                "hooks": {"SessionStart": [trap], "UserPromptSubmit": [trap]},
+            }
+        )
+    )
+    (desk.tree / ".mcp.json").write_text(
+        json.dumps(
+            {"mcpServers": {"x": {"command": "touch", "args": ["trapped-by-server"]}}}
+        )
+    )
+    async with model_api([Say("Fine.")]) as api:
+        result = await desk.work(api)
+
+    assert result.end is AgentEnd.FINISHED, result.reason
+    assert sorted(path.name for path in desk.tree.iterdir()) == [
+        ".claude",
+        ".mcp.json",
+    ]
+
+
+async def test_a_tool_that_is_not_permitted_is_told(desk: Desk) -> None:
+    outside = desk.tree.parent / "outside.txt"
+    async with model_api(
+        [Use("Write", {"file_path": str(outside), "content": "x"})], [Say("Well.")]
+    ) as api:
+        result = await desk.work(api)
+
+    assert not outside.exists()
+    assert "Not permitted: Write (1x)" in result.summary
+
+
+async def test_its_limit_of_turns_is_a_failure_with_that_reason(desk: Desk) -> None:
+    async with model_api([writes(desk, "a", "a")], [writes(desk, "b", "b")]) as api:
+        result = await desk.work(api, turns=1)
+
+    assert result.end is AgentEnd.FAILED
+    assert "limit of turns" in result.reason
+
+
+@pytest.mark.parametrize("status", [401, 529])
+async def test_an_api_that_refuses_is_a_failure_with_its_answer(
+    desk: Desk, status: int
+) -> None:
+    async with model_api(Refuse(status)) as api:
+        result = await desk.work(api)
+
+    assert result.end is AgentEnd.FAILED
+    assert str(status) in result.reason
+    assert len(api.paths) <= 3
+
+
+async def test_stopping_ends_it_with_its_shell(desk: Desk) -> None:
+    stop = Stop()
+    os.mkfifo(desk.tree / "ready")
+    waiting = "import time; open('ready', 'w').write('x'); time.sleep(600)"
+    async with model_api(
+        [Use("Bash", {"command": f'python3 -c "{waiting}"'})], [Say("Never.")]
+    ) as api:
+
+        async def ask_when_it_works() -> None:
+            await asyncio.to_thread((desk.tree / "ready").read_text)
+            stop.ask()
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(ask_when_it_works())
+            result = await desk.agent(api).work(desk.assignment(), stop)
+
+    assert result.end is AgentEnd.STOPPED
+    assert result.session is not None
