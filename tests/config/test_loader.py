@@ -1,10 +1,14 @@
+import json
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.config.examples import FULL, SMALLEST, SUPPORTED
+from vibeboard.config.document import read
 from vibeboard.config.loader import load
 from vibeboard.config.presets import builtin_names, builtin_prompt
 from vibeboard.domain.board import BoardKey, Permission
@@ -474,6 +478,47 @@ def test_any_text_loads_or_has_faults_inside_it(text: str) -> None:
         for fault in error.faults:
             assert 1 <= fault.line <= len(lines), fault
             assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1, fault
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-1, 2000),
+        st.floats(),
+        st.text(max_size=5),
+        st.sampled_from(["develop", "unit", "claude", "codex", "x.md", "**", "QA"]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2), st.dictionaries(st.text(max_size=3), inner)
+    ),
+    max_leaves=3,
+)
+
+
+def places(value: Any, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in ``value`` that another value can be put into."""
+    inside: list[tuple[Any, Any]] = []
+    if isinstance(value, dict):
+        inside = list(value.items())
+    elif isinstance(value, list):
+        inside = list(enumerate(value))
+    below = [place for key, each in inside for place in places(each, (*above, key))]
+    return [(*above, key) for key, _ in inside] + below
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.data())
+def test_any_value_in_any_place_loads_or_has_faults(data: st.DataObject) -> None:
+    value = read(data.draw(st.sampled_from([SUPPORTED, FULL])), "f").value
+    *above, key = data.draw(st.sampled_from(places(value)))
+    part = value
+    for each in above:
+        part = part[each]
+    part[key] = data.draw(VALUES)
+
+    with suppress(ConfigInvalid):
+        loaded(json.dumps(value, indent=1))
 
 
 def test_every_prompt_of_ours_can_be_read() -> None:
