@@ -20,6 +20,7 @@ from aiohttp import web
 from localhub import Hub, Running, keys, seed, start
 
 SECRET = "hush"
+BOB = "bob-token"
 EVERYTHING = {
     "administration": "write",
     "actions": "write",
@@ -191,7 +192,7 @@ class World:
         path: str,
         body: Any = None,
         *,
-        token: str | None = "bob-token",
+        token: str | None = BOB,
         **headers: str,
     ) -> Answer:
         """Call REST (a path without prefix) or anything (`//` for the bare server)."""
@@ -202,9 +203,8 @@ class World:
         async with self.session.request(
             method, url, json=body, headers=named, allow_redirects=False
         ) as response:
-            return Answer(
-                response.status, dict(response.headers), await response.text()
-            )
+            text = (await response.read()).decode(errors="replace")
+            return Answer(response.status, response.headers, text)
 
     @property
     def app(self) -> Any:
@@ -226,7 +226,7 @@ class World:
         assert got.status == 201, got.text
         return str(got.json["token"])
 
-    async def git(self, *args: str, token: str = "bob-token", ok: bool = True) -> str:
+    async def git(self, *args: str, token: str = BOB, ok: bool = True) -> str:
         """Run git in the test's clone; the remote carries the token."""
         remote = self.hub.url.replace("//", f"//x-access-token:{token}@")
         process = await asyncio.create_subprocess_exec(
