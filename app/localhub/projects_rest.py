@@ -10,10 +10,10 @@ from typing import Any
 
 from aiohttp import web
 
-from localhub import auth, project_events, projects, render
+from localhub import auth, project_events, projects
 from localhub.errors import Refused, invalid, not_found
+from localhub.render.projects import field, item, item_simple
 from localhub.state import (
-    DraftIssue,
     Hub,
     Issue,
     Option,
@@ -28,87 +28,6 @@ JSON = dict[str, Any]
 
 _PERMISSION = "organization_projects"
 _FILTER = re.compile(r'(-?)([\w-]+):("[^"]*"|\S+)')
-
-
-def field(hub: Hub, project: Project, one: ProjectField) -> JSON:
-    """Render a field; the options of a single select come with it."""
-    rendered: JSON = {
-        "id": one.id,
-        "node_id": one.node_id,
-        "name": one.name,
-        "data_type": one.data_type.lower(),
-        "project_url": _url(hub, project),
-        "created_at": one.created_at,
-        "updated_at": one.updated_at,
-    }
-    if one.data_type == "SINGLE_SELECT":
-        rendered["options"] = [_option(each) for each in one.options]
-    return rendered
-
-
-def _option(one: Option) -> JSON:
-    return {
-        "id": one.id,
-        "name": {"raw": one.name, "html": one.name},
-        "description": {"raw": one.description, "html": one.description},
-        "color": one.color,
-    }
-
-
-def _url(hub: Hub, project: Project) -> str:
-    return f"{hub.api_url}/orgs/{project.owner.login}/projectsV2/{project.number}"
-
-
-def item(hub: Hub, one: ProjectItem, fields: list[ProjectField]) -> JSON:
-    """Render a card with its content and the values of some fields."""
-    return {
-        **item_simple(hub, one),
-        "fields": [_value(one, each) for each in fields],
-    }
-
-
-def item_simple(hub: Hub, one: ProjectItem) -> JSON:
-    """Render a card the way creating one answers."""
-    url = _url(hub, one.project)
-    return {
-        "id": one.id,
-        "node_id": one.node_id,
-        "project_url": url,
-        "content_type": project_events.content_type(one),
-        "content": _content(hub, one.content),
-        "creator": render.user(hub, one.creator),
-        "created_at": one.created_at,
-        "updated_at": one.updated_at,
-        "archived_at": one.archived_at,
-        "item_url": f"{url}/items/{one.id}",
-    }
-
-
-def _content(hub: Hub, content: Issue | DraftIssue) -> JSON:
-    if isinstance(content, PullRequest):
-        return render.pull_simple(hub, content)
-    if isinstance(content, Issue):
-        return render.issue(hub, content)
-    return {
-        "id": content.id,
-        "node_id": content.node_id,
-        "title": content.title,
-        "body": content.body,
-        "user": render.user(hub, content.creator),
-        "created_at": content.created_at,
-        "updated_at": content.updated_at,
-    }
-
-
-def _value(one: ProjectItem, of: ProjectField) -> JSON:
-    value: Any = one.values.get(of.id)
-    if of.data_type == "TITLE":
-        value = {"raw": one.content.title, "html": one.content.title}
-    option = projects.option_of(one, of)
-    if option is not None:
-        value = _option(option)
-    data_type = of.data_type.lower()
-    return {"id": of.id, "name": of.name, "data_type": data_type, "value": value}
 
 
 def matches(one: ProjectItem, query: str) -> bool:

@@ -3,7 +3,6 @@
 The page asks every second for its cards and gets 304 while nothing changed.
 """
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from aiohttp import web
 from localhub import issues, projects, rollup
 from localhub.errors import Refused, not_found
 from localhub.pages.filters import board_path
-from localhub.pages.site import HEADERS, Site, fields, is_member, see_other
+from localhub.pages.site import Site, fields, is_member, see_other, tagged
 from localhub.state import (
     DraftIssue,
     Hub,
@@ -157,11 +156,7 @@ class BoardPages:
         if request.headers.get("X-Fragment") != "cards":
             return self._site.page(request, "board.html", **values)
         html = self._site.fragment("cards.html", **values)
-        tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
-        headers = {**HEADERS, "ETag": tag}
-        if request.headers.get("If-None-Match") == tag:
-            return web.Response(status=304, headers=headers)
-        return web.Response(text=html, content_type="text/html", headers=headers)
+        return tagged(request, html)
 
     async def move(self, request: web.Request) -> web.StreamResponse:
         """Move a card to a column and, if it was dropped between two, to its place."""

@@ -4,6 +4,7 @@ A visitor needs no login: localhub binds the loopback and is a toy. A form from 
 site is refused all the same, because a browser reaches the loopback from any page.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,9 +74,7 @@ class Site:
             path=request.path,
             **values,
         )
-        return web.Response(
-            text=html, content_type="text/html", status=status, headers=HEADERS
-        )
+        return tagged(request, html, status)
 
     def fragment(self, template: str, **values: Any) -> str:
         """Render a template."""
@@ -137,6 +136,17 @@ class Site:
         if not isinstance(issue, PullRequest):
             raise not_found()
         return issue
+
+
+def tagged(request: web.Request, html: str, status: int = 200) -> web.Response:
+    """Answer with HTML, or 304 to who has the same already."""
+    tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
+    headers = {**HEADERS, "ETag": tag}
+    if status == 200 and request.headers.get("If-None-Match") == tag:  # noqa: PLR2004
+        return web.Response(status=304, headers=headers)
+    return web.Response(
+        text=html, content_type="text/html", status=status, headers=headers
+    )
 
 
 def _same_origin(request: web.Request) -> bool:

@@ -28,9 +28,48 @@ document.addEventListener("click", (event) => {
   form.elements.body.focus();
 });
 
+// Asks once a second for what a part of the page shows, and says when that changed.
+const follow = (part, headers, isBusy, changed) => {
+  let tag = null;
+  const look = async () => {
+    const asked = tag ? { ...headers, "If-None-Match": tag } : headers;
+    const answer = await fetch(part.dataset.live, { headers: asked, cache: "no-store" });
+    if (answer.status !== 200) return;
+    const html = await answer.text();
+    if (isBusy()) return;
+    tag = answer.headers.get("ETag");
+    changed(html);
+  };
+  const watch = async () => {
+    try {
+      if (!document.hidden && !isBusy()) await look();
+    } catch {
+      // The server is away; the next look will tell.
+    }
+    setTimeout(watch, 1000);
+  };
+  watch();
+  return look;
+};
+
+// Comments, checks and the diff appear by themselves while nobody writes among them.
+const thread = document.querySelector("#thread");
+if (thread) {
+  const writing = () => thread.querySelector("#line-comment") !== null;
+  const folds = () => [...thread.querySelectorAll("details")];
+  follow(thread, {}, writing, (html) => {
+    const now = new DOMParser().parseFromString(html, "text/html").querySelector("#thread");
+    if (!now || now.innerHTML === thread.innerHTML) return;
+    const open = folds().map((one) => one.open);
+    thread.replaceChildren(...now.childNodes);
+    folds().forEach((one, at) => {
+      if (at in open) one.open = open[at];
+    });
+  });
+}
+
 const board = document.querySelector("#board");
 if (board) {
-  let tag = null;
   let dragged = null;
 
   const say = (text) => {
@@ -84,30 +123,11 @@ if (board) {
     }
   };
 
-  const busy = () => {
+  const writing = () => {
     const active = document.activeElement;
-    const writing = active && board.contains(active) && active.matches("input, select");
-    return dragged || writing || document.hidden;
+    return active && board.contains(active) && active.matches("input, select");
   };
-  const refresh = async () => {
-    const headers = { "X-Fragment": "cards" };
-    if (tag) headers["If-None-Match"] = tag;
-    const answer = await fetch(board.dataset.live, { headers, cache: "no-store" });
-    if (answer.status !== 200) return;
-    const html = await answer.text();
-    if (dragged) return;
-    tag = answer.headers.get("ETag");
-    show(html);
-  };
-  const watch = async () => {
-    try {
-      if (!busy()) await refresh();
-    } catch {
-      // The server is away; the next look will tell.
-    }
-    setTimeout(watch, 1000);
-  };
-  watch();
+  const refresh = follow(board, { "X-Fragment": "cards" }, () => dragged || writing(), show);
 
   const clear = (name) => {
     for (const one of board.querySelectorAll(`.${name}`)) one.classList.remove(name);
