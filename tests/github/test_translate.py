@@ -349,6 +349,7 @@ def test_an_event_we_do_not_know_is_nothing_whatever_its_body(event: str) -> Non
         pytest.param(b"NaN", id="not a number"),
         pytest.param(b"\xff\xfe{}", id="bytes that are no UTF-8"),
         pytest.param(b'{"action": "created"', id="half a body"),
+        pytest.param(b"{}", id="no action"),
         pytest.param(b'{"action": "created"}', id="fields missing"),
         pytest.param(b'{"action": "\\ud800"}', id="half a surrogate pair"),
         pytest.param(b'{"action": ["created"]}', id="an action that is no word"),

@@ -35,7 +35,7 @@ Variables = Mapping[str, str]
 class Access:
     """What all connections of one App share.
 
-    ``calls`` counts requests by purpose: the route, or the document's name.
+    ``calls`` counts calls by purpose: the route, or the document's name.
     """
 
     session: aiohttp.ClientSession

@@ -105,11 +105,18 @@ class ReviewComment(BaseModel):
     in_reply_to_id: int | None = None
 
 
+class SourceRepository(BaseModel):
+    """The repository of a branch."""
+
+    id: int
+
+
 class Branch(BaseModel):
-    """An end of a pull request."""
+    """An end of a pull request; a deleted fork leaves no repository."""
 
     ref: str
     sha: str
+    repo: SourceRepository | None = None
 
 
 class Pull(BaseModel):
@@ -122,6 +129,12 @@ class Pull(BaseModel):
     body: str | None = None
     merged_at: datetime | None = None
     head: Branch
+    base: Branch
+
+    @property
+    def from_a_fork(self) -> bool:
+        """Whether its branch is one of another repository."""
+        return self.head.repo is None or self.head.repo != self.base.repo
 
 
 class ChangedFile(BaseModel):

@@ -33,7 +33,7 @@ class Repository(BaseModel):
 class Envelope(BaseModel):
     """What is read first: whether the rest concerns us."""
 
-    action: Text | None = None
+    action: Text
 
 
 class FieldChange(BaseModel):

@@ -31,7 +31,7 @@ class GitHubPulls:
         answer = await installation.getitem(
             "/repos/{owner}/{name}/pulls/{number}", {**names, "number": str(number)}
         )
-        return _pull_request(answer)
+        return _pull_request(read(Pull, answer))
 
     async def ensure(
         self, repository: str, *, branch: str, base: str, title: str, body: str
@@ -55,7 +55,7 @@ class GitHubPulls:
             {**names, "number": str(found.number)},
             {"body": text},
         )
-        return _pull_request(answer)
+        return _pull_request(read(Pull, answer))
 
     async def files(self, repository: str, number: int) -> Sequence[str]:
         """Paths that a pull request changes."""
@@ -81,8 +81,13 @@ async def _of_branch(
             "per_page": "100",
         },
     )
-    found = [_pull_request(answer) async for answer in answers]
-    ours = [one for one in found if one.branch == branch]
+    # The filter knows owners only, and an owner may have a fork of its own.
+    found = [read(Pull, answer) async for answer in answers]
+    ours = [
+        _pull_request(pull)
+        for pull in found
+        if pull.head.ref == branch and not pull.from_a_fork
+    ]
     return next((one for one in ours if one.is_open), ours[0] if ours else None)
 
 
@@ -99,7 +104,7 @@ async def _open(
         if found is None or not found.is_open:
             raise
         return found
-    return _pull_request(answer)
+    return _pull_request(read(Pull, answer))
 
 
 async def _create(
@@ -116,8 +121,7 @@ async def _create(
         return await installation.post(url, names, wanted)
 
 
-def _pull_request(answer: Any) -> PullRequest:
-    pull = read(Pull, answer)
+def _pull_request(pull: Pull) -> PullRequest:
     return PullRequest(
         number=pull.number,
         url=pull.html_url,

@@ -1,4 +1,4 @@
-"""Cards where GitHub answers what a small hub never does."""
+"""Answers of GitHub that a small hub never gives."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -141,3 +141,21 @@ async def test_a_role_means_a_permission(
     repositories = GitHubPorts(script.github).repositories
 
     assert await repositories.permission("acme/shop", "alice") is meant
+
+
+async def test_a_forks_branch_of_the_same_name_is_not_ours(script: Scripted) -> None:
+    def pull(number: int, source: int) -> dict[str, Any]:
+        return {
+            "number": number,
+            "html_url": "",
+            "state": "open",
+            "head": {"ref": "vibe/7", "sha": "c0ffee", "repo": {"id": source}},
+            "base": {"ref": "main", "sha": "beef", "repo": {"id": 1}},
+        }
+
+    script.on("/repos/acme/shop/pulls", answer([pull(9, 2), pull(8, 1)]))
+
+    found = await GitHubPorts(script.github).pulls.of_branch("acme/shop", "vibe/7")
+
+    assert found is not None
+    assert found.number == 8
