@@ -13,7 +13,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localhub import Hub, Running, comments, git, issues, projects, seed, start
+from localhub import (
+    Hub,
+    Running,
+    comments,
+    git,
+    issues,
+    projects,
+    pulls,
+    reviews,
+    seed,
+    start,
+)
 from localhub.state import (
     CheckRun,
     Comment,
@@ -21,6 +32,7 @@ from localhub.state import (
     ProjectItem,
     PullRequest,
     Repository,
+    ReviewComment,
     User,
 )
 
@@ -69,6 +81,19 @@ FILES = {
 }
 
 
+def processes_of(needle: str) -> list[str]:
+    """Command lines of living processes that contain ``needle``."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if needle in line:
+            found.append(line)
+    return found
+
+
 def config(*, minutes: float = 5) -> str:
     return CONFIG.format(python=sys.executable, agent=AGENT, minutes=minutes)
 
@@ -109,6 +134,13 @@ class Card:
         return comments.create(
             self.world.hub, self.issue, body, actor=self.world.user(by)
         )
+
+    def rewritten(self, body: str, by: str = "alice") -> None:
+        """Somebody edits the issue; a bare order is written as one."""
+        if "do: " not in body:
+            body = f"do: {body}"
+        actor = self.world.user(by)
+        issues.edit(self.world.hub, self.issue, actor=actor, body=body)
 
     @property
     def column(self) -> str | None:
@@ -234,10 +266,42 @@ class World:
         assert parent is not None
         blob = git.write_blob(directory, text.encode())
         tree = git.write_tree(directory, parent, {path: ("100644", blob)})
-        who = "Alice <alice@example.org> 1767323045 +0000"
+        who = pulls.signature(self.hub, self.user("alice"))
         sha = git.write_commit(directory, tree, [parent], f"Change {path}", who, who)
         git.update_ref(directory, f"refs/heads/{branch}", sha)
         return sha
+
+    def pull_request(self, path: str, text: str, title: str) -> PullRequest:
+        """Alice proposes a change of one file."""
+        branch = title.lower().replace(" ", "-")
+        self.commit_file(path, text, branch)
+        return pulls.create(
+            self.hub,
+            self.repository,
+            actor=self.user("alice"),
+            title=title,
+            head=branch,
+            base="main",
+        )
+
+    def reviewed(
+        self, pull: PullRequest, path: str, line: int, body: str, by: str
+    ) -> ReviewComment:
+        """Somebody comments on a line."""
+        asked = {"body": body, "path": path, "line": line, "side": "RIGHT"}
+        return reviews.comment(self.hub, pull, asked, actor=self.user(by))
+
+    def prompt(self, card: Card) -> str:
+        """What the agent was told last on a card."""
+        (file,) = self.home.glob(f"data/homes/*/*/{card.issue.number}/prompt.txt")
+        return file.read_text()
+
+    def deliveries(self, event: str) -> int:
+        """How many deliveries of a kind GitHub has made so far."""
+        return sum(
+            delivery.event == event and delivery.status_code in (200, 202)
+            for delivery in self.hub.deliveries
+        )
 
     async def until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait for a condition on GitHub's side; fails with the server's log."""
