@@ -33,6 +33,7 @@ from localhub.state import Hub
 from localhub.webhooks import COURIER, Courier
 
 LARGEST_BODY = 40 * 1024 * 1024
+API_HOST = "api.github.localhost"
 
 ROUTES: list[Route] = [
     *apps.ROUTES,
@@ -66,6 +67,7 @@ def create_app(hub: Hub, record: Path | None = None) -> web.Application:
     app.router.add_get(f"{PREFIX}/rate_limit", standards.rate_limit)
     app.add_routes([one.bind(hub, PREFIX) for one in ROUTES])
     _add_boards(app, hub)
+    app.add_domain(API_HOST, _api_host(hub, standards))
     app.cleanup_ctx.append(_deliver)
     return app
 
@@ -80,9 +82,25 @@ def _add_boards(app: web.Application, hub: Hub) -> None:
     app.add_routes(pages.routes(hub))
 
 
+def _api_host(hub: Hub, standards: Standards) -> web.Application:
+    # github.com has its APIs on a host of their own; `gh` knows only that shape for
+    # plain HTTP (GH_HOST=github.localhost with this server as HTTP_PROXY).
+    from localhub import graphql_api, projects_rest  # noqa: PLC0415
+
+    api = web.Application(client_max_size=LARGEST_BODY)
+    api.router.add_get("/rate_limit", standards.rate_limit)
+    api.add_routes([one.bind(hub, "") for one in ROUTES])
+    for board in projects_rest.routes(hub):
+        path = board.path.removeprefix(PREFIX)
+        api.router.add_route(board.method, path, board.handler)
+    api.add_routes(graphql_api.routes(hub))
+    return api
+
+
 async def _deliver(app: web.Application) -> AsyncIterator[None]:
     courier = app[COURIER]
-    courier.hub.listeners.emission.append(courier.take)
+    # First, so that what an automation does in answer is delivered after its cause.
+    courier.hub.listeners.emission.insert(0, courier.take)
     running = asyncio.create_task(courier.run())
     yield
     courier.hub.listeners.emission.remove(courier.take)

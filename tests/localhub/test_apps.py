@@ -236,3 +236,14 @@ def test_a_key_is_written_for_its_owner_only(tmp_path: Path) -> None:
 
     assert keys.load_or_create(file) == made
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_api_answers_on_a_host_of_its_own_too(world: World) -> None:
+    url = f"{world.hub.url}/repos/acme/clock"
+    headers = {"Host": "api.github.localhost", "Authorization": "token bob-token"}
+
+    async with world.session.get(url, headers=headers) as got:
+        shown = await got.json()
+
+    assert (got.status, shown["full_name"]) == (200, "acme/clock")
+    assert got.headers["X-RateLimit-Limit"] == "5000"

@@ -154,3 +154,10 @@ async def test_a_workflow_file_needs_its_own_permission(world: World) -> None:
     path = "/repos/acme/clock/contents/.github/workflows/new.yml"
 
     assert (await world.call("PUT", path, body, token=token)).status == 403
+
+
+async def test_the_root_folder_is_listed(world: World) -> None:
+    got = await world.call("GET", "/repos/acme/clock/contents")
+
+    kinds = {one["name"]: one["type"] for one in got.json}
+    assert kinds == {".github": "dir", "README.md": "file", "src": "dir"}

@@ -46,6 +46,8 @@ def label(hub: Hub, repository: Repository, one: Label) -> JSON:
         "color": one.color,
         "default": one.default,
         "description": one.description,
+        "archived_at": None,
+        "archived_by": None,
     }
 
 
