@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,10 +111,15 @@ class World:
         return Place(BoardKey("acme", self.small.board.number), item.node_id, column)
 
 
+@cache
+def key_pair() -> tuple[str, str]:
+    return keys.generate()
+
+
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     small = small_hub(tmp_path)
-    private, small.app.public_key = keys.generate()
+    private, small.app.public_key = key_pair()
     running = await localhub.start(small.hub)
     async with aiohttp.ClientSession() as session:
         github = GitHub(

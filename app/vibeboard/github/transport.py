@@ -142,7 +142,7 @@ class Transport(gidgethub.abc.GitHubAPI):
                 method,
                 url,
                 headers=headers,
-                data=body,
+                data=body or None,
                 allow_redirects=False,
                 timeout=_TIME_LIMIT,
             ) as answer:
