@@ -1,4 +1,5 @@
 import json
+import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -255,6 +256,11 @@ SHAPE = [
         id="an empty command",
     ),
     pytest.param(
+        with_stages("\n".join(f"  s{n}: {{}}" for n in range(51))),
+        "3:3: stages: must have no more than 50 entries",
+        id="too many stages",
+    ),
+    pytest.param(
         with_stages("  a: {}", "commands: {role: read}"),
         "4:18: role: must be 'triage', 'write', 'maintain' or 'admin'",
         id="everybody",
@@ -478,6 +484,33 @@ def test_any_text_loads_or_has_faults_inside_it(text: str) -> None:
         for fault in error.faults:
             assert 1 <= fault.line <= len(lines), fault
             assert 1 <= fault.column <= len(lines[fault.line - 1]) + 1, fault
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "version: 1\nstages:\n"
+            + "\n".join(
+                f"  {'s' * 30}{n}: {{needs: [{', '.join(['s' * 30 + 'x'] * 50)}]}}"
+                for n in range(50)
+            ),
+            id="a guess for every name",
+        ),
+        pytest.param(
+            "version: 1\n" + "\n".join(f"stagex{n}: 1" for n in range(4_900)),
+            id="a guess for every key",
+        ),
+        pytest.param("[" * 262_000, id="depth"),
+        pytest.param("a: " + "x " * 130_000, id="a long text"),
+    ],
+)
+def test_a_large_file_takes_no_long_time(text: str) -> None:
+    began = time.perf_counter()
+
+    assert faults(text)
+
+    assert time.perf_counter() - began < 10
 
 
 VALUES = st.recursive(

@@ -13,7 +13,7 @@ def load(
     """Read a file of ``owner``'s repository; raises ConfigInvalid with all faults.
 
     Faults of YAML itself come alone, and contradictions only once the shape is
-    right: before that they would be guesses.
+    right: before that they would be guesses. At most 100 are told.
     """
     document = read(text, path)
     faults = [*not_yet.refused(document)]
@@ -30,4 +30,6 @@ def load(
 
 
 def _in_order(faults: list[Fault]) -> tuple[Fault, ...]:
-    return tuple(sorted(dict.fromkeys(faults), key=lambda f: (f.line, f.column)))
+    once = dict.fromkeys(faults)
+    in_order = sorted(once, key=lambda fault: (fault.line, fault.column))
+    return tuple(in_order[: shape.MOST_FAULTS])

@@ -12,7 +12,7 @@ from vibeboard.config.models import Suite as SuiteModel
 from vibeboard.config.models import VibeYml
 from vibeboard.config.paths import FILES, fault_of_glob, fault_of_path
 from vibeboard.config.presets import builtin_names
-from vibeboard.config.shape import nearest
+from vibeboard.config.shape import MOST_FAULTS, nearest
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.commands import RESERVED
 from vibeboard.domain.workflow import (
@@ -196,7 +196,7 @@ class Reader:
         known = tuple(known)
         in_list = place[-1] != "agent"
         for index, name in enumerate(names):
-            if name not in known:
+            if name not in known and len(self.faults) < MOST_FAULTS:
                 where = (*place, index) if in_list else place
                 self._complain(where, f"no {what} {name!r}{nearest(name, known)}")
 

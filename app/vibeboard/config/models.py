@@ -21,6 +21,7 @@ NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
 BOARD = r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}/)?[1-9][0-9]{0,8}$"
 
 MOST_MINUTES = 1440
+MOST_ENTRIES = 50
 
 
 def _listed(value: Any) -> Any:
@@ -39,7 +40,10 @@ OneLine = Annotated[
 Text = Annotated[str, StringConstraints(pattern=NOT_BLANK)]
 Path = Annotated[str, StringConstraints(pattern=ONE_LINE, max_length=400)]
 _T = TypeVar("_T")
-Some = Annotated[list[_T], Field(min_length=1)]
+Some = Annotated[list[_T], Field(min_length=1, max_length=MOST_ENTRIES)]
+Named = Annotated[dict[Name, _T], Field(max_length=MOST_ENTRIES)]
+Names = Annotated[list[Name], Field(max_length=MOST_ENTRIES)]
+Lines = Annotated[list[OneLine], Field(max_length=MOST_ENTRIES)]
 Number = Annotated[int, Field(ge=1, le=999_999_999)]
 BoardName = Annotated[str, StringConstraints(pattern=BOARD)]
 Minutes = Annotated[int, Field(ge=1, le=MOST_MINUTES)]
@@ -87,13 +91,13 @@ class AgentLimits(Part):
 class Tools(Part):
     """Which tool calls an agent makes on its own, and which a person answers."""
 
-    allow: list[OneLine] = Field(default_factory=list)
+    allow: Lines = Field(default_factory=list)
     """Tool calls that need no question, such as `Read` or `Bash(git status*)`."""
 
-    ask: list[OneLine] = Field(default_factory=list)
+    ask: Lines = Field(default_factory=list)
     """Tool calls that wait for a person."""
 
-    deny: list[OneLine] = Field(default_factory=list)
+    deny: Lines = Field(default_factory=list)
     """Tool calls that are refused."""
 
     otherwise: Literal["allow", "ask", "deny"] = "ask"
@@ -126,17 +130,17 @@ class Agent(Part):
     tools: Tools | None = None
     """Rules for tool calls."""
 
-    network: list[OneLine] | None = None
+    network: Lines | None = None
     """Hosts the sandbox may reach, besides the model's."""
 
 
 class Gate(Part):
     """What must be true of a card before it may stand in a column."""
 
-    tests: list[Name] = Field(default_factory=list)
+    tests: Names = Field(default_factory=list)
     """Suites that must be green for the pull request's head commit."""
 
-    reviews: list[Name] = Field(default_factory=list)
+    reviews: Names = Field(default_factory=list)
     """Specialists' reviews that must not block."""
 
     approvals: Annotated[int, Field(ge=0, le=100)] = 0
@@ -150,7 +154,7 @@ class Stage(Part):
     """The column that starts the stage; names compare without case. Without one, only
     `/agent <stage>` starts it."""
 
-    needs: list[Name] = Field(default_factory=list)
+    needs: Names = Field(default_factory=list)
     """Stages that must have succeeded on the card before."""
 
     agent: Name | None = None
@@ -167,10 +171,10 @@ class Stage(Part):
     comment. Left out, it is `issue` for a stage named `refine`, `report` for one named
     `review`, and `branch` for every other."""
 
-    tests: list[Name] = Field(default_factory=list)
+    tests: Names = Field(default_factory=list)
     """Suites that run after the agent and must be green for the stage to succeed."""
 
-    reviews: list[Name] = Field(default_factory=list)
+    reviews: Names = Field(default_factory=list)
     """Specialists that review the result in parallel."""
 
     next: OneLine | None = None
@@ -252,7 +256,7 @@ class Commands(Part):
     role: Literal["triage", "write", "maintain", "admin"] = "write"
     """The least permission on the repository that may start a run."""
 
-    bots: list[OneLine] = Field(default_factory=list)
+    bots: Lines = Field(default_factory=list)
     """Bot accounts (such as `renovate[bot]`) that may, too; all others are ignored."""
 
 
@@ -269,16 +273,16 @@ class VibeYml(Part):
     board: Board | None = None
     """The board; left out, the team works by comments alone."""
 
-    agents: dict[Name, Agent] = Field(default_factory=dict)
+    agents: Named[Agent] = Field(default_factory=dict)
     """The agents by name; left out, there is one: `claude`, which is Claude Code."""
 
-    stages: Annotated[dict[Name, Stage], Field(min_length=1)]
+    stages: Annotated[dict[Name, Stage], Field(min_length=1, max_length=MOST_ENTRIES)]
     """The stages by name, in the order a card goes through them."""
 
-    tests: dict[Name, Suite] = Field(default_factory=dict)
+    tests: Named[Suite] = Field(default_factory=dict)
     """The test suites by name."""
 
-    reviews: dict[Name, Review] = Field(default_factory=dict)
+    reviews: Named[Review] = Field(default_factory=dict)
     """Specialists' reviews by name."""
 
     preview: Preview | None = None

@@ -13,6 +13,9 @@ from vibeboard.config.document import Document, Key
 from vibeboard.config.models import VibeYml
 from vibeboard.errors import Fault
 
+# More faults than anybody reads at once; guessing at each costs time.
+MOST_FAULTS = 100
+
 _PATTERNS = {
     models.NAME: "must be a name: a letter, then at most 39 letters, digits, - or _",
     models.ONE_LINE: "must be one line of text that is not empty",
@@ -35,16 +38,18 @@ _SAID: Mapping[str, str] = {
     "dict_type": "must be a mapping of names",
     "model_type": "must be a mapping of keys",
     "too_short": "must not be empty",
+    "too_long": "must have no more than {max_length} entries",
     "literal_error": "must be {expected}",
 }
 
 
 def check(document: Document) -> tuple[VibeYml | None, tuple[Fault, ...]]:
-    """The file as a model, or every fault of its shape."""
+    """The file as a model, or the faults of its shape."""
     try:
         return VibeYml.model_validate(document.value), ()
     except ValidationError as error:
-        return None, tuple(_faults(document, error.errors(include_url=False)))
+        errors = error.errors(include_url=False)[:MOST_FAULTS]
+        return None, tuple(_faults(document, errors))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
