@@ -275,3 +275,18 @@ async def test_a_file_may_not_grow_past_its_limit(tmp_path: Path) -> None:
 
     assert ended.exit_code != 0
     assert (tmp_path / "big").stat().st_size == 1 << 20
+
+
+async def test_a_child_that_multiplies_is_ended(tmp_path: Path) -> None:
+    out = Output()
+
+    ended = await process.run(
+        shell("for i in $(seq 60); do setsid sleep 600 & done; wait", tmp_path),
+        limits=Limits(timedelta(seconds=60), processes=50),
+        stop=Never(),
+        stdout=out,
+    )
+
+    assert ended.exit_code != 0
+    assert ended.seconds < 10
+    assert b"more than 50 processes" in out.data

@@ -445,6 +445,39 @@ async def test_what_is_broken_heals(
     assert await world.pushed() == ("a",)
 
 
+async def test_work_that_was_not_pushed_survives_what_a_killed_git_left(
+    world: World,
+) -> None:
+    workspace = await world.prepared()
+    (workspace.tree / "a").write_text("a")
+    saved = await world.workspaces.commit(CARD, "Saved")
+    host = workspace.tree.parent / "host.git"
+    for name in ("index.lock", "HEAD.lock", f"refs/heads/{BRANCH}.lock"):
+        (host / name).touch()
+    _truncate_packs(world)
+
+    again = await world.prepared()
+
+    assert saved is not None
+    assert again.base == saved.commit
+    assert (again.tree / "a").read_text() == "a"
+
+
+async def test_what_is_no_file_is_not_committed(world: World) -> None:
+    tree = (await world.prepared()).tree
+    (tree / "README.md").unlink()
+    os.mkfifo(tree / "README.md")
+    os.mkfifo(tree / "pipe")
+    (tree / "fine").write_text("fine")
+
+    change = await world.workspaces.commit(CARD, "Fine")
+
+    assert change is not None
+    assert "pipe" not in change.files
+    assert "fine" in change.files
+    assert (await world.prepared()).tree.joinpath("fine").is_file()
+
+
 async def test_many_cards_share_one_mirror_and_nothing_else(world: World) -> None:
     cards = [CardKey("acme/clock", number) for number in range(1, 7)]
 

@@ -33,6 +33,7 @@ _WATCHED = _ASKED_TO_STOP | {signal.SIGCHLD}
 # Stray daemons get less time than a command that was asked to stop.
 _STRAY_GRACE = 0.3
 _KILL_DEADLINE = 10.0
+_LOOK_EVERY = 0.5
 _RESOURCES = {
     "core": resource.RLIMIT_CORE,
     "nofile": resource.RLIMIT_NOFILE,
@@ -72,7 +73,7 @@ class Leash:
         self._main = 0
         self._status: int | None = None
 
-    def hold(self, parent: int, grace: float) -> int:
+    def hold(self, parent: int, grace: float, most: int) -> int:
         """Start the command and wait; the exit status that tells how it ended."""
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -82,7 +83,7 @@ class Leash:
             # The parent died before it could be watched.
             return KILLED + signal.SIGTERM
         self._main = self._start(libc)
-        self._wait_for_end_or_request(grace)
+        self._wait_for_end_or_request(grace, most)
         self._end_all(_STRAY_GRACE)
         return KILLED + signal.SIGKILL if self._status is None else self._status
 
@@ -119,11 +120,18 @@ class Leash:
         finally:
             os._exit(NOT_EXECUTABLE)
 
-    def _wait_for_end_or_request(self, grace: float) -> None:
+    def _wait_for_end_or_request(self, grace: float, most: int) -> None:
         while self._status is None:
-            received = signal.sigwaitinfo(_WATCHED)
+            received = signal.sigtimedwait(_WATCHED, _LOOK_EVERY)
             self._reap()
-            if received.si_signo in _ASKED_TO_STOP and self._status is None:
+            if self._status is not None:
+                return
+            if received is None:
+                if len(descendants(os.getpid())) > most:
+                    _complain(f"more than {most} processes: ended")
+                    self._end_all(0)
+                    return
+            elif received.si_signo in _ASKED_TO_STOP:
                 self._end_all(grace)
                 return
 
@@ -181,6 +189,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--grace", type=float, default=3.0)
+    parser.add_argument("--processes", type=int, default=4096)
     for name in _RESOURCES:
         parser.add_argument(f"--{name}", type=int)
     parser.add_argument("argv", nargs="+")
@@ -190,7 +199,7 @@ def main() -> int:
         for name in _RESOURCES
         if (value := getattr(given, name)) is not None
     }
-    return Leash(given.argv, limits).hold(given.parent, given.grace)
+    return Leash(given.argv, limits).hold(given.parent, given.grace, given.processes)
 
 
 if __name__ == "__main__":

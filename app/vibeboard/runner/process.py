@@ -53,12 +53,13 @@ class Limits:
     wall: timedelta
     grace: timedelta = timedelta(seconds=3)
     open_files: int = 65_536
+    processes: int = 4096
     file_bytes: int | None = None
 
     def options(self) -> list[str]:
         """The same as options of the leash."""
         options = [f"--grace={self.grace.total_seconds()}", "--core=0"]
-        options.append(f"--nofile={self.open_files}")
+        options += [f"--nofile={self.open_files}", f"--processes={self.processes}"]
         if self.file_bytes is not None:
             options.append(f"--fsize={self.file_bytes}")
         return options

@@ -19,6 +19,7 @@ from vibeboard.runner.survey import printable
 # The first that is found in what git said tells what happened.
 _REASONS = (
     (r"GH009|push protection|secret.*detected", "push protection found a secret"),
+    (r"GH001|large files detected", "a file is larger than GitHub takes"),
     (r"GH013|repository rule violations", "a rule of the repository forbids it"),
     (r"GH006|protected branch", "the branch is protected"),
     (r"verified signature|must be signed", "the repository wants signed commits"),

@@ -47,14 +47,25 @@ def passes_for_dot_git(name: str) -> bool:
     return bool(_DISGUISED.match(name.translate(_IGNORED).casefold()))
 
 
-def hidden_repositories(tree: Path) -> Iterator[Path]:
-    """Everything below the top that passes for a ``.git``, links not followed."""
-    for folder, folders, files in os.walk(tree):
-        top = Path(folder) == tree
-        for name in (*folders, *files):
-            if passes_for_dot_git(name) and not (top and name == ".git"):
-                yield Path(folder, name)
-        folders[:] = [name for name in folders if not passes_for_dot_git(name)]
+def oddities(tree: Path) -> Iterator[Path]:
+    """What cannot be committed as it is, links not followed.
+
+    That is everything below the top that passes for a ``.git``, and everything that
+    is neither file, folder nor link.
+    """
+    waiting = [tree]
+    while waiting:
+        folder = waiting.pop()
+        with os.scandir(folder) as found:
+            for entry in found:
+                if folder == tree and entry.name == ".git":
+                    continue
+                if passes_for_dot_git(entry.name):
+                    yield Path(entry.path)
+                elif entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                elif not (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
+                    yield Path(entry.path)
 
 
 def notes(tree: Path, tracked: Iterable[Tracked]) -> tuple[str, ...]:
@@ -94,13 +105,22 @@ def erase(path: Path) -> None:
     try:
         shutil.rmtree(path)
     except PermissionError:
-        # Somebody took away permissions that are ours to give.
-        path.chmod(0o700)
-        for folder, folders, _ in os.walk(path):
-            for name in folders:
-                if not Path(folder, name).is_symlink():
-                    Path(folder, name).chmod(0o700)
+        permit(path)
         shutil.rmtree(path)
+
+
+def permit(path: Path) -> None:
+    """Give back permissions on folders that somebody took away."""
+    _permit_one(path)
+    for folder, folders, _ in os.walk(path):
+        for name in folders:
+            _permit_one(Path(folder, name))
+
+
+def _permit_one(folder: Path) -> None:
+    mode = folder.lstat().st_mode
+    if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+        folder.chmod(stat.S_IMODE(mode) | stat.S_IRWXU)
 
 
 def read_inside(tree: Path, path: str, *, limit: int = 1 << 20) -> str | None:

@@ -63,7 +63,7 @@ class GitWorkspaces:
             if f"refs/heads/{default_branch}" not in refs:
                 raise _no_commits(card.repository, default_branch, refs)
             if attempt == 2:  # noqa: PLR2004 - the mirror is new: the desk is broken
-                await asyncio.to_thread(survey.erase, desk.folder)
+                await asyncio.to_thread(desk.set_aside)
             try:
                 return await desk.lay_out(mirror, refs, branch, default_branch)
             except GitFailed as failed:
@@ -96,7 +96,9 @@ class GitWorkspaces:
 
     async def remove(self, card: CardKey) -> None:
         """Forget the card; what was pushed is on GitHub."""
-        await asyncio.to_thread(survey.erase, self._desk(card).folder)
+        desk = self._desk(card)
+        await asyncio.to_thread(survey.erase, desk.folder)
+        await asyncio.to_thread(survey.erase, desk.broken)
 
     def _desk(self, card: CardKey) -> "_Desk":
         folder = folder_of(self._root / "cards", card.repository) / str(card.number)
@@ -115,9 +117,16 @@ class _Desk:
     def __init__(self, git: Git, folder: Path) -> None:
         self.folder = folder
         self.tree = folder / "tree"
+        self.broken = folder.with_name(f"{folder.name}.broken")
         self.bare = Place(folder / "host.git")
         self._place = Place(folder / "host.git", self.tree)
         self._git = git
+
+    def set_aside(self) -> None:
+        """Keep a broken desk where a person finds it; it may hold unpushed work."""
+        survey.erase(self.broken)
+        if self.folder.exists():
+            self.folder.rename(self.broken)
 
     async def lay_out(
         self, mirror: Mirror, refs: dict[str, str], branch: str, default_branch: str
@@ -284,14 +293,17 @@ class _Desk:
         if not (git_dir / "HEAD").is_file():
             (git_dir / "HEAD").write_text("ref: refs/heads/none\n")
         remove_stale_locks(git_dir)
+        for lock in (git_dir / "refs").rglob("*.lock"):
+            lock.unlink()
         used = self.tree.exists() or self.tree.is_symlink()
         if used and (self.tree.is_symlink() or not self.tree.is_dir()):
             survey.erase(self.tree)
         self.tree.mkdir(exist_ok=True)
         if used:
             survey.erase(self.tree / ".git")
-            for hidden in list(survey.hidden_repositories(self.tree)):
-                survey.erase(hidden)
+            survey.permit(self.tree)
+            for odd in list(survey.oddities(self.tree)):
+                survey.erase(odd)
         return used
 
     def _clear_tree(self) -> None:
@@ -320,17 +332,18 @@ def _disarm(tree: Path, tracked: list[survey.Tracked]) -> list[str]:
     taken away: git would run its settings. A new folder that is a repository is
     left out whole.
     """
+    survey.permit(tree)
     submodules = {entry.path for entry in tracked if entry.mode == survey.GITLINK}
     folders = {
         str(parent) for entry in tracked for parent in Path(entry.path).parents
     } | submodules
     left_out = []
-    for hidden in list(survey.hidden_repositories(tree)):
-        owner = hidden.parent.relative_to(tree)
-        if hidden.name != ".git":
-            left_out.append(str(hidden.relative_to(tree)))
+    for odd in list(survey.oddities(tree)):
+        owner = odd.parent.relative_to(tree)
+        if odd.name != ".git":
+            left_out.append(str(odd.relative_to(tree)))
         elif str(owner) in folders:
-            survey.erase(hidden)
+            survey.erase(odd)
         else:
             left_out.append(str(owner))
     return left_out
