@@ -222,6 +222,22 @@ async def test_a_pull_request_is_reviewed_and_merged(
     assert small.issue.state == "closed"
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/acme/nothing",
+        "/acme/cart/issues/99",
+        "/acme/cart/pull/1",
+        "/acme/cart/tree/main/nowhere",
+        "/acme/cart/blob/main/nowhere.py",
+        "/orgs/acme/projects/9",
+        "/users/acme/projects/1",
+    ],
+)
+async def test_what_is_not_there_is_a_404(client: Client, path: str) -> None:
+    assert (await client.get(path)).status == 404
+
+
 async def test_what_is_refused_is_said(client: Client) -> None:
     answer = await client.post("/acme/cart/pull/2/merge")
 

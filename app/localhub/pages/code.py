@@ -65,8 +65,11 @@ class CodePages:
         sha = git.resolve(repository.git_dir, ref)
         entries: list[Entry] = []
         readme = None
-        if sha is not None:
-            for one in git.tree(repository.git_dir, f"{sha}:{folder}"):
+        found = git.entry(repository.git_dir, sha, folder) if sha else None
+        if folder and (found is None or found.type != "tree"):
+            raise not_found()
+        if found is not None:
+            for one in git.tree(repository.git_dir, found.sha):
                 name = f"{folder}/{one.path}".lstrip("/")
                 entries.append(Entry(one.path, name, one.type))
                 if one.path.lower() == "readme.md":
