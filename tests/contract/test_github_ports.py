@@ -42,7 +42,6 @@ from vibeboard.errors import (
 )
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
-from vibeboard.github.manifest import missing
 from vibeboard.github.transport import Retries
 
 CARD = CardKey("acme/cart", 1)
@@ -143,7 +142,16 @@ async def test_we_know_who_we_are_and_where(world: World) -> None:
 
     assert identity.login == "vibe[bot]"
     assert [one.owner for one in installations] == ["acme"]
-    assert missing(installations[0].permissions) == []
+    assert await world.ports.missing_permissions() == []
+
+
+async def test_a_permission_that_was_not_granted_is_told(world: World) -> None:
+    [installation] = world.small.hub.installations.values()
+    installation.permissions["checks"] = "read"
+
+    assert await world.ports.missing_permissions() == [
+        "checks: write on acme (to show runs and tests on commits)"
+    ]
 
 
 # --- Cards --------------------------------------------------------------------

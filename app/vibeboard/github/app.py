@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from vibeboard.github.cards import GitHubCards
 from vibeboard.github.checks import GitHubChecks
 from vibeboard.github.client import GitHub, Identity, Installation
+from vibeboard.github.manifest import missing
 from vibeboard.github.pulls import GitHubPulls
 from vibeboard.github.replies import GitHubReplies
 from vibeboard.github.repositories import GitHubRepositories
@@ -28,3 +29,11 @@ class GitHubPorts:
     async def installations(self) -> Sequence[Installation]:
         """Everywhere the App is installed."""
         return await self.github.installations()
+
+    async def missing_permissions(self) -> Sequence[str]:
+        """What the App needs and an account did not grant, in words."""
+        return [
+            f"{need.permission}: {need.access} on {installation.owner} ({need.reason})"
+            for installation in await self.installations()
+            for need in missing(installation.permissions)
+        ]
