@@ -232,7 +232,7 @@ SHAPE = [
     ),
     pytest.param(
         with_stages("  a: {}", "agents: {c: {limits: {minutes: 0}}}"),
-        "4:32: minutes: must be at least 1",
+        "4:32: minutes: must be at least 0.01",
         id="no minutes",
     ),
     pytest.param(
@@ -242,7 +242,7 @@ SHAPE = [
     ),
     pytest.param(
         with_stages("  a: {}", "agents: {c: {limits: {minutes: '45'}}}"),
-        "4:32: minutes: must be a whole number",
+        "4:32: minutes: must be a number",
         id="text for a number",
     ),
     pytest.param(

@@ -1,6 +1,6 @@
 """Who may start, stop and move."""
 
-from vibeboard.domain.board import Actor
+from vibeboard.domain.board import Actor, Permission
 from vibeboard.domain.situation import Situation
 
 
@@ -11,8 +11,12 @@ def is_us(actor: Actor, situation: Situation) -> bool:
 
 def is_ignored_bot(actor: Actor, situation: Situation) -> bool:
     """Whether the actor is a bot that `.vibe.yml` does not list."""
-    listed = situation.workflow.trusted_bots if situation.workflow else frozenset()
-    return actor.is_bot and actor.login not in listed
+    workflow = situation.workflow
+    listed = (
+        workflow is not None
+        and workflow.permission_of_bot(actor.login) is not Permission.NONE
+    )
+    return actor.is_bot and not listed
 
 
 def may_direct(situation: Situation) -> bool:

@@ -88,7 +88,7 @@ class Workflow:
 
     def stage_of(self, column: str | None) -> Stage | None:
         """The stage whose column this is; names compare without case."""
-        if column is None:
+        if not column:
             return None
         wanted = column.casefold()
         return next(
@@ -98,5 +98,5 @@ class Workflow:
 
     def permission_of_bot(self, login: str) -> Permission:
         """What a bot may do: as much as people must, if it is listed by name."""
-        listed = login in self.trusted_bots
+        listed = login.casefold() in {bot.casefold() for bot in self.trusted_bots}
         return self.least_permission if listed else Permission.NONE

@@ -101,7 +101,7 @@ class Advancer:
             "decided",
             extra={
                 "delivery": delivery.guid,
-                "event": type(event).__name__,
+                "kind": type(event).__name__,
                 "card": str(situation.card.key) if situation.card else "",
                 "effects": [effect.key for effect in effects],
             },

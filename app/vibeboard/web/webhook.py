@@ -83,7 +83,7 @@ class Webhook:
             log.exception("delivery not stored", extra={"delivery": guid})
             return _no(503, "cannot store the delivery now; send it again")
         log.info(
-            "delivery", extra={"delivery": guid, "event": event, "kept": kept.value}
+            "delivery", extra={"delivery": guid, "kind": event, "kept": kept.value}
         )
         if kept is Kept.CONFLICT:
             log.warning("same delivery, other body", extra={"delivery": guid})
