@@ -97,6 +97,32 @@ async def test_the_hand_over_folder_is_not_committed(world: World) -> None:
     assert not out.exists()
 
 
+@pytest.mark.parametrize("rule", [".vibe/", "out/", ".vibe/out/*", "*"])
+async def test_a_hand_over_folder_may_be_ignored_by_git(
+    world: World, rule: str
+) -> None:
+    world.origin.has({".gitignore": f"{rule}\n"})
+    tree = (await world.prepared()).tree
+    (tree / ".vibe" / "out").mkdir(parents=True)
+    (tree / ".vibe" / "out" / "summary.md").write_text("done")
+    (tree / "README.md").write_text("changed")
+
+    change = await world.workspaces.commit(CARD, "Changed")
+
+    assert change is not None
+    assert change.files == ("README.md",)
+
+
+async def test_a_hand_over_folder_that_is_tracked_stays_as_it_was(
+    world: World,
+) -> None:
+    world.origin.has({".vibe/out/README": "what lies here"})
+    tree = (await world.prepared()).tree
+    (tree / ".vibe" / "out" / "summary.md").write_text("done")
+
+    assert await world.workspaces.commit(CARD, "Nothing") is None
+
+
 async def test_what_the_agent_hands_over_can_be_read(world: World) -> None:
     out = (await world.prepared()).tree / ".vibe" / "out"
     out.mkdir(parents=True)
@@ -298,6 +324,10 @@ async def test_a_repository_inside_the_repository_is_left_out_and_said(
         (nested / "file").write_text("x")
         git("add", "-A", cwd=nested)
         git("commit", "-q", "-m", "Theirs", cwd=nested)
+    (tree / ".gitignore").write_text("node_modules/\n")
+    ignored = tree / "node_modules" / "x"
+    ignored.mkdir(parents=True)
+    git("init", "-q", cwd=ignored)
     (tree / ".GIT").mkdir()
     (tree / ".GIT" / "config").write_text("x")
     (tree / "src" / ".g\u200cit").write_text("x")
@@ -305,12 +335,13 @@ async def test_a_repository_inside_the_repository_is_left_out_and_said(
     change = await world.workspaces.commit(CARD, "Fine")
 
     assert change is not None
-    assert change.files == ("fine.txt",)
+    assert change.files == (".gitignore", "fine.txt")
     await world.pushed()
     message = git("log", "-1", "--format=%b", BRANCH, cwd=world.origin.path)
     assert "- vendor/lib" in message
     assert "- [x] *" in message
     assert "- .GIT" in message
+    assert "node_modules" not in message
 
 
 async def test_hostile_names_survive(world: World) -> None:

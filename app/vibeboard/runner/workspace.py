@@ -8,7 +8,7 @@ did is what the files say.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -243,20 +243,34 @@ class _Desk:
         await asyncio.to_thread(remove_stale_locks, self.bare.git_dir)
         handed_over = await asyncio.to_thread(_erase_inside, self.tree, HAND_OVER)
         tracked = await self._tracked()
-        left_out = await asyncio.to_thread(_disarm, self.tree, tracked)
-        excluded = [
-            f":(top,exclude,literal){path}" for path in (*handed_over, *left_out)
-        ]
-        pathspec = "\0".join([":(top)", *excluded])
+        odd = await asyncio.to_thread(_disarm, self.tree, tracked)
+        # Git refuses to be told to leave out what it ignores anyway.
+        left_out = await self._not_ignored(odd)
+        kept_out = [*await self._not_ignored(handed_over), *left_out]
+        excluded = [f":(top,exclude,literal){path}" for path in kept_out]
         await self._git.run(
             "add",
             "--all",
             "--pathspec-from-file=-",
             "--pathspec-file-nul",
             at=self._place,
-            stdin=pathspec.encode(errors="surrogateescape"),
+            stdin="\0".join([":(top)", *excluded]).encode(errors="surrogateescape"),
         )
         return left_out
+
+    async def _not_ignored(self, names: Sequence[str]) -> list[str]:
+        """Without what nobody expects to be committed, as in ``node_modules``."""
+        if not names:
+            return []
+        ignored = await self._git.run(
+            "check-ignore",
+            "-z",
+            "--stdin",
+            at=self._place,
+            stdin="\0".join(names).encode(errors="surrogateescape"),
+            ok=(0, 1),
+        )
+        return [name for name in names if name not in set(paths(ignored))]
 
     async def _tracked(self) -> list[survey.Tracked]:
         listing = await self._git.run("ls-files", "-s", "-z", at=self._place)
