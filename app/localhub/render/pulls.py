@@ -5,7 +5,7 @@ from typing import Any
 from localhub import git
 from localhub.render import issues, repositories
 from localhub.render.accounts import maybe_user, user
-from localhub.state import Hub, PullRequest, Review, ReviewComment
+from localhub.state import Hub, Label, PullRequest, Review, ReviewComment
 
 JSON = dict[str, Any]
 
@@ -43,6 +43,12 @@ def _side(hub: Hub, one: PullRequest, ref: str, sha: str, *, head: bool) -> JSON
     }
 
 
+def _label(hub: Hub, one: PullRequest, label: Label) -> JSON:
+    # GitHub's schema of a pull request, unlike an issue's, has no null here.
+    shown = issues.label(hub, one.repository, label)
+    return {**shown, "description": label.description or ""}
+
+
 def pull_simple(hub: Hub, one: PullRequest) -> JSON:
     """Render a pull request as lists do."""
     api = url(hub, one)
@@ -78,7 +84,7 @@ def pull_simple(hub: Hub, one: PullRequest) -> JSON:
         "title": one.title,
         "user": user(hub, one.user),
         "body": one.body,
-        "labels": [issues.label(hub, one.repository, each) for each in one.labels],
+        "labels": [_label(hub, one, each) for each in one.labels],
         "milestone": None,
         "active_lock_reason": None,
         "created_at": one.created_at,

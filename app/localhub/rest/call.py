@@ -193,8 +193,6 @@ class Route:
 
 async def json_body(request: web.Request) -> JSON:
     """Read a JSON object, or nothing."""
-    if request.method in ("GET", "HEAD", "DELETE") and not request.can_read_body:
-        return {}
     raw = await request.read()
     if not raw.strip():
         return {}

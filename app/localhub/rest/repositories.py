@@ -150,16 +150,10 @@ def meta(_call: Call) -> web.Response:
     )
 
 
-def root(call: Call) -> web.Response:
-    """Answer that this is an API."""
-    return answer({"current_user_url": f"{call.hub.api_url}/user"})
-
-
 _REPO = "/repos/{owner}/{repo}"
 _METADATA = ("metadata:read",)
 
 ROUTES = [
-    Route("GET", "/", root),
     Route("GET", "/meta", meta),
     Route("GET", "/user", get_me),
     Route("GET", "/user/repos", list_mine),

@@ -89,6 +89,20 @@ def list_comments(call: Call) -> web.Response:
     return paged(call, found, lambda one: render.review_comment(call.hub, one))
 
 
+def list_all_comments(call: Call) -> web.Response:
+    """List the comments on all diffs of a repository."""
+    every = (one for pull in call.repository.pulls for one in pull.review_comments)
+    found = [one for one in every if one.review.submitted_at]
+    if call.query("since"):
+        found = [one for one in found if one.updated_at >= call.query("since")]
+    by = call.query("sort", "created")
+    found.sort(
+        key=lambda one: (one.updated_at if by == "updated" else one.created_at, one.id),
+        reverse=call.query("direction") == "desc",
+    )
+    return paged(call, found, lambda one: render.review_comment(call.hub, one))
+
+
 def create_comment(call: Call) -> web.Response:
     """Comment on a line."""
     body = call.body
@@ -147,6 +161,7 @@ _READ = ("pull_requests:read",)
 _WRITE = ("pull_requests:write",)
 
 ROUTES = [
+    Route("GET", "/repos/{owner}/{repo}/pulls/comments", list_all_comments, _READ),
     Route("GET", _COMMENT, get_comment, _READ),
     Route("PATCH", _COMMENT, update_comment, _WRITE),
     Route("DELETE", _COMMENT, delete_comment, _WRITE),
