@@ -204,9 +204,9 @@ async def plain_refusals(request: web.Request, handler: Any) -> web.StreamRespon
         response: web.StreamResponse = await handler(request)
     except ValidationError as wrong:
         raise Refused(422, str(wrong)) from None
-    except KeyError as missing:
+    except (KeyError, ValueError) as wrong:
         if request.path.startswith("/_localhub"):
-            raise Refused(422, f"{missing} is missing") from None
+            raise Refused(422, f"not as expected: {wrong}") from None
         raise
     return response
 

@@ -16,7 +16,16 @@ ZERO = "0" * 40
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 _FORMAT = "%H%x00%T%x00%P%x00%an%x00%ae%x00%aI%x00%cn%x00%ce%x00%cI%x00%B%x1e"
-_UPDATE_HOOK = """#!/bin/sh
+NO_WORKFLOWS = "LOCALHUB_NO_WORKFLOWS"
+"""Set for a push whose token may not change workflow files."""
+
+_UPDATE_HOOK = f"""#!/bin/sh
+if [ -n "${NO_WORKFLOWS}" ] && [ "$3" != {ZERO} ] &&
+  [ -n "$(git rev-list -n 1 "$3" --not --all -- .github/workflows)" ]; then
+  echo 'error: refusing to allow a GitHub App to create or update a workflow' \\
+    'without `workflows` permission' >&2
+  exit 1
+fi
 [ -f protected ] || exit 0
 while read -r pattern; do
   case "$1" in

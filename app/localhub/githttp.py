@@ -38,7 +38,7 @@ class GitServer:
         service = request.query.get("service") or request.path.rpartition("/")[2]
         writes = service == "git-receive-pack"
         caller, repository = self._admit(request, writes=writes)
-        process = await self._start(request, repository, caller.name)
+        process = await self._start(request, repository, caller)
         if writes and request.method == "POST":
             lock = self._pushing.setdefault(repository.id, asyncio.Lock())
             async with lock:
@@ -72,7 +72,7 @@ class GitServer:
         return caller, repository
 
     async def _start(
-        self, request: web.Request, repository: Repository, login: str
+        self, request: web.Request, repository: Repository, caller: auth.Caller
     ) -> Process:
         tail = request.path.split("/", 3)[3]
         headers = request.headers
@@ -84,10 +84,12 @@ class GitServer:
             "REQUEST_METHOD": request.method,
             "QUERY_STRING": request.query_string,
             "CONTENT_TYPE": headers.get("Content-Type", ""),
-            "REMOTE_USER": login,
+            "REMOTE_USER": caller.name,
             "REMOTE_ADDR": request.remote or "",
             "GIT_PROTOCOL": headers.get("Git-Protocol", ""),
         }
+        if caller.kind == "installation" and not caller.granted("workflows", "write"):
+            variables[git.NO_WORKFLOWS] = "1"
         # A body that aiohttp has unpacked is longer than it says; git reads to the end.
         if "Content-Length" in headers and "Content-Encoding" not in headers:
             variables["CONTENT_LENGTH"] = headers["Content-Length"]

@@ -161,3 +161,18 @@ async def test_the_root_folder_is_listed(world: World) -> None:
 
     kinds = {one["name"]: one["type"] for one in got.json}
     assert kinds == {".github": "dir", "README.md": "file", "src": "dir"}
+
+
+async def test_a_push_of_a_workflow_needs_its_own_permission(world: World) -> None:
+    narrow = await world.token(permissions={"contents": "write"})
+    wide = await world.token()
+    await world.git("clone", "-q", "REMOTE", "clone")
+    file = world.folder / "clone" / ".github" / "workflows" / "vibe.yml"
+    file.write_text("on: push\n")
+    await world.git("-C", "clone", "commit", "-qam", "Change the workflow")
+
+    push = ("-C", "clone", "push", "REMOTE", "HEAD:change")
+    said = await world.git(*push, token=narrow, ok=False)
+    await world.git(*push, token=wide)
+
+    assert "`workflows` permission" in said
