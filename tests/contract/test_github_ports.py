@@ -172,7 +172,7 @@ async def test_a_card_is_read_with_its_places(world: World) -> None:
 async def test_the_same_card_is_found_by_its_node_id(world: World) -> None:
     cards = world.cards
 
-    assert await cards.at(world.small.issue.node_id) == await cards.read(CARD)
+    assert await cards.at("acme", world.small.issue.node_id) == CARD
 
 
 async def test_what_is_no_card_is_none(world: World) -> None:
@@ -181,8 +181,8 @@ async def test_what_is_no_card_is_none(world: World) -> None:
     assert await cards.read(CardKey("acme/cart", world.small.pull.number)) is None
     assert await cards.read(CardKey("acme/cart", 999)) is None
     assert await cards.read(CardKey("acme/nothing", 1)) is None
-    assert await cards.at("I_nothing") is None
-    assert await cards.at(world.small.pull.node_id) is None
+    assert await cards.at("acme", "I_nothing") is None
+    assert await cards.at("acme", world.small.pull.node_id) is None
 
 
 async def test_a_closed_card_is_not_open(world: World) -> None:

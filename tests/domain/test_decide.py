@@ -94,7 +94,7 @@ def situation(
 
 
 def moved(by: Actor = ALICE) -> CardTouched:
-    return CardTouched(by, "I_7")
+    return CardTouched(by, "acme", "I_7")
 
 
 def said(body: str, by: Actor = ALICE) -> CommentMade:

@@ -91,35 +91,6 @@ async def test_an_issue_that_we_may_not_read_is_not_gone(script: Scripted) -> No
         await read(script)
 
 
-async def test_a_card_is_looked_for_wherever_the_app_is(script: Scripted) -> None:
-    there = [{"id": 9, "account": {"login": "gone"}}, {"id": 1, "account": ACME}]
-    script.on("/app/installations", answer(there))
-    script.on("/graphql", answer({"data": {"node": issue([ITEM])}}))
-
-    card = await GitHubPorts(script.github).cards.at("I_1")
-
-    assert card is not None
-    assert card.key == CardKey("acme/shop", 7)
-
-
-async def test_a_public_issue_is_read_with_its_owners_eyes(script: Scripted) -> None:
-    script.on("/app/installations", answer([{"id": 2, "account": {"login": "other"}}]))
-    script.on("/app/installations/2/access_tokens", script.mint)
-    script.on(
-        "/graphql",
-        answer({"data": {"node": issue([])}}),
-        of_issue(issue([ITEM])),
-    )
-
-    card = await GitHubPorts(script.github).cards.at("I_1")
-
-    assert card is not None
-    assert len(card.places) == 1
-
-
-ACME = {"login": "acme"}
-
-
 @pytest.mark.parametrize(
     ("role", "permission", "meant"),
     [

@@ -33,7 +33,13 @@ def read(event: str, payload: Any) -> Event | None:
 
 def item(action: str, content: str = "Issue", **more: Any) -> dict[str, Any]:
     place = {"id": 1, "content_node_id": "I_1", "content_type": content}
-    return {"action": action, "projects_v2_item": place, "sender": ALICE, **more}
+    return {
+        "action": action,
+        "projects_v2_item": place,
+        "organization": {"login": "acme"},
+        "sender": ALICE,
+        **more,
+    }
 
 
 def field(kind: str, name: str = "Status") -> dict[str, Any]:
@@ -49,24 +55,24 @@ def field(kind: str, name: str = "Status") -> dict[str, Any]:
         "restored",
         "deleted",
         "converted",
-        "reordered",
     ],
 )
 def test_whatever_happens_to_a_card_touches_it(action: str) -> None:
     assert read("projects_v2_item", item(action)) == CardTouched(
-        by=Actor("alice"), issue="I_1"
+        by=Actor("alice"), owner="acme", issue="I_1"
     )
 
 
 def test_a_move_tells_its_field() -> None:
     moved = read("projects_v2_item", item("edited", changes=field("single_select")))
 
-    assert moved == CardTouched(by=Actor("alice"), issue="I_1", field="Status")
+    assert moved == CardTouched(Actor("alice"), "acme", "I_1", field="Status")
 
 
 @pytest.mark.parametrize(
     "payload",
     [
+        pytest.param(item("reordered"), id="a drag within its column"),
         pytest.param(item("edited", changes=field("text")), id="a text field"),
         pytest.param(item("edited", changes={"body": {}}), id="a draft's body"),
         pytest.param(item("created", "DraftIssue"), id="a draft"),

@@ -14,10 +14,12 @@ from vibeboard.domain.board import Actor, CardKey
 class CardTouched:
     """A card was added, moved, archived or removed; ``issue`` is its node id.
 
-    ``field`` is the changed field's name where the payload tells it.
+    ``owner`` is the account whose board it is; ``field`` is the changed field's
+    name where the payload tells it.
     """
 
     by: Actor
+    owner: str
     issue: str
     field: str | None = None
 

@@ -19,6 +19,7 @@ from vibeboard.domain.evidence import (
     verdict_of,
 )
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
+from vibeboard.domain.sanitize import clean
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.workflow import Result, Stage, Workflow
 from vibeboard.errors import Fault
@@ -55,25 +56,35 @@ def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
+_CLOSING = re.compile(
+    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)"
+    r"(?=\S*#\d|GH-\d|https?://)",
+    re.IGNORECASE,
+)
+_COMMAND = re.compile(r"^(\s*)/(?=agent\b)", re.IGNORECASE | re.MULTILINE)
+_TAG = re.compile(r"<(?!/?(?:details|summary|br|sub|sup|kbd)\b)", re.IGNORECASE)
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
+_BREAK = "\N{ZERO WIDTH SPACE}"
+
+
 def foreign(text: str, limit: int = 20_000) -> str:
-    """Foreign Markdown shown as Markdown: mentions, closing words, commands and
-    hidden text are made harmless.
+    """Foreign Markdown shown as Markdown, and harmless.
+
+    Mentions, closing words, commands, pictures from elsewhere and hidden text lose
+    their effect; what it opens, it closes.
     """
-    text = re.sub(r"<!--.*?(-->|\Z)", "", text, flags=re.DOTALL)
-    text = re.sub(r"<(?!/?(details|summary|br|sub|sup|kbd)\b)", "&lt;", text)
-    text = text.replace("@", "@\N{ZERO WIDTH SPACE}")
-    text = re.sub(
-        r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)(\S*#\d)",
-        "\\1\\2\N{ZERO WIDTH SPACE}\\3",
-        text,
-        flags=re.IGNORECASE,
-    )
-    text = re.sub(r"(?m)^(\s*)/agent\b", "\\1\N{ZERO WIDTH SPACE}/agent", text)
+    text = _TAG.sub("&lt;", clean(text).text)
+    text = text.replace("@", f"@{_BREAK}").replace("![", "!\\[")
+    text = _CLOSING.sub(rf"\1{_BREAK}\2", text)
+    text = _COMMAND.sub(rf"\1{_BREAK}/", text)
     if len(text) > limit:
         text = text[:limit].rstrip() + "\n\n… (cut)"
-        if len(re.findall(r"(?m)^```", text)) % 2:
-            text += "\n```"
-    return text
+    fences = _FENCE.findall(text)
+    if len(fences) % 2:
+        text += f"\n{fences[-1]}"
+    folds = len(re.findall(r"<details\b", text, re.IGNORECASE))
+    closed = len(re.findall(r"</details>", text, re.IGNORECASE))
+    return text + "\n\n</details>" * max(0, folds - closed)
 
 
 # --- Small parts ------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from vibeboard.domain.board import Actor, Card, CardKey, Permission
+from vibeboard.domain.board import Actor, CardKey, Permission
 from vibeboard.domain.commands import parse
 from vibeboard.domain.decide import decide
 from vibeboard.domain.effects import Effect, MoveCard
@@ -124,26 +124,26 @@ class Advancer:
     async def _situation(self, event: Event) -> Situation | None:
         """What is known about the event's card; None if there is nothing to know."""
         match event:
-            case CardTouched(by=by, issue=issue):
+            case CardTouched(by=by, owner=owner, issue=issue):
                 if self._is_us(by):
                     return None
-                card = await self._cards.at(issue)
-                return None if card is None else await self._about(card, by)
+                key = await self._cards.at(owner, issue)
+                return None if key is None else await self._about(key, by)
             case CommentMade():
                 return await self._about_comment(event)
             case ReviewGiven(by=by, repository=repository, branch=branch):
                 number = parse_branch(branch)
                 if number is None or self._is_us(by) or not event.asks:
                     return None
-                return await self._about_key(CardKey(repository, number), by)
+                return await self._about(CardKey(repository, number), by)
             case CheckAsked(by=by, run=run):
                 if run is None:
                     return Situation(us=self._us)
-                return await self._about_key((await self._runs.get(run)).card, by)
+                return await self._about((await self._runs.get(run)).card, by)
             case IssueClosed(card=key):
                 return Situation(us=self._us, history=await self._runs.history(key))
             case RunEnded(card=key) | StageAsked(card=key):
-                return await self._about_key(key, None)
+                return await self._about(key, None)
             case _:
                 return Situation(us=self._us)
 
@@ -155,36 +155,31 @@ class Advancer:
             pull = await self._pulls.read(event.repository, event.number)
             number = parse_branch(pull.branch)
         if number is None:
-            situation = await self._about(None, event.by, event.repository)
-        else:
-            key = CardKey(event.repository, number)
-            situation = await self._about_key(key, event.by)
-        return situation
-
-    async def _about_key(self, key: CardKey, by: Actor | None) -> Situation:
-        return await self._about(await self._cards.read(key), by, key.repository, key)
+            return await self._about(None, event.by, event.repository)
+        return await self._about(CardKey(event.repository, number), event.by)
 
     async def _about(
-        self,
-        card: Card | None,
-        by: Actor | None,
-        repository: str = "",
-        key: CardKey | None = None,
+        self, key: CardKey | None, by: Actor | None, repository: str = ""
     ) -> Situation:
-        if card is not None:
-            key, repository = card.key, card.key.repository
+        """What is known of a card, or of a repository if there is no card."""
+        repository = key.repository if key is not None else repository
         configuration = await self._workflows.read(repository)
+        workflow = configuration.workflow
+        card, history = None, CardHistory()
+        if key is not None:
+            field = workflow.column_field if workflow else "Status"
+            card = await self._cards.read(key, field=field)
+            history = await self._runs.history(key)
         permission = Permission.NONE
         if by is not None and not by.is_bot:
             permission = await self._repositories.permission(repository, by.login)
-        elif by is not None and configuration.workflow is not None:
-            permission = configuration.workflow.permission_of_bot(by.login)
-        history = CardHistory() if key is None else await self._runs.history(key)
+        elif by is not None and workflow is not None:
+            permission = workflow.permission_of_bot(by.login)
         return Situation(
             us=self._us,
             card=card,
             history=history,
-            workflow=configuration.workflow,
+            workflow=workflow,
             faults=configuration.faults,
             config_commit=configuration.commit,
             permission=permission,

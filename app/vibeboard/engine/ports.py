@@ -71,12 +71,15 @@ class Repositories(Protocol):
 class Cards(Protocol):
     """Cards and their places on boards."""
 
-    async def read(self, card: CardKey) -> Card | None:
-        """The card with all its places; None if gone or not an issue."""
+    async def read(self, card: CardKey, *, field: str = "Status") -> Card | None:
+        """The card with all its places; None if gone or not an issue.
+
+        ``field`` is the single-select field whose options are the columns.
+        """
         ...
 
-    async def at(self, issue: str) -> Card | None:
-        """The card of an issue's node id, read back; None if it is gone."""
+    async def at(self, owner: str, issue: str) -> CardKey | None:
+        """Which card an issue's node id is, as ``owner`` sees it; None if gone."""
         ...
 
     async def move(self, place: Place, column: str, *, field: str) -> None:

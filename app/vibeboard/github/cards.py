@@ -8,13 +8,13 @@ from vibeboard.domain.board import Actor, Card, CardKey, Comment, Place
 from vibeboard.errors import GitHubRefused
 from vibeboard.github.answers import GraphQLError, absence, read
 from vibeboard.github.boards import Boards, places_of
-from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.client import GitHub
 from vibeboard.github.documents import load
 from vibeboard.github.objects import GHOST, IssueComment, IssueNode
 from vibeboard.github.text import LONGEST_BODY, cut
 
 _OF_ISSUE = load("card_of_issue", "card_parts")
-_OF_NODE = load("card_of_node", "card_parts")
+_OF_NODE = load("card_of_node")
 
 # The field of a new board whose options are its columns.
 STATUS = "Status"
@@ -34,36 +34,16 @@ class GitHubCards:
         answer = await installation.graphql(_OF_ISSUE, variables, tolerated=_may_miss)
         return _card((answer.get("repository") or {}).get("issue"))
 
-    async def at(self, issue: str, *, field: str = STATUS) -> Card | None:
-        """The card of an issue's node id, read back; None if it is gone."""
-        refusal: GitHubRefused | None = None
-        async for installation in self._github.everywhere():
-            try:
-                card = await self._at(installation, issue, field)
-            except GitHubRefused as error:
-                refusal = error  # removed or suspended there; others may know it
-                continue
-            if card is not None:
-                return card
-        if refusal is not None:
-            raise refusal
-        return None
-
-    async def _at(
-        self, installation: Installation, issue: str, field: str
-    ) -> Card | None:
+    async def at(self, owner: str, issue: str) -> CardKey | None:
+        """Which card an issue's node id is, as ``owner`` sees it; None if gone."""
+        installation = await self._github.installation(owner)
         answer = await installation.graphql(
-            _OF_NODE, {"id": issue, "field": field}, tolerated=_may_miss
+            _OF_NODE, {"id": issue}, tolerated=_may_miss
         )
-        card = _card(answer.get("node"))
-        if card is None:
+        node = answer.get("node")
+        if node is None or node.get("__typename") != "Issue":
             return None
-        owner = card.key.repository.partition("/")[0]
-        if owner.lower() == installation.owner.lower():
-            return card
-        # Everybody sees a public issue, but only its owner's installation is sure
-        # to see the boards it stands on.
-        return await self.read(card.key, field=field)
+        return CardKey(node["repository"]["nameWithOwner"], node["number"])
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
         """Put the card into ``column``; doing it twice does nothing more."""

@@ -6,7 +6,7 @@ One object for the whole process, because tokens, clocks and limits are shared.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -106,15 +106,6 @@ class GitHub:
         answers = self.app.getiter("/app/installations{?per_page}", {"per_page": "100"})
         found = [read(objects.InstallationFacts, answer) async for answer in answers]
         return [self._know(facts) for facts in found if facts.suspended_at is None]
-
-    async def everywhere(self) -> AsyncIterator[Installation]:
-        """All installations; those we know come first and cost no look-up."""
-        known = list(self._installations.values())
-        for installation in known:
-            yield installation
-        for installation in await self.installations():
-            if installation not in known:
-                yield installation
 
     async def installation(self, owner: str) -> Installation:
         """The App on ``owner``'s account; refused (404) if it is not installed."""

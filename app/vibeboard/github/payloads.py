@@ -62,7 +62,7 @@ class ItemDelivery(BaseModel):
     action: Text
     projects_v2_item: Item
     changes: ItemChanges | None = None
-    organization: Account | None = None
+    organization: Account
     sender: Account
 
 

@@ -79,6 +79,8 @@ def _actor(account: payloads.Account) -> Actor:
 
 def _card_touched(delivery: payloads.ItemDelivery) -> Event | None:
     item, changes = delivery.projects_v2_item, delivery.changes
+    if delivery.action == "reordered":
+        return None  # a move to another column is told as an edit
     if item.content_type in {"PullRequest", "DraftIssue"} and (
         delivery.action != "converted"
     ):
@@ -91,6 +93,7 @@ def _card_touched(delivery: payloads.ItemDelivery) -> Event | None:
             return None
     return CardTouched(
         by=_actor(delivery.sender),
+        owner=delivery.organization.login,
         issue=item.content_node_id,
         field=field.field_name if field else None,
     )
