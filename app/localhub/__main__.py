@@ -14,7 +14,8 @@ from localhub.running import start
 from localhub.state import Hub
 
 
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+def options() -> argparse.ArgumentParser:
+    """The command line, for the program and for its reference page."""
     parser = argparse.ArgumentParser(
         prog="localhub", description="A GitHub small enough for a laptop."
     )
@@ -23,14 +24,14 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seed", type=Path, help="YAML file that fills the hub")
     parser.add_argument("--record", type=Path, help="folder to write calls to")
     parser.add_argument("--json", action="store_true", help="ready line as JSON")
-    return parser.parse_args(argv)
+    return parser
 
 
-async def _serve(options: argparse.Namespace, root: Path) -> None:
+async def _serve(given: argparse.Namespace, root: Path) -> None:
     hub = Hub(root)
-    if options.seed is not None:
-        seed.load(hub, options.seed)
-    running = await start(hub, options.host, options.port, options.record)
+    if given.seed is not None:
+        seed.load(hub, given.seed)
+    running = await start(hub, given.host, given.port, given.record)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -41,7 +42,7 @@ async def _serve(options: argparse.Namespace, root: Path) -> None:
         "graphql_url": f"{running.url}/api/graphql",
     }
     line = f"localhub is ready: {running.url}  REST {hub.api_url}"
-    print(json.dumps(ready) if options.json else line, flush=True)  # noqa: T201
+    print(json.dumps(ready) if given.json else line, flush=True)  # noqa: T201
     try:
         await stopped.wait()
     finally:
@@ -50,10 +51,10 @@ async def _serve(options: argparse.Namespace, root: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Serve until interrupted; a seed that cannot be used ends with status 2."""
-    options = _arguments(argv)
+    given = options().parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="localhub-") as root:
         try:
-            asyncio.run(_serve(options, Path(root)))
+            asyncio.run(_serve(given, Path(root)))
         except (seed.SeedRefused, OSError) as wrong:
             print(f"localhub: {wrong}", file=sys.stderr)  # noqa: T201
             raise SystemExit(2) from None
