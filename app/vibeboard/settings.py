@@ -122,6 +122,14 @@ def _faults(error: ValidationError) -> list[str]:
     return lines
 
 
+def model_variables(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The settings that say where a model is, for a server started by the demo."""
+    environment = os.environ if environment is None else environment
+    names = ("ANTHROPIC_API_KEY_FILE", "ANTHROPIC_BASE_URL", "CLAUDE_PATH")
+    found = {f"{PREFIX}{name}": environment.get(f"{PREFIX}{name}") for name in names}
+    return {name: value for name, value in found.items() if value}
+
+
 @dataclass(frozen=True)
 class Machine:
     """What children of ours need to know of this machine: nothing secret."""
@@ -132,7 +140,7 @@ class Machine:
 
 
 def read_machine() -> Machine:
-    """This machine's program path; raises SettingsInvalid without git."""
+    """What children need to know here; raises SettingsInvalid without git."""
     path = os.environ.get("PATH", os.defpath)
     git = shutil.which("git", path=path)
     if git is None:

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from tests.conftest import HandClock
 from vibeboard.domain.board import BoardKey, CardKey, Place
 from vibeboard.domain.effects import Effect, MoveCard, Reply, StartRun, StopRun
 from vibeboard.domain.run import Report, RunState, Step, run_id
 from vibeboard.engine.ports import Decision, DeliveryState, Kept
+from vibeboard.store.database import Database
 from vibeboard.store.deliveries import SqlDeliveries
 from vibeboard.store.runs import SqlRuns
 
@@ -66,7 +68,7 @@ class Ledger:
 
 
 @pytest.fixture
-def ledger(database, clock):
+def ledger(database: Database, clock: HandClock) -> Ledger:
     return Ledger(database, clock)
 
 
@@ -75,7 +77,7 @@ def start(card: CardKey = CARD, stage: str = "develop", **given: Any) -> StartRu
     return StartRun(card, stage, **{**values, **given})
 
 
-async def test_a_delivery_is_kept_once_and_handed_over_once(ledger):
+async def test_a_delivery_is_kept_once_and_handed_over_once(ledger: Ledger) -> None:
     assert await ledger.keep() is Kept.NEW
     assert await ledger.keep() is Kept.DUPLICATE
     assert await ledger.keep(body=b"[]") is Kept.CONFLICT
@@ -85,14 +87,16 @@ async def test_a_delivery_is_kept_once_and_handed_over_once(ledger):
     assert stored.body == b"{}"
 
 
-async def test_a_hundred_copies_at_once_are_one_delivery(ledger):
+async def test_a_hundred_copies_at_once_are_one_delivery(ledger: Ledger) -> None:
     kept = await asyncio.gather(*(ledger.keep() for _ in range(100)))
 
     assert kept.count(Kept.NEW) == 1
     assert kept.count(Kept.DUPLICATE) == 99
 
 
-async def test_a_delivery_that_cannot_be_handed_over_is_not_kept(ledger):
+async def test_a_delivery_that_cannot_be_handed_over_is_not_kept(
+    ledger: Ledger,
+) -> None:
     ledger.handed.out_of_order = True
     with pytest.raises(OSError, match="out of order"):
         await ledger.keep()
@@ -101,7 +105,7 @@ async def test_a_delivery_that_cannot_be_handed_over_is_not_kept(ledger):
     assert await ledger.keep() is Kept.NEW
 
 
-async def test_a_decision_is_written_once(ledger):
+async def test_a_decision_is_written_once(ledger: Ledger) -> None:
     delivery = await ledger.decided(start())
     await ledger.deliveries.settle(delivery, Decision((start(OTHER),), "again"))
 
@@ -111,7 +115,7 @@ async def test_a_decision_is_written_once(ledger):
     assert state is DeliveryState.SETTLED
 
 
-async def test_effects_come_back_as_they_were_until_performed(ledger):
+async def test_effects_come_back_as_they_were_until_performed(ledger: Ledger) -> None:
     move = MoveCard(CARD, Place(BoardKey("acme", 1), "P", "A"), "B", "d", "Status")
     delivery = await ledger.decided(move, Reply(CARD, "Hello", "greeting"))
 
@@ -123,7 +127,7 @@ async def test_effects_come_back_as_they_were_until_performed(ledger):
     assert await ledger.deliveries.pending(keys[1]) == Reply(CARD, "Hello", "greeting")
 
 
-async def test_a_run_is_started_once_by_one_cause(ledger):
+async def test_a_run_is_started_once_by_one_cause(ledger: Ledger) -> None:
     await ledger.decided(start())
     await ledger.decided(start())
 
@@ -133,7 +137,7 @@ async def test_a_run_is_started_once_by_one_cause(ledger):
     assert ledger.handed.runs == [run.id]
 
 
-async def test_a_card_has_one_run_at_a_time(ledger):
+async def test_a_card_has_one_run_at_a_time(ledger: Ledger) -> None:
     await ledger.decided(start(stage="refine"))
     await ledger.decided(start(cause="d2"))
     first, second = (await ledger.runs.history(CARD)).runs
@@ -145,7 +149,7 @@ async def test_a_card_has_one_run_at_a_time(ledger):
     assert ledger.handed.runs == [first.id, second.id]
 
 
-async def test_a_repository_has_as_many_runs_as_its_file_allows(ledger):
+async def test_a_repository_has_as_many_runs_as_its_file_allows(ledger: Ledger) -> None:
     cards = [CardKey("acme/clock", n) for n in range(5)]
     await ledger.decided(*(start(card, parallel=2) for card in cards))
     assert len(ledger.handed.runs) == 2
@@ -156,7 +160,7 @@ async def test_a_repository_has_as_many_runs_as_its_file_allows(ledger):
     assert len(ledger.handed.runs) == 3
 
 
-async def test_two_wishes_for_a_waiting_stage_are_one_run(ledger):
+async def test_two_wishes_for_a_waiting_stage_are_one_run(ledger: Ledger) -> None:
     await ledger.decided(start())
     await ledger.decided(start(cause="d2", instructions="name it"))
     await ledger.decided(start(cause="d3", instructions="test it"))
@@ -165,7 +169,7 @@ async def test_two_wishes_for_a_waiting_stage_are_one_run(ledger):
     assert waiting.instructions == "name it\n\ntest it"
 
 
-async def test_a_run_that_ends_becomes_an_event_once(ledger):
+async def test_a_run_that_ends_becomes_an_event_once(ledger: Ledger) -> None:
     await ledger.decided(start())
     (run,) = (await ledger.runs.history(CARD)).runs
     await ledger.runs.begin(run.id)
@@ -183,7 +187,7 @@ async def test_a_run_that_ends_becomes_an_event_once(ledger):
     assert (stored.step, stored.comment, stored.session) == (Step.TESTS, 5, "s")
 
 
-async def test_a_running_run_is_asked_to_stop(ledger):
+async def test_a_running_run_is_asked_to_stop(ledger: Ledger) -> None:
     await ledger.decided(start())
     (run,) = (await ledger.runs.history(CARD)).runs
     await ledger.runs.begin(run.id)
@@ -194,7 +198,7 @@ async def test_a_running_run_is_asked_to_stop(ledger):
     assert stored.stop_reason == "@alice asked"
 
 
-async def test_a_run_that_has_not_begun_is_stopped_at_once(ledger):
+async def test_a_run_that_has_not_begun_is_stopped_at_once(ledger: Ledger) -> None:
     await ledger.decided(start())
     (run,) = (await ledger.runs.history(CARD)).runs
     await ledger.decided(StopRun(run.id, "@alice asked"))
@@ -203,7 +207,7 @@ async def test_a_run_that_has_not_begun_is_stopped_at_once(ledger):
     assert (await ledger.runs.begin(run.id)).attempt == 0
 
 
-async def test_attempts_are_counted(ledger):
+async def test_attempts_are_counted(ledger: Ledger) -> None:
     await ledger.decided(start())
     (run,) = (await ledger.runs.history(CARD)).runs
     await ledger.runs.begin(run.id)
@@ -211,7 +215,7 @@ async def test_attempts_are_counted(ledger):
     assert (await ledger.runs.begin(run.id)).attempt == 2
 
 
-async def test_the_column_a_card_was_seen_in_is_remembered(ledger):
+async def test_the_column_a_card_was_seen_in_is_remembered(ledger: Ledger) -> None:
     await ledger.decided(card=CARD, seen="QA", saw_place=True)
     assert (await ledger.runs.history(CARD)).column == "QA"
 

@@ -1,5 +1,8 @@
 """Migrations, on databases with rows in them."""
 
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -9,9 +12,11 @@ from vibeboard.errors import SettingsInvalid
 from vibeboard.store import migrate, schema
 from vibeboard.store.database import Database, only_process, open_database
 
+OpenUrl = Callable[[str], Database]
+
 
 @pytest.fixture
-async def open_url():
+async def open_url() -> AsyncIterator[OpenUrl]:
     """Opens databases, and closes them after the test."""
     opened: list[Database] = []
 
@@ -29,16 +34,18 @@ def theirs(name: str | None) -> bool:
     return name in schema.metadata.tables
 
 
-def test_the_migrations_make_the_schema_that_the_code_knows(database: Database):
+def test_the_migrations_make_the_schema_that_the_code_knows(database: Database) -> None:
     with database.sync_engine.connect() as connection:
         context = MigrationContext.configure(
             connection,
-            opts={"include_name": lambda name, kind, _: kind != "table" or theirs(name)},
+            opts={
+                "include_name": lambda name, kind, _: kind != "table" or theirs(name)
+            },
         )
         assert compare_metadata(context, schema.metadata) == []
 
 
-def test_upgrading_twice_changes_nothing_and_keeps_the_rows(database: Database):
+def test_upgrading_twice_changes_nothing_and_keeps_the_rows(database: Database) -> None:
     with database.sync_engine.begin() as connection:
         connection.execute(
             text("INSERT INTO card VALUES ('acme/clock', 7, 'QA', '2026-01-02 03:04')")
@@ -50,7 +57,7 @@ def test_upgrading_twice_changes_nothing_and_keeps_the_rows(database: Database):
         assert connection.scalar(text("SELECT board_column FROM card")) == "QA"
 
 
-def test_a_database_of_a_newer_version_is_refused(database: Database):
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
     with database.sync_engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
 
@@ -58,7 +65,9 @@ def test_a_database_of_a_newer_version_is_refused(database: Database):
         migrate.upgrade(database)
 
 
-def test_the_embedded_database_is_upgraded_on_the_spot(open_url, tmp_path):
+def test_the_embedded_database_is_upgraded_on_the_spot(
+    open_url: OpenUrl, tmp_path: Path
+) -> None:
     database = open_url(f"sqlite:///{tmp_path}/new.db")
 
     migrate.ready(database)
@@ -67,12 +76,16 @@ def test_the_embedded_database_is_upgraded_on_the_spot(open_url, tmp_path):
 
 
 @pytest.mark.postgres
-def test_a_shared_database_is_upgraded_on_request_only(open_url, postgres_url):
+def test_a_shared_database_is_upgraded_on_request_only(
+    open_url: OpenUrl, postgres_url: str
+) -> None:
     with pytest.raises(SettingsInvalid, match="vibeboard db upgrade"):
         migrate.ready(open_url(postgres_url))
 
 
-def test_a_second_process_is_refused_with_the_reason(open_url, database: Database):
+def test_a_second_process_is_refused_with_the_reason(
+    open_url: OpenUrl, database: Database
+) -> None:
     again = open_url(database.sync_engine.url.render_as_string(False))
     with (
         only_process(database, "server"),
@@ -92,6 +105,6 @@ def test_a_second_process_is_refused_with_the_reason(open_url, database: Databas
         pytest.param("nonsense", "cannot be read", id="nonsense"),
     ],
 )
-def test_a_url_that_cannot_serve_says_why(url, reason):
+def test_a_url_that_cannot_serve_says_why(url: str, reason: str) -> None:
     with pytest.raises(SettingsInvalid, match=reason):
         open_database(url)

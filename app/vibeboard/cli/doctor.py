@@ -16,7 +16,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
-from pathlib import Path
 
 import aiohttp
 import typer

@@ -75,7 +75,9 @@ def demo(
     from vibeboard.cli.demo.command import run_demo
 
     raise typer.Exit(
-        run_demo(once=once, as_json=as_json, agent=agent, port=port, directory=directory)
+        run_demo(
+            once=once, as_json=as_json, agent=agent, port=port, directory=directory
+        )
     )
 
 
@@ -121,7 +123,9 @@ def check(
 
 @app.command()
 def run(
-    stage: Annotated[str, typer.Argument(help="A stage of the repository's .vibe.yml.")],
+    stage: Annotated[
+        str, typer.Argument(help="A stage of the repository's .vibe.yml.")
+    ],
     card: Annotated[str, typer.Argument(help="The issue: owner/repository#number.")],
     instructions: Annotated[
         str, typer.Option("--say", help="More instructions for the agent.")
@@ -155,7 +159,7 @@ def replay(
 
 @app.command()
 def doctor(as_json: Json = False) -> None:
-    """Look at this machine and its settings, and say what is wrong and how to mend it."""
+    """Look at this machine and its settings; say what is wrong and how to mend it."""
     from vibeboard.cli.doctor import run_doctor
 
     raise typer.Exit(run_doctor(as_json=as_json))

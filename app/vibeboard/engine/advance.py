@@ -103,7 +103,7 @@ class Advancer:
                 "delivery": delivery.guid,
                 "kind": type(event).__name__,
                 "card": str(situation.card.key) if situation.card else "",
-                "effects": [effect.key for effect in effects],
+                "kinds": [type(effect).__name__ for effect in effects],
             },
         )
         return _written(event, situation, effects)

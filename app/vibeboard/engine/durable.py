@@ -19,6 +19,7 @@ from vibeboard.errors import RetryLater
 
 log = logging.getLogger(__name__)
 
+_NAME = "vibeboard"
 _QUEUES = {"advance": "deliveries", "carry_out": "runs"}
 # Workflows of every release are one version: steps only ever change by name, and
 # nothing waits for people inside a workflow, so a deploy finds none half-way.
@@ -68,7 +69,7 @@ class Durable:
         self._engine = sync_engine
         self._runners = runners
         config: DBOSConfig = {
-            "name": "vibeboard",
+            "name": _NAME,
             # Our own engine, because theirs begins a transaction too late to count.
             "system_database_engine": sync_engine,
             "run_migrations": False,
@@ -101,26 +102,22 @@ class Durable:
         """Start taking work, beginning with what a crash left unfinished."""
         url = self._engine.url.render_as_string(hide_password=False)
         await asyncio.to_thread(DBOS.migrate, url)
-        DBOS.launch()
         self._client = DBOSClient(
             system_database_engine=self._engine,
             serializer=DBOSPortableJSONSerializer(),
-            application_name="vibeboard",
+            application_name=_NAME,
             lazy=True,
         )
+        # Before the launch: queues that it finds are served at once, later ones
+        # only at its next look around.
         poll = _POLL.total_seconds()
-        await DBOS.register_queue_async(
-            "deliveries",
-            partition_concurrency=1,
-            polling_interval_sec=poll,
-            on_conflict="always_update",
+        await self._client.register_queue_async(
+            "deliveries", partition_concurrency=1, polling_interval_sec=poll
         )
-        await DBOS.register_queue_async(
-            "runs",
-            worker_concurrency=self._runners,
-            polling_interval_sec=poll,
-            on_conflict="always_update",
+        await self._client.register_queue_async(
+            "runs", worker_concurrency=self._runners, polling_interval_sec=poll
         )
+        DBOS.launch()
 
     def enqueue(
         self, connection: Any, kind: str, identity: str, partition: str

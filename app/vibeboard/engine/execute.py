@@ -120,6 +120,7 @@ class Executor:
 
         async def part(name: Step, do: Callable[[], Awaitable[Any]]) -> Any:
             async def recorded() -> Any:
+                log.info("step", extra={**run.log_fields(), "step": name.value})
                 await self._runs.note(run.id, step=name)
                 await self._tracking.show(run.id)
                 try:

@@ -137,7 +137,9 @@ def only_process(database: Database, name: str) -> Iterator[None]:
 
 @contextmanager
 def _only_name(engine: Engine, name: str) -> Iterator[None]:
-    lock = int.from_bytes(sha256(f"vibeboard {name}".encode()).digest()[:8], signed=True)
+    lock = int.from_bytes(
+        sha256(f"vibeboard {name}".encode()).digest()[:8], signed=True
+    )
     with engine.connect() as connection:
         if not connection.scalar(select(func.pg_try_advisory_lock(lock))):
             message = (

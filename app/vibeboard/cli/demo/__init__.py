@@ -1,0 +1,1 @@
+"""``vibeboard demo``: the main job on real parts, on this machine."""
