@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from playwright.async_api import Page, ViewportSize, async_playwright
 
@@ -33,6 +33,10 @@ BROWSER_OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+)
+SCHEMES: tuple[tuple[Literal["light", "dark"], str], ...] = (
+    ("light", ""),
+    ("dark", "-dark"),
 )
 LARGEST = 300_000  # bytes of a picture
 PATIENCE = 60.0  # seconds for a run
@@ -216,22 +220,10 @@ async def shoot(page: Page, address: str, name: str, size: ViewportSize) -> None
     await page.wait_for_selector("#board, #thread")
     file = HERE / f"{name}.png"
     await page.screenshot(path=file, animations="disabled")
-    _quantise(file)
     size_now = file.stat().st_size
     if size_now > LARGEST:
         raise SystemExit(f"{file} has {size_now} bytes, more than {LARGEST}")
     sys.stdout.write(f"{file.name}: {size_now} bytes\n")
-
-
-def _quantise(file: Path) -> None:
-    """Fewer colours make a smaller file; without Pillow it stays as it is."""
-    try:
-        from PIL import Image  # noqa: PLC0415 - optional
-    except ImportError:
-        return
-    with Image.open(file) as picture:
-        reduced = picture.convert("RGB").quantize(128)
-    reduced.save(file, optimize=True)
 
 
 async def main() -> None:
@@ -242,7 +234,7 @@ async def main() -> None:
             await play(told)
             pull = f"{board.partition('/orgs')[0]}/acme/timebox/pull"
             number = told.pull(HOURS).number
-            for scheme, suffix in (("light", ""), ("dark", "-dark")):
+            for scheme, suffix in SCHEMES:
                 browser = await driver.chromium.launch_persistent_context(
                     home / f"chromium{suffix}",
                     executable_path=CHROMIUM,
