@@ -36,6 +36,10 @@ check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/dev.ok ## write the reference pages and the pictures again
+	$(BIN)/python docs/make.py
+	$(BIN)/python docs/pictures/make.py
+
 lock: ## refresh the lock files (needs uv in the venv)
 	$(UV_COMPILE) pyproject.toml --group build --extra demo -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --group build --extra demo --group test --group lint -c requirements.lock -o requirements-dev.lock
