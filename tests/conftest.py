@@ -13,6 +13,8 @@ from sqlalchemy import text
 from vibeboard.store import migrate
 from vibeboard.store.database import Database, open_database
 
+pytest_plugins = ["tests.fidelity.recording"]
+
 
 def missing(what: str) -> None:
     """Skip with the way to get it; where skips are refused, fail."""

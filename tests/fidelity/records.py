@@ -1,0 +1,125 @@
+"""What the local GitHub recorded: calls and webhooks, read back from its files."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+ADMIN = "/_localhub"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A REST or GraphQL call with its answer."""
+
+    kind: str
+    method: str
+    route: str
+    url: str
+    headers: dict[str, str]
+    query: tuple[tuple[str, str], ...]
+    body: str
+    status: int
+    answered: dict[str, str]
+    answer: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.route}"
+
+    @property
+    def ours(self) -> bool:
+        """Whether the product made it, and not a test."""
+        return self.headers.get("User-Agent", "").startswith("Vibeboard")
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.url).path.removeprefix("/api/v3") or "/"
+
+    @cached_property
+    def document(self) -> str:
+        """The GraphQL document that was sent."""
+        return str(json.loads(self.body)["query"])
+
+    @property
+    def failed(self) -> bool:
+        """Whether GitHub refused; GraphQL does so with status 200."""
+        refused = self.kind == "graphql" and "errors" in json.loads(self.answer)
+        return self.status >= 400 or refused
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A delivery as it was sent."""
+
+    event: str
+    action: str | None
+    headers: dict[str, str]
+    body: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.event}.{self.action}" if self.action else self.event
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads(self.body)
+        return read
+
+
+@dataclass(frozen=True, repr=False)
+class Records:
+    """Everything that was recorded in a folder."""
+
+    rest: list[Call]
+    graphql: list[Call]
+    webhooks: list[Webhook]
+
+
+def _lines(folder: Path) -> Iterator[dict[str, Any]]:
+    for file in sorted(folder.glob("localhub-*.jsonl")):
+        with file.open(encoding="utf-8") as lines:
+            # A program that was killed leaves half a line at most, the last one.
+            yield from (json.loads(line) for line in lines if line.endswith("\n"))
+
+
+def _call(line: dict[str, Any]) -> Call:
+    return Call(
+        kind=line["kind"],
+        method=line["method"],
+        route=line["path"],
+        url=line["url"],
+        headers=line["headers"],
+        query=tuple((name, value) for name, value in line["query"]),
+        body=line["body"],
+        status=line["status"],
+        answered=line["response_headers"],
+        answer=line["response_body"] or "",
+    )
+
+
+def read(folder: Path) -> Records:
+    """Read a folder's recordings."""
+    records = Records([], [], [])
+    for line in _lines(folder):
+        if line["kind"] == "webhook":
+            one = Webhook(line["event"], line["action"], line["headers"], line["body"])
+            records.webhooks.append(one)
+        else:
+            calls = records.rest if line["kind"] == "rest" else records.graphql
+            calls.append(_call(line))
+    return records
+
+
+def shape(value: Any) -> Any:
+    """What a JSON value is made of, so that equals need to be checked only once."""
+    match value:
+        case dict():
+            return frozenset((key, shape(one)) for key, one in value.items())
+        case list():
+            return ("list", frozenset(shape(one) for one in value))
+        case _:
+            return type(value).__name__

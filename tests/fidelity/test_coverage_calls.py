@@ -1,0 +1,313 @@
+"""Drives the product through each of its calls, and GitHub through each webhook.
+
+What comes of it is checked in `test_recorded_calls`, with all that other tests did.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from localhub import apps, checks, comments, issues, projects, pulls, reviews
+from localhub.state import Issue, PullRequest
+from tests.fidelity.expected import EVENTS
+from tests.localhub.served import SECRET, World, key, serve
+from vibeboard.compose import SystemClock
+from vibeboard.domain.board import BoardKey, CardKey, Permission, Place
+from vibeboard.engine.ports import Annotation, CheckRun, Conclusion, Marker
+from vibeboard.errors import GitHubRefused
+from vibeboard.github.app import GitHubPorts
+from vibeboard.github.client import GitHub
+from vibeboard.github.manifest import exchange, manifest
+
+CLOCK = "acme/clock"
+CARD = CardKey(CLOCK, 1)
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with serve(tmp_path) as served:
+        told = {name.partition(".")[0] for name in EVENTS}
+        served.app.events[:] = sorted(told - apps.LIFECYCLE)
+        served.installation.events[:] = served.app.events
+        yield served
+
+
+@pytest.fixture
+def ports(world: World) -> GitHubPorts:
+    github = GitHub(
+        world.hub.api_url,
+        str(world.app.id),
+        key()[0],
+        world.session,
+        clock=SystemClock(),
+    )
+    return GitHubPorts(github)
+
+
+async def test_the_product_reads_and_moves_cards(ports: GitHubPorts) -> None:
+    card = await ports.cards.read(CARD)
+    assert card is not None
+    place = Place(BoardKey("acme", 1), card.places[0].item, "Todo")
+
+    await ports.cards.move(place, "Code", field="Status")
+    await ports.cards.write_body(CARD, "As specified.")
+    await ports.cards.comments(CARD)
+
+    moved = await ports.cards.read(CARD)
+    assert await ports.cards.at("acme", card.node_id) == CARD
+    assert moved is not None
+    assert (moved.body, moved.places[0].column) == ("As specified.", "Code")
+
+
+async def test_the_product_speaks_on_issues(ports: GitHubPorts) -> None:
+    marker = Marker("run=1")
+
+    first = await ports.replies.ensure(CARD, marker, "Begins.")
+    second = await ports.replies.ensure(CARD, marker, "Ends.", known=first)
+    await ports.replies.react(CLOCK, first, "eyes", review=False)
+
+    [said] = await ports.cards.comments(CARD)
+    assert (first, said.body.splitlines()[0]) == (second, "Ends.")
+
+
+async def test_the_product_opens_and_reads_pull_requests(
+    world: World, ports: GitHubPorts
+) -> None:
+    await world.push("late")
+    wanted = {"branch": "late", "base": "main", "title": "On time"}
+
+    opened = await ports.pulls.ensure(CLOCK, **wanted, body="Closes #1")
+    changed = await ports.pulls.ensure(CLOCK, **wanted, body="Closes #1.")
+    await ports.pulls.files(CLOCK, opened.number)
+    remark = reviews.comment(
+        world.hub, _pull(world), {**LINE, "body": "Why?"}, actor=_bob(world)
+    )
+    await ports.replies.react(CLOCK, remark.id, "eyes", review=True)
+    await ports.replies.answer_review(CLOCK, opened.number, remark.id, "Because.")
+
+    assert await ports.pulls.read(CLOCK, opened.number) == changed
+    assert await ports.pulls.of_branch(CLOCK, "late") == changed
+
+
+async def test_the_product_reports_checks(world: World, ports: GitHubPorts) -> None:
+    head = await world.push("late")
+    remark = Annotation("src/clock.py", 3, "late", title="Late", column=1)
+    check = CheckRun(
+        "vibeboard / unit",
+        head,
+        "run=1",
+        "2 failed",
+        "| test |\n|---|",
+        Conclusion.FAILURE,
+        text="More",
+        annotations=(remark,) * 51,
+        details_url="https://vibeboard.example/runs/1",
+    )
+
+    run = await ports.checks.put(CLOCK, check)
+
+    assert await ports.checks.put(CLOCK, check) == run
+    found = checks.find_run(world.hub.repositories[CLOCK], run)
+    assert found is not None
+    assert len(found.annotations) == 51
+
+
+async def test_the_product_looks_at_repositories_and_people(ports: GitHubPorts) -> None:
+    facts = await ports.repositories.facts(CLOCK)
+    readme = await ports.repositories.file(CLOCK, "README.md")
+    remote = await ports.repositories.remote(CLOCK)
+    bobs = await ports.repositories.permission(CLOCK, "bob")
+    nobodys = await ports.repositories.permission(CLOCK, "nobody")
+
+    assert facts.default_branch == "main"
+    assert readme is not None
+    assert readme.text == "# Clock\n"
+    assert await remote.credential()
+    assert (bobs, nobodys) == (Permission.WRITE, Permission.NONE)
+
+
+async def test_the_product_knows_its_installations(ports: GitHubPorts) -> None:
+    identity = await ports.identity()
+    [acme] = await ports.installations()
+
+    with pytest.raises(GitHubRefused):
+        await ports.github.installation("bob")
+    assert (identity.slug, acme.owner) == ("vibe", "acme")
+
+
+async def test_the_product_becomes_an_app(world: World) -> None:
+    asked = manifest(name="Board Helper", url="http://127.0.0.1:1")
+    form = {"manifest": json.dumps(asked)}
+    where = f"{world.hub.url}/organizations/acme/settings/apps/new?state=s"
+    async with world.session.post(where, data=form, allow_redirects=False) as back:
+        [code] = parse_qs(urlsplit(back.headers["Location"]).query)["code"]
+
+    made = await exchange(
+        code,
+        api_url=world.hub.api_url,
+        session=world.session,
+        clock=SystemClock(),
+    )
+
+    assert made.slug == "board-helper"
+
+
+# --- Webhooks -----------------------------------------------------------------------
+
+LINE = {"path": "late.txt", "line": 1, "side": "RIGHT"}
+
+
+def _bob(world: World) -> Any:
+    return world.hub.users["bob"]
+
+
+def _issue(world: World) -> Issue:
+    return world.hub.repositories[CLOCK].issues[1]
+
+
+def _pull(world: World) -> PullRequest:
+    return world.hub.repositories[CLOCK].pulls[0]
+
+
+def _issues_change(world: World) -> None:
+    hub, bob, issue = world.hub, _bob(world), _issue(world)
+    issues.create(hub, issue.repository, actor=bob, title="Another", body=None)
+    issues.edit(hub, issue, actor=bob, title="Later", body="Than before")
+    issues.set_labels(hub, issue, ["bug"], actor=bob)
+    issues.set_labels(hub, issue, [], actor=bob)
+    issues.set_assignees(hub, issue, ["bob"], actor=bob)
+    issues.set_assignees(hub, issue, [], actor=bob)
+    issues.close(hub, issue, actor=bob, reason="not_planned")
+    issues.reopen(hub, issue, actor=bob)
+    said = comments.create(hub, issue, "/agent status", actor=bob)
+    comments.edit(hub, said, "/agent stop", actor=bob)
+    comments.delete(hub, said, actor=bob)
+
+
+def _pulls_change(world: World) -> None:
+    hub, bob, pull = world.hub, _bob(world), _pull(world)
+    issues.edit(hub, pull, actor=bob, body="Closes #1")
+    issues.set_labels(hub, pull, ["bug"], actor=bob)
+    issues.set_labels(hub, pull, [], actor=bob)
+    issues.set_assignees(hub, pull, ["bob"], actor=bob)
+    issues.close(hub, pull, actor=bob)
+    issues.reopen(hub, pull, actor=bob)
+    pulls.set_draft(hub, pull, draft=True, actor=bob)
+    pulls.set_draft(hub, pull, draft=False, actor=bob)
+    pulls.request_reviewers(hub, pull, ["carol"], actor=bob)
+    pulls.remove_reviewers(hub, pull, ["carol"], actor=bob)
+
+
+def _reviews_are_given(world: World) -> None:
+    hub, pull = world.hub, _pull(world)
+    alice = world.hub.users["alice"]
+    review = reviews.create(
+        hub,
+        pull,
+        actor=alice,
+        body="Not yet.",
+        event="REQUEST_CHANGES",
+        comments=[{**LINE, "body": "Why?"}],
+    )
+    remark = pull.review_comments[-1]
+    reviews.reply(hub, remark, "Because.", actor=_bob(world))
+    reviews.edit_comment(hub, remark, "Why so?", actor=alice)
+    reviews.delete_comment(hub, pull.review_comments[-1], actor=_bob(world))
+    reviews.dismiss(hub, review, "It is fine", actor=alice)
+
+
+def _checks_run(world: World) -> None:
+    hub, bob, pull = world.hub, _bob(world), _pull(world)
+    button = {"identifier": "fix", "label": "Fix", "description": "Let it be fixed"}
+    asked = {
+        "name": "unit",
+        "head_sha": pull.head_sha,
+        "status": "completed",
+        "conclusion": "success",
+        "output": {"title": "All", "summary": "Well"},
+        "actions": [button],
+    }
+    run = checks.create_run(hub, pull.repository, world.app, asked, actor=world.app.bot)
+    checks.rerequest(hub, run, actor=bob)
+    checks.press(hub, run, "fix", actor=bob)
+    checks.rerequest_suite(hub, run.suite, actor=bob)
+
+
+def _boards_change(world: World) -> None:
+    hub, alice = world.hub, world.hub.users["alice"]
+    [board], [issue] = hub.projects, [_issue(world)]
+    card = board.items[0]
+    projects.move(hub, card, "Code", actor=alice)
+    projects.archive(hub, card, actor=alice)
+    projects.restore(hub, card, actor=alice)
+    draft = projects.add_draft(hub, board, "Note", actor=alice)
+    projects.reorder(hub, draft, None, actor=alice)
+    other = issues.create(hub, issue.repository, actor=alice, title="Note")
+    projects.convert(hub, draft, other, actor=alice)
+    projects.move(hub, draft, "Done", actor=alice)
+    projects.delete(hub, draft, actor=alice)
+    projects.post_status(hub, board, actor=alice, body="Well", status="ON_TRACK")
+    projects.edit(hub, board, actor=alice, title="The board")
+
+
+def _the_app_comes_and_goes(world: World) -> None:
+    hub, alice, one = world.hub, world.hub.users["alice"], world.installation
+    secret = hub.repositories["acme/secret"]
+    clock = hub.repositories[CLOCK]
+    apps.choose_repositories(hub, one, [secret, clock], actor=alice)
+    apps.choose_repositories(hub, one, [clock], actor=alice)
+    apps.suspend(hub, one, actor=alice)
+    apps.unsuspend(hub, one, actor=alice)
+    apps.uninstall(hub, one, actor=alice)
+    apps.install(hub, world.app, hub.users["acme"], actor=alice, selected=[clock])
+    apps.register(
+        hub,
+        slug="second",
+        owner=hub.users["acme"],
+        public_key=key()[1],
+        webhook_url=world.inbox.url,
+        webhook_secret=SECRET,
+    )
+
+
+async def _code_is_pushed_and_deployed(world: World) -> None:
+    await world.pull("late", body="For #1")
+    await world.push("late", text="newer\n", message="Again")
+    await world.push("gone")
+    await world.git("-C", "clone", "push", "-q", "REMOTE", ":gone")
+    where = f"/repos/{CLOCK}/deployments"
+    deployment = (await world.call("POST", where, DEPLOYMENT)).json["id"]
+    status = {"state": "success", "environment_url": "https://pr-2.example"}
+    await world.call("POST", f"{where}/{deployment}/statuses", status)
+    label = {"name": "agent", "color": "00ff00"}
+    await world.call("POST", f"/repos/{CLOCK}/labels", label)
+
+
+DEPLOYMENT = {
+    "ref": "main",
+    "environment": "preview/pr-2",
+    "auto_merge": False,
+    "required_contexts": [],
+    "transient_environment": True,
+}
+DEEDS: tuple[Callable[[World], None], ...] = (
+    _issues_change,
+    _boards_change,
+    _pulls_change,
+    _reviews_are_given,
+    _checks_run,
+    _the_app_comes_and_goes,
+)
+
+
+async def test_github_tells_of_everything(world: World) -> None:
+    await _code_is_pushed_and_deployed(world)
+    for deed in DEEDS:
+        deed(world)
+
+    for event in sorted(EVENTS):
+        await world.inbox.until(event)

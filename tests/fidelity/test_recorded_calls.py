@@ -1,0 +1,165 @@
+"""Everything the tests recorded, held against the contracts that GitHub publishes.
+
+These tests run after all others (see `recording`), on what those made the product and
+the local GitHub say to each other.
+"""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from graphql import (
+    DocumentNode,
+    OperationDefinitionNode,
+    get_variable_values,
+    parse,
+    validate,
+)
+
+from tests import contracts
+from tests.fidelity import openapi, records, sending, waivers
+from tests.fidelity.expected import EVENTS, OPERATIONS, ROUTES
+from tests.fidelity.recording import Session
+from tests.fidelity.records import Call, Records, Webhook
+
+pytestmark = [pytest.mark.npm, pytest.mark.timeout(1000)]
+
+
+@pytest.fixture(scope="module")
+def recorded(recording: Session) -> Records:
+    found = records.read(recording.folder)
+    if not recording.driven and not found.rest:
+        pytest.skip("nothing was recorded: no selected test uses the local GitHub")
+    return found
+
+
+# --- REST ---------------------------------------------------------------------------
+
+
+def _rest_complaints(call: Call) -> Iterator[str]:
+    problems = openapi.answer_problems(call)
+    if call.ours or not call.failed:
+        # A test that is refused on purpose asks for nonsense; the product never does.
+        problems += openapi.request_problems(call)
+    for problem in problems:
+        yield f"{call.name} {call.status}: {problem}"
+
+
+@pytest.fixture(scope="module")
+def rest_complaints(recorded: Records) -> list[str]:
+    return [one for call in recorded.rest for one in _rest_complaints(call)]
+
+
+def test_rest_calls_and_answers_are_as_described(rest_complaints: list[str]) -> None:
+    assert waivers.unwaived(rest_complaints, waivers.REST) == []
+
+
+def test_the_product_names_itself_and_the_version_in_every_call(
+    recorded: Records,
+) -> None:
+    ours = [call for call in [*recorded.rest, *recorded.graphql] if call.ours]
+
+    versions = {call.headers.get("X-GitHub-Api-Version") for call in ours}
+    assert versions <= {"2026-03-10"}
+
+
+# --- GraphQL ------------------------------------------------------------------------
+
+
+def _operations(document: DocumentNode) -> list[OperationDefinitionNode]:
+    return [
+        one for one in document.definitions if isinstance(one, OperationDefinitionNode)
+    ]
+
+
+def _graphql_complaints(call: Call) -> Iterator[str]:
+    schema = contracts.published_schema()
+    document = parse(call.document)
+    yield from (fault.message for fault in validate(schema, document))
+    variables = json.loads(call.body).get("variables") or {}
+    for operation in _operations(document):
+        given = get_variable_values(
+            schema, operation.variable_definitions or (), variables
+        )
+        if isinstance(given, list):
+            yield from (fault.message for fault in given)
+
+
+def test_graphql_documents_and_their_variables_are_valid(recorded: Records) -> None:
+    sent = {
+        (call.document, call.body): call
+        for call in recorded.graphql
+        if call.ours or not call.failed
+    }
+
+    assert [one for call in sent.values() for one in _graphql_complaints(call)] == []
+
+
+# --- Webhooks -----------------------------------------------------------------------
+
+
+def _webhook_complaints(webhook: Webhook) -> Iterator[str]:
+    for problem in (
+        *sending.header_problems(webhook),
+        *sending.schema_problems(webhook),
+        *sending.reading_problems(webhook),
+    ):
+        yield f"{webhook.name}: {problem}"
+
+
+@pytest.fixture(scope="module")
+def webhook_complaints(recorded: Records) -> list[str]:
+    seen = set()
+    complaints: list[str] = []
+    for webhook in recorded.webhooks:
+        # Deliveries are many and alike: one of each shape is enough.
+        kind = (webhook.name, records.shape(webhook.payload))
+        if kind not in seen:
+            seen.add(kind)
+            complaints += _webhook_complaints(webhook)
+    return complaints
+
+
+def test_webhooks_are_as_described(webhook_complaints: list[str]) -> None:
+    assert waivers.unwaived(webhook_complaints, waivers.WEBHOOKS) == []
+
+
+# --- Enough -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def driven(recording: Session) -> None:
+    if not recording.driven:
+        pytest.skip("only a part of the tests was selected")
+
+
+@pytest.mark.usefixtures("driven")
+def test_the_product_made_each_call_that_it_knows_and_no_other(
+    recorded: Records,
+) -> None:
+    routes = {openapi.template(call) for call in recorded.rest if call.ours}
+    operations = {
+        one.name.value if one.name else ""
+        for document in {call.document for call in recorded.graphql if call.ours}
+        for one in _operations(parse(document))
+    }
+
+    assert sorted(routes) == sorted(ROUTES)
+    assert sorted(operations) == sorted(OPERATIONS)
+
+
+@pytest.mark.usefixtures("driven")
+def test_each_kind_of_webhook_was_sent(recorded: Records) -> None:
+    sent = {webhook.name for webhook in recorded.webhooks}
+
+    assert sorted(EVENTS - sent) == []
+
+
+def test_no_waiver_is_left_over(
+    recording: Session, rest_complaints: list[str], webhook_complaints: list[str]
+) -> None:
+    if not recording.whole:
+        pytest.skip("only a part of the tests was selected")
+
+    assert waivers.unused(rest_complaints, waivers.REST) == []
+    assert waivers.unused(webhook_complaints, waivers.WEBHOOKS) == []
