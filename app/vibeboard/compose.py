@@ -13,6 +13,7 @@ from vibeboard.engine.advance import Advancer
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.durable import Durable
 from vibeboard.engine.execute import Executor, Places
+from vibeboard.engine.inspector import Inspector
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.publish import Publisher
 from vibeboard.engine.stops import Stops
@@ -122,11 +123,16 @@ async def _wire(
         deliveries=deliveries,
         cards=ports.cards,
         replies=ports.replies,
-        checks=ports.checks,
-        pulls=ports.pulls,
-        workflows=workflows,
+        inspector=Inspector(
+            cards=ports.cards,
+            checks=ports.checks,
+            pulls=ports.pulls,
+            repositories=ports.repositories,
+            workflows=workflows,
+        ),
         tracking=tracking,
         stops=stops,
+        workspaces=workspaces,
     )
     advancer = Advancer(
         deliveries=deliveries,

@@ -260,6 +260,56 @@ async def test_a_pull_request_that_touches_the_config_gets_a_check(
     assert red.annotations[0]["start_line"] == 1
 
 
+async def test_a_config_that_names_what_is_not_there_is_told_so(world: World) -> None:
+    text = config().replace("next: Review", "next: Reviews")
+    pull = world.pull_request(".vibe.yml", text, "Misspelt")
+
+    await world.until(lambda: bool(world.checks("vibeboard / config")), "the check")
+    (check,) = world.checks("vibeboard / config")
+
+    assert check.suite.head_sha == pull.head_sha
+    assert check.conclusion == "failure"
+    (remark,) = check.annotations
+    assert "Did you mean “Review”?" in remark["message"]
+    line = text.splitlines()[remark["start_line"] - 1]
+    assert line.strip() == "next: Reviews"
+
+
+async def test_what_people_wrote_in_the_pull_request_stays(world: World) -> None:
+    card = world.card("Add a tock", "write tock.txt tock", "summary First.")
+    card.moved_to("Development")
+    await card.reaches("Review")
+    pull = card.pull
+    assert pull is not None
+    issues.edit(
+        world.hub,
+        pull,
+        actor=world.user("bob"),
+        body=f"Bob was here.\n\n{pull.body}\n\nAnd here.",
+    )
+
+    card.rewritten("do: write more.txt more\ndo: summary Second.")
+    card.said("/agent develop")
+    await world.until(lambda: "Second." in (pull.body or ""), "the new summary")
+
+    body = pull.body or ""
+    assert body.startswith("Bob was here.")
+    assert body.endswith("And here.")
+    assert "First." not in body
+
+
+async def test_closing_the_issue_clears_its_workspace_away(world: World) -> None:
+    card = world.card("Add a tock", "write tock.txt tock")
+    card.moved_to("Development")
+    await card.reaches("Review")
+    assert any(world.home.rglob("tree/tock.txt"))
+
+    issues.close(world.hub, card.issue, actor=world.user("alice"))
+    await world.until(
+        lambda: not any(world.home.rglob("tree/tock.txt")), "an empty place"
+    )
+
+
 async def test_a_stage_chains_into_the_stage_of_its_next_column(world: World) -> None:
     world.commit_file(
         ".vibe.yml", config().replace("next: Backlog", "next: Development")

@@ -15,6 +15,7 @@ from vibeboard.domain.effects import (
     Effect,
     MoveCard,
     React,
+    RemoveWorkspace,
     Reply,
     ShowRun,
     StartRun,
@@ -58,8 +59,8 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
             return _stage_asked(stage, instructions, situation, cause)
         case RunEnded(run=run):
             return _run_ended(run, situation)
-        case IssueClosed():
-            return _stop(situation, why="the issue was closed")
+        case IssueClosed(card=card):
+            return _issue_closed(card, situation, cause)
         case PullRequestUpdated(repository=repository, head=head):
             return [CheckConfiguration(repository, head, event.pull_request)]
         case ConfigurationChanged(repository=repository, commit=commit):
@@ -262,6 +263,19 @@ def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Ef
     return [_start(stage, situation, cause=cause, asked_by=event.by.login)]
 
 
+def _issue_closed(card: CardKey, situation: Situation, cause: str) -> list[Effect]:
+    if situation.history.unfinished is not None:
+        return _stop(situation, why="the issue was closed")
+    return _clear_away(card, situation, cause)
+
+
+def _clear_away(card: CardKey, situation: Situation, cause: str) -> list[Effect]:
+    """Remove the workspace, unless it may hold work that GitHub does not have."""
+    last = situation.history.last
+    saved = last is not None and last.report is not None and last.report.branch
+    return [RemoveWorkspace(card, cause)] if saved else []
+
+
 def _stage_asked(
     name: str, instructions: str, situation: Situation, cause: str
 ) -> list[Effect]:
@@ -291,6 +305,8 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
         effects.append(
             Reply(run.card, words.run_needs_you(run), topic=f"ended-{run.id}")
         )
+    if situation.card is None or not situation.card.is_open:
+        effects += _clear_away(run.card, situation, cause=run.id)
     if workflow is None or run.state is RunState.STOPPED:
         return effects
     stage = workflow.stages.get(run.stage)
@@ -376,10 +392,11 @@ def _put_back(situation: Situation, cause: str, why: str) -> list[Effect]:
     card, place = situation.card, situation.place
     assert card is not None
     assert place is not None
-    reply = Reply(card.key, why, topic=f"put-back-{cause}")
     column = situation.history.column
+    topic = f"put-back-{cause}"
     if column is None or _same(column, place.column):
-        return [reply]
+        return [Reply(card.key, why, topic)]
+    reply = Reply(card.key, f"{why}\n\n{words.put_back(column)}", topic)
     return [_move(situation, place, column, cause), reply]
 
 

@@ -94,6 +94,18 @@ class React:
 
 
 @dataclass(frozen=True)
+class RemoveWorkspace:
+    """Throw the card's working tree away; its work is on GitHub."""
+
+    card: CardKey
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"remove:{self.card}:{self.cause}"
+
+
+@dataclass(frozen=True)
 class CheckConfiguration:
     """Show what `.vibe.yml` at ``head`` means or where it is wrong.
 
@@ -109,4 +121,13 @@ class CheckConfiguration:
         return f"config:{self.repository}:{self.head}:{self.pull_request or 'branch'}"
 
 
-Effect = StartRun | StopRun | ShowRun | MoveCard | Reply | React | CheckConfiguration
+Effect = (
+    StartRun
+    | StopRun
+    | ShowRun
+    | MoveCard
+    | Reply
+    | React
+    | RemoveWorkspace
+    | CheckConfiguration
+)

@@ -7,9 +7,10 @@ Markdown as GitHub renders it. Text of others goes through ``quoted`` or
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from difflib import get_close_matches
 
 from vibeboard.domain import commands
-from vibeboard.domain.board import Actor, CardKey
+from vibeboard.domain.board import Actor, BoardKey, CardKey
 from vibeboard.domain.commands import Command, Unknown
 from vibeboard.domain.events import ReviewGiven
 from vibeboard.domain.evidence import (
@@ -334,14 +335,32 @@ def pull_title(title: str) -> str:
     return " ".join(title.split())[:250] or "Untitled"
 
 
+_OURS_BEGIN = "<!-- vibe:pull -->"
+_OURS_END = "<!-- /vibe:pull -->"
+
+
 def pull_body(
     run: Run,
     report: Report,
     *,
+    current: str | None,
     template: str | None,
     notes: Sequence[str] = (),
 ) -> str:
-    """The pull request's text; the repository's own template stays below ours."""
+    """The pull request's text; what people wrote around ours stays.
+
+    A new one (``current`` is None) has the repository's own template below ours.
+    """
+    block = "\n".join([_OURS_BEGIN, *_pull_lines(run, report, notes), _OURS_END])
+    if current is None:
+        return f"{block}\n\n{template.strip()}" if template else block
+    begin, end = current.find(_OURS_BEGIN), current.find(_OURS_END)
+    if 0 <= begin < end:
+        return current[:begin] + block + current[end + len(_OURS_END) :]
+    return f"{block}\n\n{current}".rstrip()
+
+
+def _pull_lines(run: Run, report: Report, notes: Sequence[str]) -> list[str]:
     lines = [
         f"Closes #{run.card.number}",
         "",
@@ -367,23 +386,26 @@ def pull_body(
             "write permission send the agent back to work.</sub>"
         ),
     ]
-    if template:
-        lines += ["", "---", "", template.strip()]
-    return "\n".join(lines)
+    return lines
 
 
 # --- Refusals and answers -----------------------------------------------------
 
 
 def stranger_moved(by: Actor, column: str | None, situation: Situation) -> str:
-    """Why a card was put back."""
+    """Why a move had no effect."""
     return (
         f"@{by.login} moved this card to *{inline(column or 'no column')}*, which "
         f"starts or stops an agent here. That needs {_needed(situation)} permission "
         f"on the repository, and @{by.login} has "
-        f"{situation.permission.name.lower()}. The card was put back; somebody with "
-        "the permission can move it."
+        f"{situation.permission.name.lower()}. Somebody with the permission can "
+        "move it."
     )
+
+
+def put_back(column: str) -> str:
+    """Said with the reason of a put-back."""
+    return f"The card was put back into *{inline(column)}*."
 
 
 def stranger_asked(by: Actor, situation: Situation) -> str:
@@ -606,6 +628,22 @@ def cut_off(times: int) -> str:
 def card_gone(card: CardKey) -> str:
     """The issue was deleted or transferred."""
     return f"the issue {card} cannot be read any more"
+
+
+def board_unreadable(board: BoardKey, field: str) -> str:
+    """`.vibe.yml` names a board that cannot be seen."""
+    return (
+        f"board {board} has no single-select field “{field}” that this App can read: "
+        "is it an organization's board, and has the App its Projects permission?"
+    )
+
+
+def no_such_column(column: str, columns: Sequence[str]) -> str:
+    """`.vibe.yml` names a column that the board lacks."""
+    near = get_close_matches(column, columns, 1)
+    meant = f" Did you mean “{near[0]}”?" if near else ""
+    names = ", ".join(f"“{name}”" for name in columns) or "none"
+    return f"the board has no column “{column}”.{meant} Its columns are: {names}"
 
 
 def empty_repository(repository: str) -> str:

@@ -7,7 +7,7 @@ finished step; an agent that was cut off begins again on a clean tree.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -144,11 +144,18 @@ class Executor:
             tests = _SUITES.validate_python(
                 await part(Step.TESTS, lambda: self._tests(run, stage, workspace))
             )
-        published = await part(
-            Step.PUBLISH,
-            lambda: self._publisher.publish(run, stage, card, workspace, work, tests),
-        )
-        return self._publisher.read(published)
+
+        async def publish() -> Any:
+            now = await self._runs.get(run.id)
+            left = work
+            if now.state is RunState.STOPPING:
+                stopped = replace(work.agent, end=AgentEnd.STOPPED)
+                left = replace(work, agent=stopped)
+            return await self._publisher.publish(
+                now, stage, card, workspace, left, tests
+            )
+
+        return self._publisher.read(await part(Step.PUBLISH, publish))
 
     async def _stage(self, run: Run) -> Stage:
         ref = run.config_commit or None

@@ -2,33 +2,28 @@
 
 import logging
 
-from vibeboard.config.explain import explain
-from vibeboard.domain import words
 from vibeboard.domain.effects import (
     CheckConfiguration,
     Effect,
     MoveCard,
     React,
+    RemoveWorkspace,
     Reply,
     ShowRun,
     StartRun,
     StopRun,
 )
 from vibeboard.domain.run import run_id
+from vibeboard.engine.inspector import Inspector
 from vibeboard.engine.ports import (
-    Annotation,
     Cards,
-    CheckRun,
-    Checks,
-    Conclusion,
     Deliveries,
     Marker,
-    Pulls,
     Replies,
+    Workspaces,
 )
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
-from vibeboard.engine.workflows import CONFIG_PATH, Workflows
 from vibeboard.errors import GitHubRefused, UserError
 
 log = logging.getLogger(__name__)
@@ -43,20 +38,18 @@ class Performer:
         deliveries: Deliveries,
         cards: Cards,
         replies: Replies,
-        checks: Checks,
-        pulls: Pulls,
-        workflows: Workflows,
+        inspector: Inspector,
         tracking: Tracking,
         stops: Stops,
+        workspaces: Workspaces,
     ) -> None:
         self._deliveries = deliveries
         self._cards = cards
         self._replies = replies
-        self._checks = checks
-        self._pulls = pulls
-        self._workflows = workflows
+        self._inspector = inspector
         self._tracking = tracking
         self._stops = stops
+        self._workspaces = workspaces
 
     async def perform(self, key: str) -> None:
         """Perform the effect unless it is done; a refusal is kept with its reason."""
@@ -97,35 +90,13 @@ class Performer:
                     effect.content,
                     review=effect.review,
                 )
+            case RemoveWorkspace(card=card):
+                await self._workspaces.remove(card)
             case CheckConfiguration():
-                await self._check_configuration(effect)
+                await self._inspector.inspect(effect)
 
     async def _say(self, effect: Effect, why: str) -> None:
         """A person must know when their board cannot take a move."""
         if isinstance(effect, MoveCard):
             marker = Marker(f"refused-{effect.cause}")
             await self._replies.ensure(effect.card, marker, why)
-
-    async def _check_configuration(self, effect: CheckConfiguration) -> None:
-        if effect.pull_request is not None:
-            files = await self._pulls.files(effect.repository, effect.pull_request)
-            if CONFIG_PATH not in files:
-                return
-        found = await self._workflows.read(effect.repository, ref=effect.head)
-        check = CheckRun(
-            name=words.CONFIG_CHECK,
-            head=effect.head,
-            external_id=f"config-{effect.head}",
-            title=words.config_title(found.workflow, found.faults),
-            summary=(
-                explain(found.workflow)
-                if found.workflow
-                else words.config_summary(found.faults)
-            ),
-            conclusion=Conclusion.FAILURE if found.faults else Conclusion.SUCCESS,
-            annotations=tuple(
-                Annotation(fault.path, fault.line, fault.message, column=fault.column)
-                for fault in found.faults
-            ),
-        )
-        await self._checks.put(effect.repository, check)

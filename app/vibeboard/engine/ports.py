@@ -11,7 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from vibeboard.domain.board import Card, CardKey, Comment, Permission, Place
+from vibeboard.domain.board import BoardKey, Card, CardKey, Comment, Permission, Place
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.run import Cost, Report, Run, Step
@@ -80,6 +80,10 @@ class Cards(Protocol):
 
     async def at(self, owner: str, issue: str) -> CardKey | None:
         """Which card an issue's node id is, as ``owner`` sees it; None if gone."""
+        ...
+
+    async def columns(self, board: BoardKey, *, field: str) -> Sequence[str] | None:
+        """The board's columns in order; None if it or its field cannot be read."""
         ...
 
     async def move(self, place: Place, column: str, *, field: str) -> None:

@@ -89,13 +89,13 @@ class Publisher:
             case Result.BRANCH:
                 report = await self._branch(run, stage, card, workspace, work, tests)
             case Result.ISSUE:
-                report = await self._issue(card, work)
+                report = await self._issue(run, card, work)
             case Result.REPORT:
-                report = _judged(work, tests)
+                report = _judged(run, work, tests)
         return _REPORT.dump_python(report, mode="json")
 
-    async def _issue(self, card: Card, work: Work) -> Report:
-        report = _judged(work, ())
+    async def _issue(self, run: Run, card: Card, work: Work) -> Report:
+        report = _judged(run, work, ())
         if report.state is not RunState.SUCCEEDED:
             return report
         if work.spec is None:
@@ -117,7 +117,7 @@ class Publisher:
         tests: tuple[SuiteResult, ...],
     ) -> Report:
         repository = card.key.repository
-        report = _judged(work, tests)
+        report = _judged(run, work, tests)
         pushed = await self._workspaces.push(
             card.key, await self._repositories.remote(repository)
         )
@@ -143,9 +143,11 @@ class Publisher:
     ) -> PullRequest | None:
         """The pull request; saved work alone does not open one."""
         repository = card.key.repository
+        pull = await self._pulls.of_branch(repository, workspace.branch)
+        if pull is not None and not pull.is_open:
+            pull = None
         if work.agent.end is not AgentEnd.FINISHED:
-            pull = await self._pulls.of_branch(repository, workspace.branch)
-            return pull if pull is not None and pull.is_open else None
+            return pull
         return await self._pulls.ensure(
             repository,
             branch=workspace.branch,
@@ -154,7 +156,8 @@ class Publisher:
             body=words.pull_body(
                 run,
                 report,
-                template=await self._template(repository),
+                current=pull.body if pull else None,
+                template=None if pull else await self._template(repository),
                 notes=workspace.notes,
             ),
         )
@@ -167,9 +170,11 @@ class Publisher:
         return None
 
 
-def _judged(work: Work, tests: tuple[SuiteResult, ...]) -> Report:
+def _judged(run: Run, work: Work, tests: tuple[SuiteResult, ...]) -> Report:
     """What the agent's end and the tests say together."""
     state, reason = _STATES[work.agent.end], work.agent.reason
+    if state is RunState.STOPPED:
+        reason = run.stop_reason or reason
     if state is RunState.SUCCEEDED and tests:
         verdict = verdict_of(tests)
         if verdict is not Verdict.PASSED:

@@ -17,6 +17,7 @@ class Configuration:
     """`.vibe.yml` at one commit: a workflow, or faults, or (both empty) no file."""
 
     commit: str = ""
+    text: str = ""
     workflow: Workflow | None = None
     faults: tuple[Fault, ...] = ()
 
@@ -42,9 +43,9 @@ class Workflows:
                 commit=source.commit,
                 owner=repository.partition("/")[0],
             )
-            found = Configuration(source.commit, workflow)
+            found = Configuration(source.commit, source.text, workflow)
         except ConfigInvalid as error:
-            found = Configuration(source.commit, faults=error.faults)
+            found = Configuration(source.commit, source.text, faults=error.faults)
         self._known[repository, source.commit] = found
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)

@@ -9,9 +9,10 @@ from vibeboard.errors import GitHubRefused, UserError
 from vibeboard.github.answers import absence, read
 from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.documents import load
-from vibeboard.github.objects import IssueNode, ItemColumns, Option
+from vibeboard.github.objects import IssueNode, ItemColumns, Option, SelectField
 
 _COLUMNS = load("columns_at_item")
+_OF_BOARD = load("columns_of_board")
 _MOVE = load("move_item")
 _STALE_OPTION = "does not belong to the field"
 
@@ -34,6 +35,23 @@ class Boards:
 
     def __init__(self, github: GitHub) -> None:
         self._github = github
+
+    async def columns(self, board: BoardKey, *, field: str) -> list[str] | None:
+        """The names of a board's columns; None if there is nothing to read."""
+        try:
+            installation = await self._github.installation(board.owner)
+        except GitHubRefused:
+            return None
+        answer = await installation.graphql(
+            _OF_BOARD,
+            {"owner": board.owner, "number": board.number, "field": field},
+            tolerated=absence,
+        )
+        project = (answer.get("organization") or {}).get("projectV2") or {}
+        field_found = read(SelectField, project.get("field") or {})
+        if field_found.id is None:
+            return None
+        return [option.name for option in field_found.options]
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
         """Put the card at ``place`` into ``column``; nothing if it is there."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from vibeboard.domain.board import Actor, Card, CardKey, Comment, Place
+from vibeboard.domain.board import Actor, BoardKey, Card, CardKey, Comment, Place
 from vibeboard.errors import GitHubRefused
 from vibeboard.github.answers import GraphQLError, absence, read
 from vibeboard.github.boards import Boards, places_of
@@ -44,6 +44,10 @@ class GitHubCards:
         if node is None or node.get("__typename") != "Issue":
             return None
         return CardKey(node["repository"]["nameWithOwner"], node["number"])
+
+    async def columns(self, board: BoardKey, *, field: str) -> Sequence[str] | None:
+        """The board's columns in order; None if it or its field cannot be read."""
+        return await self._boards.columns(board, field=field)
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
         """Put the card into ``column``; doing it twice does nothing more."""

@@ -18,6 +18,7 @@ _EFFECTS: dict[str, TypeAdapter[Any]] = {
         effects.MoveCard,
         effects.Reply,
         effects.React,
+        effects.RemoveWorkspace,
         effects.CheckConfiguration,
     )
 }

@@ -12,18 +12,14 @@ from typing import Any
 
 from aiohttp import web
 
-from vibeboard.engine.ports import Deliveries, Kept
+from vibeboard.engine.ports import OWN_HOOK, Deliveries, Kept
 
 log = logging.getLogger(__name__)
 
 LARGEST = 25 * 1024 * 1024  # GitHub sends no larger payload
 _READ_DEADLINE = 8.0  # seconds; GitHub hangs up after ten
-_ONCE = (
-    "X-GitHub-Event",
-    "X-GitHub-Delivery",
-    "X-Hub-Signature-256",
-    "X-GitHub-Hook-ID",
-)
+_NAMES = ("X-GitHub-Event", "X-GitHub-Delivery", "X-GitHub-Hook-ID")
+_ONCE = (*_NAMES, "X-Hub-Signature-256")
 _KEPT = (*_ONCE, "X-GitHub-Hook-Installation-Target-ID")
 _LONGEST_NAME = 64
 
@@ -34,11 +30,17 @@ class Webhook:
     """Takes deliveries in."""
 
     def __init__(
-        self, deliveries: Deliveries, verify: Verify, secrets: Sequence[bytes]
+        self,
+        deliveries: Deliveries,
+        verify: Verify,
+        secrets: Sequence[bytes],
+        *,
+        read_deadline: float = _READ_DEADLINE,
     ) -> None:
         self._deliveries = deliveries
         self._verify = verify
         self._secrets = secrets
+        self._read_deadline = read_deadline
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer 202 once stored, 200 for a duplicate, 4xx for what is not GitHub's."""
@@ -50,7 +52,7 @@ class Webhook:
         if (request.content_length or 0) > LARGEST:
             return _no(413, "larger than GitHub's 25 MB")
         try:
-            async with asyncio.timeout(_READ_DEADLINE):
+            async with asyncio.timeout(self._read_deadline):
                 body = await _read(request)
         except TimeoutError:
             return _no(408, "the body did not arrive in time")
@@ -59,17 +61,17 @@ class Webhook:
         signature = request.headers.get("X-Hub-Signature-256")
         if not self._verify(body, signature, self._secrets):
             return _no(401, "the signature does not fit the body")
-        event = request.headers.get("X-GitHub-Event", "")
-        guid = request.headers.get("X-GitHub-Delivery", "")
-        if not _is_name(event) or not _is_name(guid):
-            return _no(400, "X-GitHub-Event and X-GitHub-Delivery are needed")
-        return await self._keep(request, event, guid, body)
+        for name in _NAMES:
+            if not _is_name(request.headers.get(name, "")):
+                return _no(400, f"{name} is missing or is no name")
+        if request.headers["X-GitHub-Hook-ID"] == OWN_HOOK:
+            return _no(400, "X-GitHub-Hook-ID is not GitHub's")
+        return await self._keep(request, body)
 
-    async def _keep(
-        self, request: web.Request, event: str, guid: str, body: bytes
-    ) -> web.Response:
+    async def _keep(self, request: web.Request, body: bytes) -> web.Response:
+        event, guid, hook = (request.headers[name] for name in _NAMES)
         keeping = self._deliveries.keep(
-            hook=request.headers.get("X-GitHub-Hook-ID", "")[:_LONGEST_NAME],
+            hook=hook,
             guid=guid,
             event=event,
             headers={n: request.headers[n] for n in _KEPT if n in request.headers},
@@ -101,7 +103,9 @@ async def _read(request: web.Request) -> bytes | None:
 
 
 def _is_name(value: str) -> bool:
-    return bool(value) and len(value) <= _LONGEST_NAME and value.isascii()
+    # Databases take no half characters, and PostgreSQL no NUL.
+    plain = value.isascii() and value.isprintable() and " " not in value
+    return plain and 0 < len(value) <= _LONGEST_NAME
 
 
 def _account(body: bytes) -> str:
@@ -113,8 +117,9 @@ def _account(body: bytes) -> str:
     if not isinstance(payload, dict):
         return "unreadable"
     for holder in (payload.get("organization"), _owner(payload)):
-        if isinstance(holder, dict) and isinstance(holder.get("login"), str):
-            return str(holder["login"]).casefold()[:_LONGEST_NAME] or "nobody"
+        login = holder.get("login") if isinstance(holder, dict) else None
+        if isinstance(login, str) and _is_name(login):
+            return login.casefold()
     return "nobody"
 
 

@@ -126,8 +126,9 @@ async def _first_card(person: Person, timeline: Timeline, wishes: Wishes) -> int
     if not found.faults:
         passed = found.tests["passed"]
         timeline.tell(
-            f"read back from GitHub: card in {found.card_column}, pull request "
-            f"#{found.pull_request}, check {found.check_conclusion}, {passed} tests pass",
+            f"read back: card in {found.card_column}, pull request "
+            f"#{found.pull_request}, check {found.check_conclusion}, "
+            f"{passed} tests pass in a fresh clone",
             "bold green",
         )
     if wishes.as_json:
@@ -142,9 +143,9 @@ async def _first_card(person: Person, timeline: Timeline, wishes: Wishes) -> int
 
 async def _stay(console: Console, local: Local) -> None:
     console.print(
-        f"\nNow you: open {local.board} and drag another card to [bold]Refinement[/bold] "
-        "or [bold]Development[/bold],\nor comment [bold]/agent help[/bold] on an issue. "
-        "Ctrl-C ends the demo.\n"
+        f"\nNow you: open {local.board} and drag another card to "
+        "[bold]Refinement[/bold] or [bold]Development[/bold],\nor comment "
+        "[bold]/agent help[/bold] on an issue. Ctrl-C ends the demo.\n"
     )
     leave = asyncio.Event()
     loop = asyncio.get_running_loop()

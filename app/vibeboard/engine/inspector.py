@@ -1,0 +1,128 @@
+"""Shows on a commit what its `.vibe.yml` means, or where it is wrong.
+
+Besides the file itself it looks at what the file names: the board's columns and
+the prompts' files. Those faults do not stop runs; they are told before they bite.
+"""
+
+from collections.abc import Iterator
+
+from vibeboard.config.explain import explain
+from vibeboard.domain import words
+from vibeboard.domain.effects import CheckConfiguration
+from vibeboard.domain.workflow import Workflow
+from vibeboard.engine.ports import (
+    Annotation,
+    Cards,
+    CheckRun,
+    Checks,
+    Conclusion,
+    Pulls,
+    Repositories,
+)
+from vibeboard.engine.workflows import CONFIG_PATH, Configuration, Workflows
+from vibeboard.errors import Fault
+
+
+class Inspector:
+    """Checks configurations."""
+
+    def __init__(
+        self,
+        *,
+        cards: Cards,
+        checks: Checks,
+        pulls: Pulls,
+        repositories: Repositories,
+        workflows: Workflows,
+    ) -> None:
+        self._cards = cards
+        self._checks = checks
+        self._pulls = pulls
+        self._repositories = repositories
+        self._workflows = workflows
+
+    async def inspect(self, effect: CheckConfiguration) -> None:
+        """Put the check, unless the pull request does not touch the file."""
+        repository = effect.repository
+        if effect.pull_request is not None:
+            files = await self._pulls.files(repository, effect.pull_request)
+            if CONFIG_PATH not in files:
+                return
+        found = await self._workflows.read(repository, ref=effect.head)
+        faults = found.faults or await self._misnamed(repository, effect.head, found)
+        check = CheckRun(
+            name=words.CONFIG_CHECK,
+            head=effect.head,
+            external_id=f"config-{effect.head}",
+            title=words.config_title(found.workflow, faults),
+            summary=_summary(found, faults),
+            conclusion=_conclusion(found, faults),
+            annotations=tuple(
+                Annotation(fault.path, fault.line, fault.message, column=fault.column)
+                for fault in faults
+            ),
+        )
+        await self._checks.put(repository, check)
+
+    async def _misnamed(
+        self, repository: str, head: str, found: Configuration
+    ) -> tuple[Fault, ...]:
+        """Columns that the board lacks and prompts that the commit lacks."""
+        workflow = found.workflow
+        if workflow is None:
+            return ()
+        faults = []
+        if workflow.board is not None:
+            columns = await self._cards.columns(
+                workflow.board, field=workflow.column_field
+            )
+            if columns is None:
+                message = words.board_unreadable(workflow.board, workflow.column_field)
+                faults.append(_fault(found, str(workflow.board.number), message))
+            else:
+                known = {column.casefold() for column in columns}
+                faults += [
+                    _fault(found, column, words.no_such_column(column, columns))
+                    for column in _columns(workflow)
+                    if column.casefold() not in known
+                ]
+        for stage in workflow.stages.values():
+            path = stage.prompt.path
+            if path is None:
+                continue
+            if await self._repositories.file(repository, path, ref=head) is None:
+                message = words.prompt_missing(stage.name, path)
+                faults.append(_fault(found, path, message))
+        return tuple(faults)
+
+
+def _columns(workflow: Workflow) -> Iterator[str]:
+    named = [
+        column
+        for stage in workflow.stages.values()
+        for column in (stage.column, stage.next, stage.otherwise)
+        if column
+    ]
+    yield from dict.fromkeys(named)
+
+
+def _fault(found: Configuration, value: str, message: str) -> Fault:
+    """A fault at the first place where the file says ``value``."""
+    for number, line in enumerate(found.text.splitlines(), start=1):
+        at = line.partition("#")[0].find(value)
+        if at >= 0:
+            return Fault(CONFIG_PATH, number, at + 1, message)
+    return Fault(CONFIG_PATH, 1, 1, message)
+
+
+def _summary(found: Configuration, faults: tuple[Fault, ...]) -> str:
+    parts = [words.config_summary(faults)] if faults or not found.workflow else []
+    if found.workflow is not None:
+        parts.append(explain(found.workflow))
+    return "\n\n".join(parts)
+
+
+def _conclusion(found: Configuration, faults: tuple[Fault, ...]) -> Conclusion:
+    if faults:
+        return Conclusion.FAILURE
+    return Conclusion.NEUTRAL if found.workflow is None else Conclusion.SUCCESS
