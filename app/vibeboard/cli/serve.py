@@ -12,7 +12,7 @@ from vibeboard.compose import running
 from vibeboard.errors import SettingsInvalid
 from vibeboard.settings import Settings, read_machine, read_settings
 from vibeboard.store.database import open_database
-from vibeboard.web.server import make_app
+from vibeboard.web.server import make_runner
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def run_worker(*, name: str) -> int:
 
 async def _serve(settings: Settings, name: str) -> None:
     async with running(settings, read_machine(), name=name) as parts:
-        runner = web.AppRunner(make_app(parts.webhook), access_log=None)
+        runner = make_runner(parts.webhook)
         await runner.setup()
         try:
             site = web.TCPSite(runner, settings.host, settings.port)

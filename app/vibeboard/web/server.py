@@ -1,6 +1,9 @@
 """The HTTP server's routes."""
 
+import logging
+
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from vibeboard.web.webhook import LARGEST, Webhook
 
@@ -15,6 +18,21 @@ def make_app(webhook: Webhook) -> web.Application:
         ]
     )
     return app
+
+
+def make_runner(webhook: Webhook) -> web.AppRunner:
+    """What serves the application; bodies come as they were on the wire."""
+    log = logging.getLogger(__name__)
+    log.addFilter(_is_our_fault)
+    return web.AppRunner(
+        make_app(webhook), access_log=None, auto_decompress=False, logger=log
+    )
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    # Strangers who speak broken HTTP are answered 400 and must not fill the log.
+    fault = record.exc_info[1] if record.exc_info else None
+    return not isinstance(fault, HttpProcessingError)
 
 
 async def _alive(request: web.Request) -> web.Response:

@@ -1,0 +1,180 @@
+"""The webhook behind a real server on a real database, and raw HTTP to attack it."""
+
+import asyncio
+import hashlib
+import hmac
+import itertools
+import json
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Connection, select
+
+from tests.conftest import HandClock
+from vibeboard.github.signature import verify
+from vibeboard.store import schema
+from vibeboard.store.database import Database
+from vibeboard.store.deliveries import SqlDeliveries
+from vibeboard.web.server import make_runner
+from vibeboard.web.webhook import Webhook
+
+SECRET = b"the secret in use"
+NEXT_SECRET = b"the secret that will replace it"
+_NUMBERS = itertools.count(1)
+
+Headers = Iterable[tuple[str, str | bytes]]
+
+
+def sign(body: bytes, secret: bytes = SECRET) -> str:
+    return "sha256=" + hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+
+def headers_of(
+    body: bytes,
+    *,
+    guid: str | None = None,
+    event: str = "issues",
+    hook: str = "1",
+    signature: str | bytes | None = None,
+    without: Sequence[str] = (),
+) -> list[tuple[str, str | bytes]]:
+    """The headers GitHub sends, all but those left out."""
+    given: list[tuple[str, str | bytes]] = [
+        ("Content-Type", "application/json"),
+        ("X-GitHub-Event", event),
+        ("X-GitHub-Delivery", guid or f"guid-{next(_NUMBERS)}"),
+        ("X-GitHub-Hook-ID", hook),
+        ("X-Hub-Signature-256", sign(body) if signature is None else signature),
+    ]
+    return [(name, value) for name, value in given if name not in without]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Handed:
+    """Stands where the durable engine takes work; can be out of order."""
+
+    def __init__(self) -> None:
+        self.partitions: list[str] = []
+        self.out_of_order = False
+
+    def __call__(
+        self, connection: Connection, kind: str, identity: str, partition: str
+    ) -> None:
+        del connection, kind, identity
+        if self.out_of_order:
+            raise OSError("the engine is out of order: /secret/path")
+        partition.encode()
+        self.partitions.append(partition)
+
+
+@dataclass
+class Door:
+    """A served webhook."""
+
+    port: int
+    database: Database
+    handed: Handed
+
+    async def rows(self) -> list[Any]:
+        async with self.database.engine.connect() as connection:
+            return list(
+                await connection.execute(
+                    select(schema.delivery).order_by(schema.delivery.c.id)
+                )
+            )
+
+    @asynccontextmanager
+    async def connected(
+        self,
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+    async def send(
+        self,
+        body: bytes,
+        headers: Headers | None = None,
+        *,
+        chunked: int = 0,
+        length: int | None = None,
+        path: str = "/webhook",
+        method: str = "POST",
+    ) -> Answer:
+        """One request on a connection of its own; ``length`` lies about the body."""
+        given = list(headers_of(body) if headers is None else headers)
+        if chunked:
+            given.append(("Transfer-Encoding", "chunked"))
+        else:
+            given.append(
+                ("Content-Length", str(len(body) if length is None else length))
+            )
+        async with self.connected() as (reader, writer):
+            writer.write(head(method, path, given))
+            sending = asyncio.create_task(_write(writer, body, chunked))
+            try:
+                async with asyncio.timeout(30):
+                    return await read_answer(reader)
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+
+
+def head(method: str, path: str, headers: Headers) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1".encode(), b"Host: vibeboard"]
+    for name, value in headers:
+        raw = value if isinstance(value, bytes) else value.encode()
+        lines.append(name.encode() + b": " + raw)
+    return b"\r\n".join([*lines, b"", b""])
+
+
+async def _write(writer: asyncio.StreamWriter, body: bytes, chunked: int) -> None:
+    size = chunked or 1 << 20
+    for at in range(0, len(body), size):
+        part = body[at : at + size]
+        writer.write(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
+        await writer.drain()
+    if chunked:
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+
+async def read_answer(reader: asyncio.StreamReader) -> Answer:
+    raw = (await reader.readuntil(b"\r\n\r\n")).decode()
+    status = int(raw.split(" ", 2)[1])
+    fields = dict(
+        line.lower().split(": ", 1) for line in raw.split("\r\n")[1:] if ": " in line
+    )
+    text = await reader.readexactly(int(fields.get("content-length", "0")))
+    return Answer(status, text.decode())
+
+
+@asynccontextmanager
+async def opened(database: Database, *, deadline: float = 8.0) -> AsyncIterator[Door]:
+    """Serve the webhook on ``database``."""
+    handed = Handed()
+    deliveries = SqlDeliveries(database.engine, handed, HandClock())
+    webhook = Webhook(deliveries, verify, [SECRET, NEXT_SECRET], read_deadline=deadline)
+    runner = make_runner(webhook)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield Door(runner.addresses[0][1], database, handed)
+    finally:
+        await runner.cleanup()
