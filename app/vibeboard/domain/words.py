@@ -179,7 +179,7 @@ def tracking(
         "",
         (
             f"<sub>{agent} · {cost} · attempt {max(run.attempt, 1)} · asked for by "
-            f"{inline(run.asked_by)} · `.vibe.yml`@{config} · `/agent help`</sub>"
+            f"{inline(run.asked_by)} · `.vibe.yml@{config}` · `/agent help`</sub>"
         ),
     ]
     return "\n".join(lines)
@@ -321,7 +321,7 @@ def check_summary(run: Run, report: Report) -> str:
             "",
             (
                 f"Run `{run.id}` of stage `{run.stage}`, asked for by "
-                f"{inline(run.asked_by)}. {cost_line(report.cost)}."
+                f"{inline(run.asked_by)} · {cost_line(report.cost)}"
             ),
         ]
     )
