@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("asked_by", sa.String(100), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("instructions", sa.Text, nullable=False),
+        sa.Column("remarks", sa.JSON, nullable=False),
         sa.Column("config_commit", sa.String(64), nullable=False),
         sa.Column("parallel", sa.Integer, nullable=False),
         sa.Column("attempt", sa.Integer, nullable=False),

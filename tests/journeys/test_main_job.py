@@ -209,6 +209,10 @@ async def test_a_review_comment_sends_the_agent_back_to_the_same_pull_request(
     assert {"tock.txt", "more.txt"} < world.files(pull.head_sha)
     assert [reaction.content for reaction in comment.reactions] == ["eyes"]
     assert "tock.txt` line 1" in world.prompt(card)
+    await world.until(lambda: len(pull.review_comments) == 2, "a reply in the thread")
+    reply = pull.review_comments[-1]
+    assert reply.in_reply_to is comment
+    assert f"Worked on this in {pull.head_sha}" in reply.body
 
 
 async def test_a_strangers_move_is_put_back_with_the_reason(world: World) -> None:

@@ -11,6 +11,7 @@ from vibeboard.domain import commands, words
 from vibeboard.domain.board import CardKey, Place
 from vibeboard.domain.commands import Command
 from vibeboard.domain.effects import (
+    AnswerReview,
     CheckConfiguration,
     Effect,
     MoveCard,
@@ -34,7 +35,7 @@ from vibeboard.domain.events import (
     RunEnded,
     StageAsked,
 )
-from vibeboard.domain.run import OPERATOR, RunState
+from vibeboard.domain.run import OPERATOR, Remark, RunState
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.trust import is_ignored_bot, is_us, may_direct
 from vibeboard.domain.workflow import Result, Stage
@@ -225,8 +226,10 @@ def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[
     if stage is None:
         return []
     effects: list[Effect] = []
+    remarks: tuple[Remark, ...] = ()
     if event.comment is not None:
         effects.append(React(event.repository, event.comment, "eyes", review=True))
+        remarks = (Remark(event.pull_request, event.comment),)
     return [
         *effects,
         _start(
@@ -235,6 +238,7 @@ def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[
             cause=cause,
             asked_by=event.by.login,
             instructions=words.review_instructions(event),
+            remarks=remarks,
         ),
     ]
 
@@ -301,6 +305,12 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
     run = next(run for run in situation.history.runs if run.id == run_id)
     workflow, place = situation.workflow, situation.place
     effects: list[Effect] = [ShowRun(run.id, run.state.value)]
+    effects += [
+        AnswerReview(
+            run.card.repository, remark, words.review_answered(run), cause=run.id
+        )
+        for remark in run.remarks
+    ]
     if run.state in (RunState.FAILED, RunState.TIMED_OUT):
         effects.append(
             Reply(run.card, words.run_needs_you(run), topic=f"ended-{run.id}")
@@ -355,6 +365,7 @@ def _start(
     cause: str,
     asked_by: str,
     instructions: str = "",
+    remarks: tuple[Remark, ...] = (),
     chain: int = 0,
 ) -> StartRun:
     assert situation.card is not None
@@ -367,6 +378,7 @@ def _start(
         config_commit=situation.config_commit,
         parallel=situation.workflow.parallel,
         instructions=instructions,
+        remarks=remarks,
         chain=chain,
     )
 

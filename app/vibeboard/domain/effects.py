@@ -7,6 +7,7 @@ the second time.
 from dataclasses import dataclass
 
 from vibeboard.domain.board import CardKey, Place
+from vibeboard.domain.run import Remark
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class StartRun:
     config_commit: str
     parallel: int = 3
     instructions: str = ""
+    remarks: tuple[Remark, ...] = ()
     chain: int = 0
 
     @property
@@ -94,6 +96,20 @@ class React:
 
 
 @dataclass(frozen=True)
+class AnswerReview:
+    """Reply in a review comment's thread, once."""
+
+    repository: str
+    remark: Remark
+    body: str
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"answer:{self.repository}:{self.remark.comment}:{self.cause}"
+
+
+@dataclass(frozen=True)
 class RemoveWorkspace:
     """Throw the card's working tree away; its work is on GitHub."""
 
@@ -128,6 +144,7 @@ Effect = (
     | MoveCard
     | Reply
     | React
+    | AnswerReview
     | RemoveWorkspace
     | CheckConfiguration
 )

@@ -69,6 +69,14 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A review comment that a run answers."""
+
+    pull_request: int
+    comment: int
+
+
+@dataclass(frozen=True)
 class Report:
     """What a run produced: the one value its end is told with."""
 
@@ -107,6 +115,7 @@ class Run:
     created_at: datetime
     changed_at: datetime
     instructions: str = ""
+    remarks: tuple[Remark, ...] = ()
     config_commit: str = ""
     attempt: int = 0
     chain: int = 0

@@ -597,6 +597,17 @@ def review_instructions(event: ReviewGiven) -> str:
     )
 
 
+def review_answered(run: Run) -> str:
+    """The reply in the thread of a review comment."""
+    report = run.report
+    if run.state is RunState.SUCCEEDED and report is not None and report.commit:
+        return f"Worked on this in {report.commit}."
+    if run.state is RunState.STOPPED:
+        return f"Stopped before this was done: {run.stop_reason}."
+    reason = report.reason if report is not None else ""
+    return f"Could not do this: {reason or 'the run failed'}."
+
+
 # --- Why a run failed ---------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 import logging
 
 from vibeboard.domain.effects import (
+    AnswerReview,
     CheckConfiguration,
     Effect,
     MoveCard,
@@ -89,6 +90,10 @@ class Performer:
                     effect.comment,
                     effect.content,
                     review=effect.review,
+                )
+            case AnswerReview(remark=remark):
+                await self._replies.answer_review(
+                    effect.repository, remark.pull_request, remark.comment, effect.body
                 )
             case RemoveWorkspace(card=card):
                 await self._workspaces.remove(card)

@@ -6,9 +6,10 @@ from pydantic import TypeAdapter
 
 from vibeboard.domain import effects
 from vibeboard.domain.effects import Effect
-from vibeboard.domain.run import Report
+from vibeboard.domain.run import Remark, Report
 
 _REPORT = TypeAdapter(Report)
+_REMARKS = TypeAdapter(tuple[Remark, ...])
 _EFFECTS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind)
     for kind in (
@@ -18,6 +19,7 @@ _EFFECTS: dict[str, TypeAdapter[Any]] = {
         effects.MoveCard,
         effects.Reply,
         effects.React,
+        effects.AnswerReview,
         effects.RemoveWorkspace,
         effects.CheckConfiguration,
     )
@@ -32,6 +34,16 @@ def dump_report(report: Report) -> Any:
 def load_report(value: Any) -> Report:
     """A report from JSON values."""
     return _REPORT.validate_python(value)
+
+
+def dump_remarks(remarks: tuple[Remark, ...]) -> Any:
+    """Remarks as JSON values."""
+    return _REMARKS.dump_python(remarks, mode="json")
+
+
+def load_remarks(value: Any) -> tuple[Remark, ...]:
+    """Remarks from JSON values."""
+    return _REMARKS.validate_python(value)
 
 
 def dump_effect(effect: Effect) -> tuple[str, Any]:

@@ -119,7 +119,13 @@ async def start(
         await connection.execute(
             update(schema.run)
             .where(_RUN.id == waiting.id)
-            .values(instructions=both, config_commit=effect.config_commit)
+            .values(
+                instructions=both,
+                config_commit=effect.config_commit,
+                remarks=codec.dump_remarks(
+                    (*codec.load_remarks(waiting.remarks), *effect.remarks)
+                ),
+            )
         )
         return
     identity = run_id(card, effect.stage, effect.cause)
@@ -135,6 +141,7 @@ async def start(
                 asked_by=effect.asked_by,
                 state=RunState.QUEUED.value,
                 instructions=effect.instructions,
+                remarks=codec.dump_remarks(effect.remarks),
                 config_commit=effect.config_commit,
                 parallel=effect.parallel,
                 attempt=0,
@@ -233,6 +240,7 @@ def _read(row: Row[Any]) -> Run:
         created_at=row.created_at,
         changed_at=row.changed_at,
         instructions=row.instructions,
+        remarks=codec.load_remarks(row.remarks),
         config_commit=row.config_commit,
         attempt=row.attempt,
         chain=row.chain,

@@ -90,6 +90,7 @@ run = Table(
     Column("asked_by", String(100), nullable=False),
     Column("state", String(16), nullable=False),
     Column("instructions", Text, nullable=False),
+    Column("remarks", JSON, nullable=False),
     Column("config_commit", String(64), nullable=False),
     Column("parallel", Integer, nullable=False),
     Column("attempt", Integer, nullable=False),
