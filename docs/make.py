@@ -186,11 +186,8 @@ def _parameters(parameters: Sequence[Any]) -> str:
 def error_tree() -> str:
     """The page about errors, by who must act."""
     parts = []
-    for branch in errors.VibeboardError.__subclasses__():
-        rows = [
-            [f"`{one.__name__}`", _first(one)]
-            for one in sorted(branch.__subclasses__(), key=_line)
-        ]
+    for branch in children(errors.VibeboardError):
+        rows = [[f"`{one.__name__}`", _first(one)] for one in children(branch)]
         parts += [
             f"## `{branch.__name__}`: {_lower(_first(branch))}",
             _table(["Error", "Meaning"], rows),
@@ -210,8 +207,12 @@ log and as exit code 3, or 2 for settings.
     )
 
 
-def _line(one: type) -> int:
-    return inspect.getsourcelines(one)[1]
+def children(branch: type) -> list[type]:
+    """The errors right below one, in the order of the module."""
+    found = [
+        one for one in branch.__subclasses__() if one.__module__ == errors.__name__
+    ]
+    return sorted(found, key=lambda one: inspect.getsourcelines(one)[1])
 
 
 def _lower(text: str) -> str:
