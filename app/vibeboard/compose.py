@@ -88,7 +88,7 @@ async def running(
                 try:
                     yield parts
                 finally:
-                    await asyncio.to_thread(durable.close)
+                    await durable.close()
     finally:
         await database.close()
 

@@ -9,6 +9,7 @@ crash a workflow goes on behind the last finished step.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -68,6 +69,8 @@ class Durable:
         self._client: DBOSClient | None = None
         self._engine = sync_engine
         self._runners = runners
+        self._closing = False
+        self._under_way: set[asyncio.Task[None]] = set()
         config: DBOSConfig = {
             "name": _NAME,
             # Our own engine, because theirs begins a transaction too late to count.
@@ -92,14 +95,23 @@ class Durable:
 
         @DBOS.workflow(name="advance", max_recovery_attempts=_RECOVERIES)
         async def advance_workflow(delivery: str) -> None:
-            await advance(int(delivery), durable_step)
+            await self._take(lambda: advance(int(delivery), durable_step))
 
         @DBOS.workflow(name="carry_out", max_recovery_attempts=_RECOVERIES)
         async def carry_out_workflow(run: str) -> None:
-            await carry_out(run, durable_step)
+            await self._take(lambda: carry_out(run, durable_step))
 
-    async def launch(self) -> None:
-        """Start taking work, beginning with what a crash left unfinished."""
+    async def _take(self, body: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        if self._closing:
+            raise asyncio.CancelledError
+        await body()
+
+    async def prepare(self) -> None:
+        """Make the engine's tables, and be ready to enqueue without taking work."""
         url = self._engine.url.render_as_string(hide_password=False)
         await asyncio.to_thread(DBOS.migrate, url)
         self._client = DBOSClient(
@@ -108,6 +120,11 @@ class Durable:
             application_name=_NAME,
             lazy=True,
         )
+
+    async def launch(self) -> None:
+        """Start taking work, beginning with what a crash left unfinished."""
+        await self.prepare()
+        assert self._client is not None
         # Before the launch: queues that it finds are served at once, later ones
         # only at its next look around.
         poll = _POLL.total_seconds()
@@ -127,14 +144,25 @@ class Durable:
         options: Any = {
             "workflow_name": kind,
             "queue_name": _QUEUES[kind],
-            "workflow_id": f"{kind}:{identity}",
+            # As wide as any, because on SQLite those of one second go by name.
+            "workflow_id": f"{kind}:{identity:0>19}",
             "app_version": _VERSION,
         }
         if partition:
             options["queue_partition_key"] = partition
         self._client.enqueue_in_transaction(connection, options, identity)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop taking work; what is under way is taken up at the next launch."""
-        DBOS.destroy(destroy_registry=True)
+        # Cut off by us: DBOS lets workflows run on, but without its database, so
+        # that a step's end could no longer be written down. Cancelled ones it
+        # leaves as they are.
+        self._closing = True
+        logging.getLogger("dbos").setLevel(logging.ERROR)
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+        # It has put its own threads under asyncio.to_thread, and takes them away.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
+        await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         self._client = None
