@@ -42,7 +42,7 @@ async def _serve(given: argparse.Namespace, root: Path) -> None:
         "graphql_url": f"{running.url}/api/graphql",
     }
     line = f"localhub is ready: {running.url}  REST {hub.api_url}"
-    print(json.dumps(ready) if given.json else line, flush=True)  # noqa: T201
+    print(json.dumps(ready) if given.json else line, flush=True)  # noqa: T201 - what a program prints
     try:
         await stopped.wait()
     finally:
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         try:
             asyncio.run(_serve(given, Path(root)))
         except (seed.SeedRefused, OSError) as wrong:
-            print(f"localhub: {wrong}", file=sys.stderr)  # noqa: T201
+            print(f"localhub: {wrong}", file=sys.stderr)  # noqa: T201 - what a program prints
             raise SystemExit(2) from None
 
 

@@ -168,7 +168,7 @@ class Seed(_Strict):
 def load(hub: Hub, file: Path) -> None:
     """Fill a hub from a YAML file."""
     from ruamel.yaml import YAML  # noqa: PLC0415  (slow, and seldom needed)
-    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415 - slow, and seldom needed
 
     try:
         data = YAML(typ="safe").load(file)

@@ -74,7 +74,7 @@ def create_app(hub: Hub, record: Path | None = None) -> web.Application:
 
 def _add_boards(app: web.Application, hub: Hub) -> None:
     # graphql-core and Jinja take most of the time to start, so they come last.
-    from localhub import graphql_api, pages, projects_rest  # noqa: PLC0415
+    from localhub import graphql_api, pages, projects_rest  # noqa: PLC0415 - slow, so last
 
     project_automations.listen(hub)
     app.add_routes(projects_rest.routes(hub))
@@ -85,7 +85,7 @@ def _add_boards(app: web.Application, hub: Hub) -> None:
 def _api_host(hub: Hub, standards: Standards) -> web.Application:
     # github.com has its APIs on a host of their own; `gh` knows only that shape for
     # plain HTTP (GH_HOST=github.localhost with this server as HTTP_PROXY).
-    from localhub import graphql_api, projects_rest  # noqa: PLC0415
+    from localhub import graphql_api, projects_rest  # noqa: PLC0415 - slow, so last
 
     api = web.Application(client_max_size=LARGEST_BODY)
     api.router.add_get("/rate_limit", standards.rate_limit)

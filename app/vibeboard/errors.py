@@ -38,19 +38,19 @@ class NotSupportedYet(UserError):  # noqa: N818 - told as an event, not as an "E
     """A key that is understood but not carried out by this version."""
 
 
-class WorkspaceRefused(UserError):  # noqa: N818
+class WorkspaceRefused(UserError):  # noqa: N818 - an event
     """The repository cannot be worked on as it is."""
 
 
-class PushRefused(UserError):  # noqa: N818
+class PushRefused(UserError):  # noqa: N818 - an event
     """GitHub did not take the branch; ``reason`` is git's own line."""
 
 
-class AgentMissing(UserError):  # noqa: N818
+class AgentMissing(UserError):  # noqa: N818 - an event
     """The agent's program is not installed on this runner."""
 
 
-class ReportUnreadable(UserError):  # noqa: N818
+class ReportUnreadable(UserError):  # noqa: N818 - an event
     """A test report that cannot be believed; the message says why."""
 
 
@@ -67,7 +67,7 @@ class Fault:
         return f"{self.path}:{self.line}:{self.column}: {self.message}"
 
 
-class ConfigInvalid(UserError):  # noqa: N818
+class ConfigInvalid(UserError):  # noqa: N818 - an event
     """``.vibe.yml`` has faults, each with its place."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
@@ -75,7 +75,7 @@ class ConfigInvalid(UserError):  # noqa: N818
         self.faults = faults
 
 
-class RetryLater(VibeboardError):  # noqa: N818
+class RetryLater(VibeboardError):  # noqa: N818 - an event
     """Time will mend it."""
 
     def __init__(self, message: str, *, after: timedelta = timedelta(0)) -> None:
@@ -91,7 +91,7 @@ class RateLimited(RetryLater):
     """A primary or secondary rate limit; ``after`` is GitHub's own wait."""
 
 
-class Broken(VibeboardError):  # noqa: N818
+class Broken(VibeboardError):  # noqa: N818 - an event
     """The fault is ours."""
 
 

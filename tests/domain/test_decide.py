@@ -43,7 +43,7 @@ AGENT = Agent("recorded", Cli.COMMAND, ("true",))
 
 
 def stage(name: str, column: str, **given: object) -> Stage:
-    return Stage(name, column, AGENT, Prompt(text="do"), **given)  # type: ignore[arg-type]
+    return Stage(name, column, AGENT, Prompt(text="do"), **given)  # type: ignore[arg-type]  # a test's own values
 
 
 WORKFLOW = Workflow(
@@ -70,7 +70,7 @@ def run(state: RunState, name: str = "develop", **given: object) -> Run:
         "created_at": AT,
         "changed_at": AT,
     }
-    return Run(**{**values, **given})  # type: ignore[arg-type]
+    return Run(**{**values, **given})  # type: ignore[arg-type]  # a test's own values
 
 
 def situation(
@@ -333,7 +333,7 @@ def review(**given: object) -> ReviewGiven:
         "line": 3,
         "hunk": "@@ -1 +1 @@",
     }
-    return ReviewGiven(**{**values, **given})  # type: ignore[arg-type]
+    return ReviewGiven(**{**values, **given})  # type: ignore[arg-type]  # a test's own values
 
 
 def test_a_review_comment_sends_the_agent_back_with_file_line_and_hunk() -> None:
@@ -363,7 +363,7 @@ def test_reviews_that_send_nobody_back(event: Event, known: Situation) -> None:
 
 def ended(state: RunState, **given: object) -> tuple[Run, ...]:
     report = Report(state, reason="2 of 3 tests failed")
-    return (replace(run(state, report=report), **given),)  # type: ignore[arg-type]
+    return (replace(run(state, report=report), **given),)  # type: ignore[arg-type]  # a test's own values
 
 
 def test_a_run_that_succeeded_moves_its_card_on_and_starts_the_next_stage() -> None:

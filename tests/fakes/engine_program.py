@@ -55,7 +55,7 @@ class Toys:
         match verb:
             case "hold":
                 try:
-                    while not (self._folder / word).exists():  # noqa: ASYNC110
+                    while not (self._folder / word).exists():  # noqa: ASYNC110 - another process makes the file
                         await asyncio.sleep(0.01)
                 except asyncio.CancelledError:
                     self.note(f"{word} cut off")

@@ -120,7 +120,7 @@ async def test_the_ledger_has_every_change_and_nothing_else(world: World) -> Non
 async def test_calls_are_recorded_without_credentials(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from localhub import start  # noqa: PLC0415
+    from localhub import start  # noqa: PLC0415 - a second hub
 
     folder = tmp_path / "record"
     monkeypatch.setenv("LOCALHUB_RECORD", str(folder))

@@ -268,7 +268,7 @@ def test_a_token_is_not_shown_by_its_value() -> None:
     ("says", "fine"),
     [("2.34.0", True), ("2.50.1", True), ("2.33.9", False), ("", False)],
 )
-async def test_a_git_too_old_is_refused(tmp_path: Path, says: str, fine: bool) -> None:  # noqa: FBT001
+async def test_a_git_too_old_is_refused(tmp_path: Path, says: str, fine: bool) -> None:  # noqa: FBT001 - a column of the table
     old = tmp_path / "git"
     old.write_text(f"#!/bin/sh\necho git version {says}\n")
     old.chmod(0o755)

@@ -142,7 +142,7 @@ def tagged(request: web.Request, html: str, status: int = 200) -> web.Response:
     """Answer with HTML, or 304 to who has the same already."""
     tag = f'"{hashlib.sha256(html.encode()).hexdigest()[:32]}"'
     headers = {**HEADERS, "ETag": tag}
-    if status == 200 and request.headers.get("If-None-Match") == tag:  # noqa: PLR2004
+    if status == 200 and request.headers.get("If-None-Match") == tag:  # noqa: PLR2004 - HTTP's own number
         return web.Response(status=304, headers=headers)
     return web.Response(
         text=html, content_type="text/html", status=status, headers=headers

@@ -214,7 +214,7 @@ def _attempted(call: Call) -> list[Delivery]:
 def list_deliveries(call: Call) -> web.Response:
     """List deliveries, newest first, page by cursor."""
     size = call.query("per_page", "30")
-    if not size.isdigit() or not 1 <= int(size) <= 100:  # noqa: PLR2004
+    if not size.isdigit() or not 1 <= int(size) <= 100:  # noqa: PLR2004 - GitHub's page size
         raise invalid("Delivery", "per_page", "invalid")
     cursor = call.query("cursor")
     found = _attempted(call)

@@ -216,6 +216,6 @@ def _unfinished(data: bytes) -> int:
         if byte < 0x80:  # noqa: PLR2004 - ASCII
             return 0
         if byte >= 0xC0:  # noqa: PLR2004 - a lead byte
-            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)  # noqa: PLR2004
+            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)  # noqa: PLR2004 - UTF-8's lengths
             return back if length > back else 0
     return 0
