@@ -136,7 +136,7 @@ async def test_a_clock_that_is_wrong_is_set_by_githubs(script: Scripted) -> None
 
 async def test_an_app_installed_again_gets_its_new_id(script: Scripted) -> None:
     script.on(MINT, answer({"message": "Not Found"}, 404))
-    with pytest.raises(GitHubRefused):
+    with pytest.raises(GitHubUnavailable):
         await get(script)
     script.on(
         "/orgs/acme/installation", answer({"id": 2, "account": {"login": "acme"}})

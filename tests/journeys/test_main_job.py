@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from localhub import git, issues
+from localhub import apps, git, issues
 from tests.journeys.world import AGENT, World, config, processes_of
 
 
@@ -300,6 +300,19 @@ async def test_what_people_wrote_in_the_pull_request_stays(world: World) -> None
     assert body.startswith("Bob was here.")
     assert body.endswith("And here.")
     assert "First." not in body
+
+
+async def test_an_app_that_was_installed_anew_goes_on(world: World) -> None:
+    card = world.card("Add a tock", "write tock.txt tock")
+    await world.settled()
+    (installation,) = world.hub.installations.values()
+    alice = world.user("alice")
+
+    apps.uninstall(world.hub, installation, actor=alice)
+    apps.install(world.hub, installation.app, world.user("acme"), actor=alice)
+    card.moved_to("Development")
+
+    await card.reaches("Review")
 
 
 async def test_closing_the_issue_clears_its_workspace_away(world: World) -> None:

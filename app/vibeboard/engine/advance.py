@@ -74,10 +74,26 @@ class Advancer:
         self._us = us
 
     async def advance(self, delivery: int, step: Steps) -> None:
-        """Decide about the delivery and perform what was decided."""
-        keys = await step("decide", lambda: self._decide(delivery))
+        """Decide about the delivery and perform what was decided.
+
+        What cannot be decided or performed is kept with its reason; it holds up
+        nothing that comes after it.
+        """
+        try:
+            keys = await step("decide", lambda: self._decide(delivery))
+        except Exception as error:
+            log.exception("not decided", extra={"delivery": delivery})
+            reason = f"{type(error).__name__}: {error}"
+            await self._deliveries.settle(
+                delivery, Decision((), reason, state=DeliveryState.FAILED)
+            )
+            return
         for key in keys:
-            await step("perform", partial(self._performer.perform, key))
+            try:
+                await step("perform", partial(self._performer.perform, key))
+            except Exception as error:
+                log.exception("not performed", extra={"effect": key})
+                await self._performer.give_up(key, f"{type(error).__name__}: {error}")
 
     async def _decide(self, identity: int) -> list[str]:
         delivery = await self._deliveries.get(identity)

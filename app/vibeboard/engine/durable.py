@@ -27,6 +27,7 @@ _QUEUES = {"advance": "deliveries", "carry_out": "runs"}
 _VERSION = "1"
 _POLL = timedelta(milliseconds=50)
 _TRIES = 12
+_LONGEST_WAIT = timedelta(hours=1)  # GitHub's rate limits begin anew by then
 # More than this many recoveries of one workflow and it is given up as a poison.
 _RECOVERIES = 50
 
@@ -47,7 +48,12 @@ async def durable_step(name: str, function: Callable[[], Awaitable[Json]]) -> Js
     """Run ``function`` once and remember its answer; RetryLater is tried again."""
 
     async def step() -> Json:
-        return await function()
+        try:
+            return await function()
+        except RetryLater as error:
+            log.warning("tried again later", extra={"step": name, "why": str(error)})
+            await asyncio.sleep(min(error.after, _LONGEST_WAIT).total_seconds())
+            raise
 
     return await DBOS.run_step_async(
         {
@@ -65,10 +71,17 @@ async def durable_step(name: str, function: Callable[[], Awaitable[Json]]) -> Js
 class Durable:
     """The engine of this process. Make one, ``register``, ``launch``, ``close``."""
 
-    def __init__(self, sync_engine: Any, *, executor: str, runners: int) -> None:
+    def __init__(
+        self, sync_engine: Any, *, executor: str, runners: int, place: str = ""
+    ) -> None:
+        """``place`` names the data directory, where a run's files are.
+
+        ``runners`` of 0 leaves runs to other processes.
+        """
         self._client: DBOSClient | None = None
         self._engine = sync_engine
         self._runners = runners
+        self._place = place
         self._closing = False
         self._under_way: set[asyncio.Task[None]] = set()
         config: DBOSConfig = {
@@ -80,10 +93,13 @@ class Durable:
             "application_version": _VERSION,
             "serializer": DBOSPortableJSONSerializer(),
             "enable_otlp": False,
-            "log_level": "WARNING",
+            "log_level": "ERROR",  # what it says of retries, we say ourselves
             "notification_listener_polling_interval_sec": 1.0,
         }
         DBOS(config=config)
+        engine_log = logging.getLogger("dbos")
+        engine_log.handlers.clear()
+        engine_log.propagate = True
 
     def register(
         self,
@@ -99,7 +115,7 @@ class Durable:
 
         @DBOS.workflow(name="carry_out", max_recovery_attempts=_RECOVERIES)
         async def carry_out_workflow(run: str) -> None:
-            await self._take(lambda: carry_out(run, durable_step))
+            await self._take(lambda: self._in_one_place(run, carry_out))
 
     async def _take(self, body: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.current_task()
@@ -109,6 +125,24 @@ class Durable:
         if self._closing:
             raise asyncio.CancelledError
         await body()
+
+    async def _in_one_place(
+        self, run: str, carry_out: Callable[[str, Steps], Awaitable[None]]
+    ) -> None:
+        """Carry the run out, unless it began where its files cannot be reached."""
+        if await durable_step("place", self._here) == self._place:
+            await carry_out(run, durable_step)
+        else:
+            identity = f"{DBOS.workflow_id}@{self._place}"
+            await durable_step("begin anew", lambda: self._begin_anew(identity, run))
+
+    async def _here(self) -> str:
+        return self._place
+
+    async def _begin_anew(self, identity: str, run: str) -> None:
+        assert self._client is not None
+        log.warning("run begins anew in another place", extra={"run": run})
+        await self._client.enqueue_async(_options("carry_out", identity), run)
 
     async def prepare(self) -> None:
         """Make the engine's tables, and be ready to enqueue without taking work."""
@@ -131,9 +165,12 @@ class Durable:
         await self._client.register_queue_async(
             "deliveries", partition_concurrency=1, polling_interval_sec=poll
         )
-        await self._client.register_queue_async(
-            "runs", worker_concurrency=self._runners, polling_interval_sec=poll
-        )
+        if self._runners:
+            await self._client.register_queue_async(
+                "runs", worker_concurrency=self._runners, polling_interval_sec=poll
+            )
+        else:
+            DBOS.listen_queues([_QUEUES["advance"]])
         DBOS.launch()
 
     def enqueue(
@@ -141,13 +178,8 @@ class Durable:
     ) -> None:
         """Satisfies ``store.outbox.Enqueue``."""
         assert self._client is not None, "launch the engine before enqueueing"
-        options: Any = {
-            "workflow_name": kind,
-            "queue_name": _QUEUES[kind],
-            # As wide as any, because on SQLite those of one second go by name.
-            "workflow_id": f"{kind}:{identity:0>19}",
-            "app_version": _VERSION,
-        }
+        # As wide as any, because on SQLite those of one second go by name.
+        options = _options(kind, f"{kind}:{identity:0>19}")
         if partition:
             options["queue_partition_key"] = partition
         self._client.enqueue_in_transaction(connection, options, identity)
@@ -166,3 +198,12 @@ class Durable:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         self._client = None
+
+
+def _options(kind: str, identity: str) -> Any:
+    return {
+        "workflow_name": kind,
+        "queue_name": _QUEUES[kind],
+        "workflow_id": identity,
+        "app_version": _VERSION,
+    }

@@ -69,6 +69,12 @@ class Performer:
             log.warning("effect refused", extra={"effect": key, "reason": error})
         await self._deliveries.performed(effect, error=error)
 
+    async def give_up(self, key: str, error: str) -> None:
+        """Keep the effect with the reason why it could not be performed."""
+        effect = await self._deliveries.pending(key)
+        if effect is not None:
+            await self._deliveries.performed(effect, error=error)
+
     async def _do(self, effect: Effect) -> None:
         match effect:
             case StartRun():

@@ -337,6 +337,7 @@ class DeliveryState(Enum):
     RECEIVED = "received"
     SETTLED = "settled"
     UNREADABLE = "unreadable"
+    FAILED = "failed"  # nothing could be decided; the reason is with it
 
 
 class Kept(Enum):

@@ -13,7 +13,7 @@ from http import HTTPStatus
 import aiohttp
 
 from vibeboard.engine.ports import Clock
-from vibeboard.errors import GitHubRefused
+from vibeboard.errors import GitHubRefused, GitHubUnavailable
 from vibeboard.github import objects
 from vibeboard.github.answers import read
 from vibeboard.github.auth import (
@@ -149,10 +149,13 @@ class GitHub:
                     scope.request(),
                 )
             except GitHubRefused as refusal:
-                # Removed and installed again, the App has another id there.
-                if refusal.status_code == HTTPStatus.NOT_FOUND:
-                    self._installations.pop(facts.owner.lower(), None)
-                raise
+                if refusal.status_code != HTTPStatus.NOT_FOUND:
+                    raise
+                # Removed and installed again, the App has another id there: the
+                # next attempt asks for it.
+                self._installations.pop(facts.owner.lower(), None)
+                message = f"installation {facts.id} on {facts.owner} is gone"
+                raise GitHubUnavailable(message) from refusal
             minted = read(objects.MintedToken, answer)
             return Token(minted.token, self._credential.now(), minted.expires_at)
 
