@@ -50,7 +50,8 @@ def obey(order: str) -> None:
         case "exit":
             sys.exit(int(rest))
         case "environment":
-            hand_over("summary.md", "\n".join(f"{k}={v}" for k, v in os.environ.items()))
+            known = "\n".join(f"{k}={v}" for k, v in os.environ.items())
+            hand_over("summary.md", known)
 
 
 def main() -> None:

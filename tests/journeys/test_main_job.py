@@ -14,7 +14,8 @@ async def test_a_card_dragged_to_development_becomes_a_tested_pull_request(
     card = world.card(
         "Add a tock",
         "write tock.py def tock():\\n    return 2",
-        "write test_tock.py from tock import tock\\n\\n\\ndef test_tock():\\n    assert tock() == 2",
+        "write test_tock.py from tock import tock\\n\\n\\n"
+        "def test_tock():\\n    assert tock() == 2",
         "summary Added a tock.",
     )
 

@@ -86,10 +86,10 @@ def test_a_shared_database_is_upgraded_on_request_only(
 def test_a_second_process_is_refused_with_the_reason(
     open_url: OpenUrl, database: Database
 ) -> None:
-    again = open_url(database.sync_engine.url.render_as_string(False))
+    again = open_url(database.sync_engine.url.render_as_string(hide_password=False))
     with (
         only_process(database, "server"),
-        pytest.raises(SettingsInvalid, match="in use by another|another Vibeboard"),
+        pytest.raises(SettingsInvalid, match=r"in use by another|another Vibeboard"),
         only_process(again, "server"),
     ):
         pass
