@@ -209,9 +209,8 @@ log and as exit code 3, or 2 for settings.
 
 def children(branch: type) -> list[type]:
     """The errors right below one, in the order of the module."""
-    found = [
-        one for one in branch.__subclasses__() if one.__module__ == errors.__name__
-    ]
+    below: list[type] = type.__subclasses__(branch)
+    found = [one for one in below if one.__module__ == errors.__name__]
     return sorted(found, key=lambda one: inspect.getsourcelines(one)[1])
 
 
