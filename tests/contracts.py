@@ -13,10 +13,12 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from graphql import GraphQLSchema, build_schema
@@ -37,6 +39,15 @@ class Contract:
     def cached(self) -> Path:
         name = self.package.removeprefix("@").replace("/", "-")
         return CACHE / f"{name}-{self.version}" / Path(self.member).name
+
+
+@dataclass(frozen=True)
+class Program:
+    """A whole published npm package, with the tarball's integrity."""
+
+    package: str
+    version: str
+    sha512: str
 
 
 GRAPHQL_SCHEMA = Contract(
@@ -65,13 +76,13 @@ WEBHOOK_EXAMPLES = Contract(
 )
 
 
-def _missing(reason: str) -> Path:
+def _missing(reason: str) -> NoReturn:
     if os.environ.get("VIBEBOARD_REFUSE_SKIPS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
-def _verify(tarball: Path, contract: Contract) -> None:
+def _verify(tarball: Path, contract: Contract | Program) -> None:
     digest = hashlib.sha512(tarball.read_bytes()).digest()
     if base64.b64encode(digest).decode() != contract.sha512:
         pytest.fail(
@@ -92,14 +103,13 @@ def _extract(tarball: Path, contract: Contract) -> None:
     partial.replace(target)
 
 
-def path(contract: Contract) -> Path:
-    """Give the contract's file, fetching it the first time."""
-    if contract.cached.exists():
-        return contract.cached
+@contextmanager
+def _tarball(wanted: Contract | Program) -> Iterator[Path]:
+    """Fetch a package and prove that it is the pinned one."""
     npm = shutil.which("npm")
     if npm is None:
-        return _missing("npm is missing: install Node.js to run this")
-    spec = f"{contract.package}@{contract.version}"
+        _missing("npm is missing: install Node.js to run this")
+    spec = f"{wanted.package}@{wanted.version}"
     with tempfile.TemporaryDirectory() as folder:
         packed = subprocess.run(
             [npm, "pack", spec, "--silent", "--pack-destination", folder],
@@ -109,11 +119,41 @@ def path(contract: Contract) -> Path:
             timeout=100,
         )
         if packed.returncode:
-            return _missing(f"npm could not fetch {spec}: {packed.stderr.strip()}")
+            _missing(f"npm could not fetch {spec}: {packed.stderr.strip()}")
         tarball = next(Path(folder).glob("*.tgz"))
-        _verify(tarball, contract)
-        _extract(tarball, contract)
+        _verify(tarball, wanted)
+        yield tarball
+
+
+def path(contract: Contract) -> Path:
+    """Give the contract's file, fetching it the first time."""
+    if not contract.cached.exists():
+        with _tarball(contract) as tarball:
+            _extract(tarball, contract)
     return contract.cached
+
+
+def installed(*programs: Program) -> Path:
+    """Give a `node_modules` with these packages; the first one names it.
+
+    Nothing is resolved: what a package needs is named and pinned, too.
+    """
+    first = programs[0]
+    target = CACHE / f"{first.package}-{first.version}" / "node_modules"
+    for program in programs:
+        place = target / program.package
+        if place.exists():
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        with (
+            _tarball(program) as tarball,
+            tempfile.TemporaryDirectory(dir=target) as at,
+        ):
+            with tarfile.open(tarball) as archive:
+                archive.extractall(at, filter="data")
+            with suppress(OSError):  # another test process was faster
+                (Path(at) / "package").rename(place)
+    return target
 
 
 @cache

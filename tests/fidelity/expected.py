@@ -29,16 +29,6 @@ ROUTES = {
     "POST /repos/{owner}/{repo}/pulls/comments/{comment_id}/reactions",
     "POST /repos/{owner}/{repo}/pulls/{pull_number}/comments/{comment_id}/replies",
 }
-OPERATIONS = {
-    "CardOfIssue",
-    "CardOfNode",
-    "ColumnsAtItem",
-    "CommitAt",
-    "FileAt",
-    "MoveItem",
-    "NewestComments",
-    "RepositoryFacts",
-}
 EVENTS = {
     "check_run.completed",
     "check_run.created",

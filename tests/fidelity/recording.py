@@ -47,11 +47,15 @@ _OWNED = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Set the folder; a worker finds its controller's in the environment."""
-    if not hasattr(config, "workerinput"):
+    """Set the folder; a worker finds its controller's in the environment.
+
+    A person who wants to read the recordings names a folder there, an empty one.
+    """
+    if FOLDER not in os.environ:
         owned = tempfile.TemporaryDirectory(prefix="vibeboard-records-")
         config.stash[_OWNED] = owned
-        os.environ[FOLDER] = os.environ["LOCALHUB_RECORD"] = owned.name
+        os.environ[FOLDER] = owned.name
+    os.environ["LOCALHUB_RECORD"] = os.environ[FOLDER]
     config.stash[SESSION] = Session(Path(os.environ[FOLDER]))
 
 
@@ -59,6 +63,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the folder."""
     owned = config.stash.get(_OWNED, None)
     if owned is not None:
+        del os.environ[FOLDER]
         owned.cleanup()
 
 

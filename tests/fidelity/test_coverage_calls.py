@@ -57,7 +57,9 @@ async def test_the_product_reads_and_moves_cards(ports: GitHubPorts) -> None:
     await ports.cards.write_body(CARD, "As specified.")
     await ports.cards.comments(CARD)
 
+    columns = await ports.cards.columns(place.board, field="Status")
     moved = await ports.cards.read(CARD)
+    assert columns == ["Todo", "Code", "Done"]
     assert await ports.cards.at("acme", card.node_id) == CARD
     assert moved is not None
     assert (moved.body, moved.places[0].column) == ("As specified.", "Code")

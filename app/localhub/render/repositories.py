@@ -123,9 +123,17 @@ def permissions(role: str | None) -> dict[str, bool]:
     return {name: rank >= at for at, name in enumerate(names)}
 
 
+def listed(hub: Hub, one: Repository, reader: User | None) -> dict[str, Any]:
+    """Render a repository in a list, for somebody."""
+    body = repository(hub, one)
+    if reader is not None:
+        body["permissions"] = permissions(one.role(reader))
+    return body
+
+
 def full(hub: Hub, one: Repository, reader: User | None) -> dict[str, Any]:
     """Render a repository's own page, for somebody."""
-    body = repository(hub, one)
+    body = listed(hub, one, reader)
     body |= {
         "subscribers_count": 0,
         "network_count": 0,
@@ -135,8 +143,6 @@ def full(hub: Hub, one: Repository, reader: User | None) -> dict[str, Any]:
         "allow_auto_merge": False,
         "delete_branch_on_merge": False,
     }
-    if reader is not None:
-        body["permissions"] = permissions(one.role(reader))
     if isinstance(one.owner, Organization):
         body["organization"] = user(hub, one.owner)
     return body

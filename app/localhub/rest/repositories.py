@@ -37,7 +37,7 @@ def list_of_account(call: Call) -> web.Response:
         raise not_found()
     found = _visible(call, owner)
     return paged(
-        call, found, lambda one: repositories.full(call.hub, one, call.caller.user)
+        call, found, lambda one: repositories.listed(call.hub, one, call.caller.user)
     )
 
 
@@ -45,7 +45,7 @@ def list_mine(call: Call) -> web.Response:
     """List the repositories that the caller has a role in."""
     me = call.actor
     found = [one for one in call.hub.repositories.values() if one.role(me)]
-    return paged(call, found, lambda one: repositories.full(call.hub, one, me))
+    return paged(call, found, lambda one: repositories.listed(call.hub, one, me))
 
 
 def _named(call: Call) -> User:
