@@ -35,6 +35,7 @@ from vibeboard.settings import Machine, Settings
 from vibeboard.store import migrate
 from vibeboard.store.database import Database, only_process, open_database
 from vibeboard.store.deliveries import SqlDeliveries
+from vibeboard.store.locks import SqlLocks
 from vibeboard.store.runs import SqlRuns
 from vibeboard.web.webhook import Webhook
 
@@ -101,16 +102,26 @@ async def _wire(
     name: str,
 ) -> tuple[Parts, Durable]:
     clock = SystemClock()
-    durable = Durable(database.sync_engine, executor=name, runners=settings.runners)
+    root = settings.data_dir.resolve()
+    places = Places(root)
+    durable = Durable(
+        database.sync_engine,
+        executor=name,
+        runners=settings.runners,
+        place=await asyncio.to_thread(places.identity),
+    )
     deliveries = SqlDeliveries(database.engine, durable.enqueue, clock)
     runs = SqlRuns(database.engine, durable.enqueue, clock)
     identity = await ports.identity()
     workflows = Workflows(ports.repositories)
     stops = Stops(runs)
     tracking = Tracking(
-        runs=runs, replies=ports.replies, workflows=workflows, clock=clock
+        runs=runs,
+        replies=ports.replies,
+        workflows=workflows,
+        locks=SqlLocks(database),
+        clock=clock,
     )
-    root = settings.data_dir.resolve()
     workspaces = GitWorkspaces(
         root / "workspaces",
         git=Git(home=root / "git-home", path=machine.path),
@@ -168,7 +179,7 @@ async def _wire(
         ),
         tracking=tracking,
         stops=stops,
-        places=Places(root),
+        places=places,
     )
     durable.register(advance=advancer.advance, carry_out=executor.carry_out)
     webhook = Webhook(deliveries, verify, settings.webhook_secrets())

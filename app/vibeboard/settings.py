@@ -37,7 +37,9 @@ class Settings(BaseModel):
     )
     data_dir: Path = Field(
         default=Path(".vibeboard"),
-        description="Mirrors, workspaces, logs and the default database.",
+        description="Mirrors, workspaces, logs and the default database. Processes on "
+        "one machine may share it; a run that is taken up where its files are not "
+        "begins anew.",
     )
     github_api_url: str = Field(
         default="https://api.github.com",
@@ -46,7 +48,11 @@ class Settings(BaseModel):
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port.")
     runners: int = Field(
-        default=2, ge=1, le=64, description="Runs carried out at once by this process."
+        default=2,
+        ge=0,
+        le=64,
+        description="Runs carried out at once by each process; on PostgreSQL the last "
+        "process to start says it for all. 0: this process leaves runs to workers.",
     )
     claude_path: Path | None = Field(
         default=None, description="Claude Code's program, if it is not on the PATH."

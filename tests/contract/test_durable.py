@@ -104,6 +104,13 @@ async def bench(database_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
     await made.closes()
 
 
+@pytest.fixture
+async def bench_on_postgres(postgres_url: str, tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(postgres_url, tmp_path)
+    yield made
+    await made.closes()
+
+
 async def test_what_is_rolled_back_leaves_nothing(bench: Bench) -> None:
     bench.script("advance-1", "step dropped")
     bench.script("advance-2", "step kept")
@@ -268,3 +275,40 @@ async def test_an_error_ends_its_workflow_and_not_the_queue(bench: Bench) -> Non
     await bench.reads("advance-2 ended")
     assert bench.journal.count("wrong") == 1
     assert "never" not in bench.journal
+
+
+@pytest.mark.postgres
+async def test_a_process_without_runners_leaves_runs_to_others(
+    bench_on_postgres: Bench,
+) -> None:
+    bench = bench_on_postgres
+    bench.script("carry_out-r1", "step run")
+    bench.script("advance-1", "step decide")
+    server = await bench.starts("--name=server", "--runners=0")
+    await server.orders("keep carry_out r1")
+    await server.orders("keep advance 1 acme")
+    await bench.reads("advance-1 ended")
+    assert "run" not in bench.journal
+
+    await bench.starts("--name=worker", "--runners=1")
+
+    await bench.reads("carry_out-r1 ended")
+
+
+@pytest.mark.postgres
+async def test_a_run_taken_up_where_its_files_are_not_begins_anew(
+    bench_on_postgres: Bench,
+) -> None:
+    bench = bench_on_postgres
+    bench.script("carry_out-r1", "step before", "hold under-way")
+    first = await bench.starts("--name=one", "--place=left")
+    await first.orders("keep carry_out r1")
+    await bench.reads("under-way")
+    await first.ends(signal.SIGKILL)
+
+    # The same name, so that it takes up what is left, on another disk.
+    await bench.starts("--name=one", "--place=right")
+    await bench.reads("before", "before", "under-way", "under-way")
+    bench.release("under-way")
+
+    await bench.reads("carry_out-r1 ended")

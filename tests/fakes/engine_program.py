@@ -55,7 +55,7 @@ class Toys:
         match verb:
             case "hold":
                 try:
-                    while not (self._folder / word).exists():  # noqa: ASYNC110 - another process makes the file
+                    while not (self._folder / word).exists():  # noqa: ASYNC110 - the test makes it
                         await asyncio.sleep(0.01)
                 except asyncio.CancelledError:
                     self.note(f"{word} cut off")
@@ -95,6 +95,7 @@ class Program:
             self._database.sync_engine,
             executor=self._options.name,
             runners=self._options.runners,
+            place=self._options.place,
         )
         durable.register(advance=self._toys.advance, carry_out=self._toys.carry_out)
         if self._options.idle:
@@ -143,6 +144,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--name", default="one")
     parser.add_argument("--runners", type=int, default=2)
+    parser.add_argument("--place", default="here")
     parser.add_argument("--idle", action="store_true", help="enqueue, take no work")
     asyncio.run(Program(parser.parse_args()).live())
 

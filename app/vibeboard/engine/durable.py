@@ -132,17 +132,16 @@ class Durable:
         """Carry the run out, unless it began where its files cannot be reached."""
         if await durable_step("place", self._here) == self._place:
             await carry_out(run, durable_step)
-        else:
-            identity = f"{DBOS.workflow_id}@{self._place}"
-            await durable_step("begin anew", lambda: self._begin_anew(identity, run))
+            return
+        # No step: at this point of the workflow another one is remembered. The
+        # identity makes it once, and is new for every place it wanders to.
+        assert self._client is not None
+        log.warning("run begins anew in another place", extra={"run": run})
+        identity = f"{DBOS.workflow_id}@{self._place}"
+        await self._client.enqueue_async(_options("carry_out", identity), run)
 
     async def _here(self) -> str:
         return self._place
-
-    async def _begin_anew(self, identity: str, run: str) -> None:
-        assert self._client is not None
-        log.warning("run begins anew in another place", extra={"run": run})
-        await self._client.enqueue_async(_options("carry_out", identity), run)
 
     async def prepare(self) -> None:
         """Make the engine's tables, and be ready to enqueue without taking work."""
@@ -190,7 +189,6 @@ class Durable:
         # that a step's end could no longer be written down. Cancelled ones it
         # leaves as they are.
         self._closing = True
-        logging.getLogger("dbos").setLevel(logging.ERROR)
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)

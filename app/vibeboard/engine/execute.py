@@ -7,9 +7,11 @@ finished step; an agent that was cut off begins again on a clean tree.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pydantic import TypeAdapter
 
@@ -52,6 +54,18 @@ class Places:
     """Where runs keep their files."""
 
     root: Path
+
+    def identity(self) -> str:
+        """What this directory is called: the same for all processes that share it."""
+        path = self.root / "place"
+        if not path.exists():
+            self.root.mkdir(parents=True, exist_ok=True)
+            own = self.root / f"place.{uuid4().hex}"
+            own.write_text(own.suffix.removeprefix("."))
+            with suppress(FileExistsError):
+                path.hardlink_to(own)  # whole or not at all, and the first one stays
+            own.unlink()
+        return path.read_text()
 
     def log(self, run: Run, name: str) -> Path:
         """The raw output of a part of a run."""

@@ -1,10 +1,10 @@
 """Keeps each run's one tracking comment true."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from typing import Protocol
 
 from vibeboard.domain import words
 from vibeboard.domain.run import Run, RunState
@@ -17,21 +17,39 @@ from vibeboard.errors import GitHubRefused, RetryLater
 _REFRESH = timedelta(seconds=30)
 
 
+class Locks(Protocol):
+    """Locks that every process on this database sees."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Wait until nobody else holds the name, and hold it."""
+        ...
+
+
 class Tracking:
-    """Posts the comment before the agent starts, and edits it in place after."""
+    """Posts the comment before the agent starts, and edits it in place after.
+
+    One process posts it and another may edit it, so that both look and write under
+    one lock: else there are two comments, or an old state over a new one.
+    """
 
     def __init__(
-        self, *, runs: Runs, replies: Replies, workflows: Workflows, clock: Clock
+        self,
+        *,
+        runs: Runs,
+        replies: Replies,
+        workflows: Workflows,
+        locks: Locks,
+        clock: Clock,
     ) -> None:
         self._runs = runs
         self._replies = replies
         self._workflows = workflows
         self._clock = clock
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._locks = locks
 
     async def show(self, run_id: str, notes: Sequence[str] = ()) -> None:
         """Bring the comment up to date, posting it the first time."""
-        async with self._locks[run_id]:
+        async with self._locks.hold(f"tracking {run_id}"):
             run = await self._runs.get(run_id)
             stage = await self._stage(run)
             if stage is None:
@@ -49,8 +67,6 @@ class Tracking:
             )
             if comment != run.comment:
                 await self._runs.note(run.id, comment=comment)
-        if run.ended:
-            self._locks.pop(run_id, None)
 
     @asynccontextmanager
     async def refreshed(self, run_id: str, notes: Sequence[str]) -> AsyncIterator[None]:

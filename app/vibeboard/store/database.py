@@ -135,11 +135,15 @@ def only_process(database: Database, name: str) -> Iterator[None]:
             yield
 
 
+def lock_number(name: str) -> int:
+    """A name as PostgreSQL's advisory locks want it."""
+    digest = sha256(f"vibeboard {name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)
+
+
 @contextmanager
 def _only_name(engine: Engine, name: str) -> Iterator[None]:
-    lock = int.from_bytes(
-        sha256(f"vibeboard {name}".encode()).digest()[:8], signed=True
-    )
+    lock = lock_number(f"process {name}")
     with engine.connect() as connection:
         if not connection.scalar(select(func.pg_try_advisory_lock(lock))):
             message = (
