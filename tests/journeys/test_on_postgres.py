@@ -203,7 +203,7 @@ async def test_server_and_worker_share_runs_and_one_directory(world: Staffed) ->
         card.moved_to("Development")
     for n in (1, 2):
         await world.until(
-            lambda n=n: any(world.home.rglob(f"tree/{n}.txt")),  # type: ignore[misc]
+            lambda n=n: any(world.home.rglob(f"tree/{n}.txt")),  # type: ignore[misc]  # n is bound
             "both agents",
         )
 
