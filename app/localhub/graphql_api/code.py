@@ -1,6 +1,7 @@
 """How GraphQL shows accounts, repositories, commits, files and checks."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from graphql import GraphQLResolveInfo
 
@@ -19,6 +20,7 @@ from localhub.graphql_api.shapes import (
 from localhub.state import Hub, Issue, Organization, PullRequest, Repository, User
 
 Info = GraphQLResolveInfo
+Kind = TypeVar("Kind", bound=Issue)
 
 
 def _hub(info: Info) -> Hub:
@@ -39,11 +41,50 @@ def _numbered(kind: str, wanted: type[Issue]) -> Any:
     return find
 
 
+def _of_either_kind(repository: Repository, info: Info, number: int) -> Issue:
+    call: Call = info.context
+    found = repository.issues.get(number)
+    if found is None or not call.sees_issue(found):
+        kind = "an issue or pull request"
+        message = f"Could not resolve to {kind} with the number of {number}."
+        raise Problem("NOT_FOUND", message)
+    return found
+
+
+def _fits(one: Issue, wanted: dict[str, Any]) -> bool:
+    states, labels = wanted.get("states"), wanted.get("labels")
+    author, assignee = wanted.get("created_by"), wanted.get("assignee")
+    mentioned = wanted.get("mentioned")
+    return (
+        (states is None or one.state.upper() in states)
+        and (labels is None or bool({each.name for each in one.labels} & set(labels)))
+        and author in (None, one.user.login)
+        and (assignee is None or assignee in [each.login for each in one.assignees])
+        and (mentioned is None or f"@{mentioned}" in (one.body or ""))
+    )
+
+
+_ORDERS: dict[str, Callable[[Issue], Any]] = {
+    "COMMENTS": lambda one: len(one.comments),
+    "CREATED_AT": lambda one: (one.created_at, one.number),
+    "UPDATED_AT": lambda one: (one.updated_at, one.number),
+}
+
+
+def _ordered(shown: list[Kind], order_by: dict[str, str] | None) -> list[Kind]:
+    if order_by is None:
+        return shown
+    backwards = order_by["direction"] == "DESC"
+    return sorted(shown, key=_ORDERS[order_by["field"]], reverse=backwards)
+
+
 def _issues(
     repository: Repository,
     info: Info,
     states: list[str] | None = None,
     labels: list[str] | None = None,
+    filter_by: dict[str, Any] | None = None,
+    order_by: dict[str, str] | None = None,
     **page: Any,
 ) -> Any:
     call: Call = info.context
@@ -52,10 +93,10 @@ def _issues(
         for one in repository.issues.values()
         if not isinstance(one, PullRequest)
         and call.sees_issue(one)
-        and (states is None or one.state.upper() in states)
-        and (labels is None or {label.name for label in one.labels} & set(labels))
+        and _fits(one, {"states": states, "labels": labels})
+        and _fits(one, filter_by or {})
     ]
-    return connection(shown, **page)
+    return connection(_ordered(shown, order_by), **page)
 
 
 def _pulls(
@@ -64,6 +105,7 @@ def _pulls(
     states: list[str] | None = None,
     head_ref_name: str | None = None,
     base_ref_name: str | None = None,
+    order_by: dict[str, str] | None = None,
     **page: Any,
 ) -> Any:
     call: Call = info.context
@@ -75,7 +117,7 @@ def _pulls(
         and head_ref_name in (None, one.head_ref)
         and base_ref_name in (None, one.base_ref)
     ]
-    return connection(shown, **page)
+    return connection(_ordered(shown, order_by), **page)
 
 
 def _pull_state(pull: PullRequest) -> str:
@@ -125,7 +167,8 @@ def _rollup(one: Commit, _info: Info) -> Rollup | None:
 
 
 def _contexts(one: Rollup, _info: Info, **page: Any) -> Any:
-    return connection(rollup.runs_of(one.repository, one.oid), **page)
+    runs = rollup.runs_of(one.repository, one.oid)
+    return connection([*runs, *rollup.statuses_of(one.repository, one.oid)], **page)
 
 
 def _state(one: Rollup, _info: Info) -> str:
@@ -183,20 +226,27 @@ RESOLVERS: dict[str, dict[str, Any]] = {
     "Bot": _ACCOUNT,
     "Repository": {
         "defaultBranchRef": lambda one, _: branch(one, one.default_branch),
+        "hasIssuesEnabled": lambda *_: True,
+        "hasWikiEnabled": lambda *_: False,
         "isArchived": lambda *_: False,
         "isPrivate": lambda one, _: one.private,
         "issue": _numbered("an Issue", Issue),
+        "issueOrPullRequest": _of_either_kind,
         "issues": _issues,
         "label": _label,
         "labels": _labels,
+        "mergeCommitAllowed": lambda *_: True,
         "nameWithOwner": lambda one, _: one.full_name,
         "object": _object,
+        "parent": lambda *_: None,
         "projectV2": lambda one, info, number: boards.numbered(one.owner, info, number),
         "projectsV2": _linked,
         "pullRequest": _numbered("a PullRequest", PullRequest),
         "pullRequests": _pulls,
+        "rebaseMergeAllowed": lambda *_: True,
         "ref": lambda one, _, qualified_name: branch(one, qualified_name),
         "resourcePath": lambda one, _: f"/{one.full_name}",
+        "squashMergeAllowed": lambda *_: True,
         "url": lambda one, info: f"{_hub(info).url}/{one.full_name}",
         "viewerPermission": _permission,
     },
@@ -223,7 +273,10 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "text": _text,
     },
     "StatusCheckRollup": {"contexts": _contexts, "state": _state},
+    "StatusContext": {"state": lambda one, _: one.state.upper()},
+    "CheckSuite": {"workflowRun": lambda *_: None},
     "CheckRun": {
+        "checkSuite": lambda run, _: run.suite,
         "conclusion": lambda run, _: run.conclusion and run.conclusion.upper(),
         "permalink": _run_url,
         "resourcePath": lambda run, _: _RUN_PATH.format(

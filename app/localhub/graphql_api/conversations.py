@@ -240,9 +240,13 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "fullDatabaseId": lambda one, _: one.pull_id,
         "headRefName": lambda one, _: one.head_ref,
         "headRefOid": lambda one, _: one.head_sha,
+        "headRepositoryOwner": lambda one, _: (
+            one.head_repository.owner if one.head_repository else None
+        ),
         "isCrossRepository": lambda one, _: one.head_repository is not one.repository,
         "isDraft": lambda one, _: one.draft,
         "latestReviews": lambda one, _, **page: connection(_latest(one), **page),
+        "maintainerCanModify": lambda *_: False,
         "mergeCommit": _merge_commit,
         "mergeable": _mergeable,
         "merged": lambda one, _: one.merged_at is not None,
@@ -262,6 +266,7 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         **_SAID,
         **_REACTABLE,
         **_FOLDABLE,
+        "includesCreatedEdit": lambda one, _: one.updated_at != one.created_at,
         "pullRequest": lambda one, _: (
             one.issue if isinstance(one.issue, PullRequest) else None
         ),
@@ -314,6 +319,9 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         ),
         "reactors": lambda one, _, **page: connection(
             [each.user for each in one.reactions], **page
+        ),
+        "users": lambda one, _, **page: connection(
+            [each.user for each in one.reactions if each.user.type == "User"], **page
         ),
         "viewerHasReacted": lambda one, info: any(
             each.user is _viewer(info) for each in one.reactions

@@ -31,7 +31,9 @@ from localhub.graphql_api.shapes import (
 )
 from localhub.state import (
     CheckRun,
+    CheckSuite,
     Comment,
+    CommitStatus,
     DraftIssue,
     Issue,
     Label,
@@ -52,8 +54,10 @@ from localhub.state import (
 _NAMES: dict[type, str] = {
     Blob: "Blob",
     CheckRun: "CheckRun",
+    CheckSuite: "CheckSuite",
     Comment: "IssueComment",
     Commit: "Commit",
+    CommitStatus: "StatusContext",
     DraftIssue: "DraftIssue",
     Issue: "Issue",
     Label: "Label",
