@@ -200,8 +200,8 @@ def error_tree() -> str:
 Every error that Vibeboard raises on purpose, sorted by who must act. You meet the first
 branch as a comment, a check or a sentence in the terminal; the second in the log, while
 the engine tries again (up to twelve times, waiting longer each time); the third in the
-log, and as exit code 3, or 2 for settings. A delivery or an effect that cannot be brought
-to its end is kept in the database with the reason.
+log, and as exit code 3, or 2 for settings. A delivery or an effect that cannot be
+brought to its end is kept in the database with the reason.
 """,
         f"```text\n{drawn}\n```",
         *parts,

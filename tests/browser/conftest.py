@@ -18,10 +18,13 @@ from tests.journeys.world import World, make_world
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """The product and a local GitHub, both running."""
     made = await make_world(tmp_path, f"sqlite:///{tmp_path}/vibeboard.db", free_port())
-    await made.serve()
-    yield made
-    await made.end()
-    await made.running.close()
+    try:
+        await made.serve()
+        yield made
+    finally:
+        if made.server is not None:
+            await made.end()
+        await made.running.close()
 
 
 @pytest.fixture
