@@ -19,8 +19,9 @@ from vibeboard.engine.publish import Publisher
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.workflows import Workflows
+from vibeboard.errors import GitHubRefused, SettingsInvalid
 from vibeboard.github.app import GitHubPorts
-from vibeboard.github.client import GitHub
+from vibeboard.github.client import GitHub, Identity
 from vibeboard.github.signature import verify
 from vibeboard.github.translate import translate
 from vibeboard.runner.agents.claude import ClaudeAgent, find_claude
@@ -70,6 +71,7 @@ async def running(
 
     ``name`` tells this process from others on the same database.
     """
+    _make_data_dir(settings)
     database = open_database(settings.database)
     try:
         with only_process(database, name):
@@ -94,6 +96,13 @@ async def running(
         await database.close()
 
 
+def _make_data_dir(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsInvalid(f"VIBEBOARD_DATA_DIR cannot be made: {error}") from error
+
+
 async def _wire(
     settings: Settings,
     machine: Machine,
@@ -112,7 +121,7 @@ async def _wire(
     )
     deliveries = SqlDeliveries(database.engine, durable.enqueue, clock)
     runs = SqlRuns(database.engine, durable.enqueue, clock)
-    identity = await ports.identity()
+    identity = await _identity(ports, settings)
     workflows = Workflows(ports.repositories)
     stops = Stops(runs)
     tracking = Tracking(
@@ -184,6 +193,19 @@ async def _wire(
     durable.register(advance=advancer.advance, carry_out=executor.carry_out)
     webhook = Webhook(deliveries, verify, settings.webhook_secrets())
     return Parts(deliveries, runs, ports, workflows, webhook, identity.login), durable
+
+
+async def _identity(ports: GitHubPorts, settings: Settings) -> Identity:
+    """Who we are; raises SettingsInvalid if GitHub does not take the key."""
+    try:
+        return await ports.identity()
+    except GitHubRefused as error:
+        message = (
+            f"{settings.github_api_url} does not take this key for App "
+            f"{settings.app_id} ({error.status_code}: {error}); VIBEBOARD_APP_ID and "
+            "VIBEBOARD_PRIVATE_KEY_FILE must belong together"
+        )
+        raise SettingsInvalid(message) from error
 
 
 def _agents(settings: Settings, environment: Environment) -> RunnerAgents:

@@ -145,9 +145,14 @@ class Machine:
     git: str
 
 
+def search_path() -> str:
+    """Where programs are looked for."""
+    return os.environ.get("PATH", os.defpath)
+
+
 def read_machine() -> Machine:
     """What children need to know here; raises SettingsInvalid without git."""
-    path = os.environ.get("PATH", os.defpath)
+    path = search_path()
     git = shutil.which("git", path=path)
     if git is None:
         message = "git is not on the PATH; install it (Debian: apt-get install git)"

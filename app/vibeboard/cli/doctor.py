@@ -27,7 +27,7 @@ from vibeboard.errors import SettingsInvalid, VibeboardError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
 from vibeboard.runner.agents.claude import find_claude
-from vibeboard.settings import Settings, read_machine, read_settings
+from vibeboard.settings import Settings, read_machine, read_settings, search_path
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
 
@@ -151,7 +151,15 @@ def _room(settings: Settings) -> Finding:
 
 
 def _claude(settings: Settings) -> Finding:
-    found = find_claude(read_machine().path, chosen=settings.claude_path)
+    chosen = settings.claude_path
+    found = find_claude(search_path(), chosen=chosen)
+    if found is None and chosen is not None:
+        return Finding(
+            "claude code",
+            Mark.FAIL,
+            f"{chosen} is not there",
+            "Correct VIBEBOARD_CLAUDE_PATH, or unset it to look on the PATH.",
+        )
     if found is None:
         return Finding(
             "claude code",

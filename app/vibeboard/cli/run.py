@@ -116,8 +116,8 @@ async def _followed(parts: Parts, run: str, console: Console) -> Run:
                     await asyncio.sleep(_LOOK_EVERY)
                     continue
                 patience.reschedule(None)
-                if found.ended:
-                    return found
+                if found.ended and await parts.deliveries.done(OWN_HOOK, found.id):
+                    return found  # and its end is told on GitHub
                 step = found.step.value if found.step else "starting"
                 status.update(f"{found.stage} on {found.card}: {step}")
                 await asyncio.sleep(_LOOK_EVERY)

@@ -45,11 +45,22 @@ async def _serve(settings: Settings, name: str) -> None:
         await runner.setup()
         try:
             site = web.TCPSite(runner, settings.host, settings.port)
-            await site.start()
+            await _start(site, settings)
             _say_ready(runner, parts.us)
             await _asked_to_leave()
         finally:
             await runner.cleanup()
+
+
+async def _start(site: web.TCPSite, settings: Settings) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        message = (
+            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
+            "set VIBEBOARD_HOST and VIBEBOARD_PORT"
+        )
+        raise SettingsInvalid(message) from error
 
 
 async def _work(settings: Settings, name: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from vibeboard.errors import SettingsInvalid
@@ -94,7 +94,11 @@ def _open_sqlite(url: URL) -> Database:
         message = "SQLite needs a file: sqlite:////var/lib/vibeboard/vibeboard.db"
         raise SettingsInvalid(message)
     path = Path(url.database)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot make the database's directory: {error}"
+        raise SettingsInvalid(message) from error
     engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
     sync_engine = create_engine(url.set(drivername="sqlite"))
     for each in (engine.sync_engine, sync_engine):
@@ -122,13 +126,26 @@ def _begin_immediate(connection: Connection) -> None:
 
 
 @contextmanager
+def connected(database: Database) -> Iterator[Connection]:
+    """A first connection; raises SettingsInvalid if the database cannot be had."""
+    try:
+        connection = database.sync_engine.connect()
+    except DBAPIError as error:
+        shown = database.url.render_as_string(hide_password=True)
+        message = f"cannot open the database {shown}: {error.orig}"
+        raise SettingsInvalid(message) from error
+    with connection:
+        yield connection
+
+
+@contextmanager
 def only_process(database: Database, name: str) -> Iterator[None]:
     """Be the only process: of a SQLite file, or of this ``name`` on PostgreSQL.
 
     Raises SettingsInvalid, saying who holds it.
     """
     if database.path is None:
-        with _only_name(database.sync_engine, name):
+        with _only_name(database, name):
             yield
     else:
         with _only_file(database.path):
@@ -142,9 +159,9 @@ def lock_number(name: str) -> int:
 
 
 @contextmanager
-def _only_name(engine: Engine, name: str) -> Iterator[None]:
+def _only_name(database: Database, name: str) -> Iterator[None]:
     lock = lock_number(f"process {name}")
-    with engine.connect() as connection:
+    with connected(database) as connection:
         if not connection.scalar(select(func.pg_try_advisory_lock(lock))):
             message = (
                 f"another Vibeboard called {name!r} uses this database; give this one "

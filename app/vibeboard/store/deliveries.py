@@ -160,6 +160,25 @@ class SqlDeliveries:
             )
             return list(rows)
 
+    async def done(self, hook: str, guid: str) -> bool:
+        """Whether nothing is left to do about a delivery."""
+        async with self._engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    select(_DELIVERY.id, _DELIVERY.state).where(
+                        _DELIVERY.hook == hook, _DELIVERY.guid == guid
+                    )
+                )
+            ).first()
+            if row is None or row.state == DeliveryState.RECEIVED.value:
+                return False
+            left = await connection.scalar(
+                select(func.count()).where(
+                    _EFFECT.delivery == row.id, _EFFECT.state == "pending"
+                )
+            )
+        return left == 0
+
     async def pending(self, key: str) -> Effect | None:
         """The effect, unless it was performed or given up already."""
         async with self._engine.connect() as connection:

@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 
 from vibeboard.errors import SettingsInvalid
 from vibeboard.resources import shipped
-from vibeboard.store.database import Database
+from vibeboard.store.database import Database, connected
 
 
 def _config(database: Database) -> Config:
@@ -19,7 +19,7 @@ def _config(database: Database) -> Config:
 
 def current(database: Database) -> str | None:
     """The revision the database is at; None for an empty one."""
-    with database.sync_engine.connect() as connection:
+    with connected(database) as connection:
         return MigrationContext.configure(connection).get_current_revision()
 
 
