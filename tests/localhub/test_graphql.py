@@ -238,11 +238,17 @@ async def test_content_of_an_invisible_repository_is_redacted(
 )
 async def test_pages_are_bounded(ask: Ask, page: str, kind: str) -> None:
     answer = await ask(
-        f'{{ organization(login: "acme") {{ projectsV2{page} {{ totalCount }} }} }}'
+        f'{{ organization(login: "acme") {{ projectsV2{page} {{ nodes {{ id }} }} }} }}'
     )
 
     assert answer["errors"][0]["type"] == kind
     assert "data" not in answer
+
+
+async def test_counting_needs_no_bounds(ask: Ask) -> None:
+    answer = await ask('{ organization(login: "acme") { projectsV2 { totalCount } } }')
+
+    assert answer["data"]["organization"]["projectsV2"]["totalCount"] == 1
 
 
 async def test_a_query_for_too_many_nodes_is_refused(ask: Ask) -> None:

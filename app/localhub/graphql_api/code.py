@@ -273,11 +273,15 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "text": _text,
     },
     "StatusCheckRollup": {"contexts": _contexts, "state": _state},
-    "StatusContext": {"state": lambda one, _: one.state.upper()},
+    "StatusContext": {
+        "isRequired": lambda *_, **__: False,
+        "state": lambda one, _: one.state.upper(),
+    },
     "CheckSuite": {"workflowRun": lambda *_: None},
     "CheckRun": {
         "checkSuite": lambda run, _: run.suite,
         "conclusion": lambda run, _: run.conclusion and run.conclusion.upper(),
+        "isRequired": lambda *_, **__: False,
         "permalink": _run_url,
         "resourcePath": lambda run, _: _RUN_PATH.format(
             run.suite.repository.full_name, run.id

@@ -74,13 +74,22 @@ class _Walk:
         field = parent.fields.get(node.name.value)
         if field is None:
             return
-        if "first" in field.args:
-            given = get_argument_values(field, node, self._variables)
+        given = get_argument_values(field, node, self._variables)
+        # To count needs no bounds.
+        bounded = not _counts_only(node) or given.keys() & {"first", "last"}
+        if "first" in field.args and bounded:
             records = _records(node.name.value, given)
             self.estimate.requests += times
             times *= records
             self.estimate.nodes += times
         self.selections(node.selection_set, get_named_type(field.type), times)
+
+
+def _counts_only(node: FieldNode) -> bool:
+    """Tell whether no record is asked for."""
+    chosen = node.selection_set.selections if node.selection_set else ()
+    names = {one.name.value for one in chosen if isinstance(one, FieldNode)}
+    return len(names) == len(chosen) and names <= {"totalCount", "__typename"}
 
 
 def _records(name: str, given: dict[str, Any]) -> int:

@@ -145,7 +145,10 @@ def link_header(call: Call, page: int, last: int) -> str:
         wanted += [("next", page + 1), ("last", last)]
     if page > 1:
         wanted.append(("first", 1))
-    where = f"{call.hub.url}{call.request.path}"
+    path = call.request.path
+    # On the APIs' own host there is no prefix, and the next page is there, too.
+    own_host = f"{call.request.scheme}://{call.request.host}"
+    where = f"{call.hub.url if path.startswith(PREFIX) else own_host}{path}"
     query = dict(call.request.query)
     return ", ".join(
         f'<{where}?{urlencode({**query, "page": number})}>; rel="{name}"'
