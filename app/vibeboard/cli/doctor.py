@@ -20,6 +20,7 @@ from enum import Enum
 import aiohttp
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from vibeboard.compose import SystemClock
@@ -222,7 +223,9 @@ def _print(findings: list[Finding]) -> None:
     for each in sorted(findings, key=lambda each: each.mark is Mark.FAIL):
         fix = f"\n→ {each.fix}" if each.fix else ""
         table.add_row(
-            f"[{colours[each.mark]}]{each.mark.value}[/]", each.check, each.seen + fix
+            f"[{colours[each.mark]}]{each.mark.value}[/]",
+            each.check,
+            escape(each.seen + fix),
         )
     console = Console()
     console.print(table)
