@@ -35,7 +35,7 @@ class UserError(VibeboardError):
 
 
 class NotSupportedYet(UserError):  # noqa: N818 - told as an event, not as an "Error"
-    """A key that is understood but not carried out by this version."""
+    """Something that is understood but not carried out by this version."""
 
 
 class WorkspaceRefused(UserError):  # noqa: N818 - an event
@@ -43,7 +43,7 @@ class WorkspaceRefused(UserError):  # noqa: N818 - an event
 
 
 class PushRefused(UserError):  # noqa: N818 - an event
-    """GitHub did not take the branch; ``reason`` is git's own line."""
+    """GitHub did not take the branch; git's own line is in the message."""
 
 
 class AgentMissing(UserError):  # noqa: N818 - an event

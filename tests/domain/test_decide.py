@@ -178,6 +178,30 @@ def test_a_strangers_move_is_put_back_with_the_reason() -> None:
     assert "@mallory has read" in reply.body
 
 
+def test_a_stranger_who_moves_a_card_we_never_saw_moves_nothing() -> None:
+    event = replace(moved(Actor("mallory")), before="Ideas")
+    known = situation(before=None, permission=Permission.READ)
+
+    move, _ = decide(event, known, cause="d1")
+
+    assert isinstance(move, MoveCard)
+    assert move.column == "Ideas"
+
+
+def test_a_card_that_cannot_move_on_says_so() -> None:
+    fault = Fault(".vibe.yml", 3, 5, "unknown key 'stagse'")
+    known = replace(
+        situation(workflow=None, runs=ended(RunState.SUCCEEDED)), faults=(fault,)
+    )
+
+    show, reply = decide(RunEnded("r-develop", KEY), known, cause="r-develop")
+
+    assert isinstance(show, ShowRun)
+    assert isinstance(reply, Reply)
+    assert "stays where it is" in reply.body
+    assert ".vibe.yml:3:5" in reply.body
+
+
 def test_a_strangers_move_out_of_a_stage_does_not_stop_the_run() -> None:
     known = situation(
         "Backlog",

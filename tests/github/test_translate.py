@@ -43,7 +43,8 @@ def item(action: str, content: str = "Issue", **more: Any) -> dict[str, Any]:
 
 
 def field(kind: str, name: str = "Status") -> dict[str, Any]:
-    return {"field_value": {"field_type": kind, "field_name": name}}
+    change = {"field_type": kind, "field_name": name, "from": {"name": "Backlog"}}
+    return {"field_value": change}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,9 @@ def test_whatever_happens_to_a_card_touches_it(action: str) -> None:
 def test_a_move_tells_its_field() -> None:
     moved = read("projects_v2_item", item("edited", changes=field("single_select")))
 
-    assert moved == CardTouched(Actor("alice"), "acme", "I_1", field="Status")
+    assert moved == CardTouched(
+        Actor("alice"), "acme", "I_1", field="Status", before="Backlog"
+    )
 
 
 @pytest.mark.parametrize(

@@ -129,10 +129,9 @@ COMMANDS = (
     ),
     Spec(
         "retry",
-        "/agent retry [step]",
-        "Run the last stage again: from its beginning, or from a step "
-        "(workspace, agent, tests or publish).",
-        "/agent retry tests",
+        "/agent retry",
+        "Run the last stage again, from its beginning and with the same instructions.",
+        "/agent retry",
     ),
     Spec(
         "approve",

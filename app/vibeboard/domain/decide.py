@@ -95,9 +95,8 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
     if is_ignored_bot(by, situation):
         return _stop(situation, why=f"{by.login} moved the card to {place.column}")
     if not may_direct(situation):
-        return _put_back(
-            situation, cause, words.stranger_moved(by, place.column, situation)
-        )
+        why = words.stranger_moved(by, place.column, situation)
+        return _put_back(event, situation, cause, why)
     stopped = _stop(
         situation,
         why=f"@{by.login} moved the card to {place.column or 'no column'}",
@@ -106,7 +105,7 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
         return stopped
     refusal = _refusal(entered, situation)
     if refusal is not None:
-        return [*stopped, *_put_back(situation, cause, refusal)]
+        return [*stopped, *_put_back(event, situation, cause, refusal)]
     return [*stopped, _start(entered, situation, cause=cause, asked_by=by.login)]
 
 
@@ -196,20 +195,22 @@ def _ask_stage(
         return answer(words.already_running(run))
     if (refusal := _refusal(stage, situation)) is not None:
         return answer(refusal)
-    effects: list[Effect] = [React(event.repository, event.comment, "eyes")]
-    place = situation.place
-    if place is not None and stage.column and not _same(place.column, stage.column):
-        effects.append(_move(situation, place, stage.column, cause))
-    effects.append(
-        _start(
-            stage,
-            situation,
-            cause=cause,
-            asked_by=event.by.login,
-            instructions=instructions,
-        )
+    seen = React(event.repository, event.comment, "eyes")
+    asked_by = event.by.login
+    return [seen, *_bring_and_start(stage, situation, cause, asked_by, instructions)]
+
+
+def _bring_and_start(
+    stage: Stage, situation: Situation, cause: str, asked_by: str, instructions: str
+) -> list[Effect]:
+    """Start a stage that nobody moved the card for: the board shows it, too."""
+    start = _start(
+        stage, situation, cause=cause, asked_by=asked_by, instructions=instructions
     )
-    return effects
+    place = situation.place
+    if place is None or not stage.column or _same(place.column, stage.column):
+        return [start]
+    return [_move(situation, place, stage.column, cause), start]
 
 
 def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[Effect]:
@@ -290,15 +291,7 @@ def _stage_asked(
     stage = workflow.stages[name]
     if situation.history.unfinished or _refusal(stage, situation) is not None:
         return []
-    return [
-        _start(
-            stage,
-            situation,
-            cause=cause,
-            asked_by=OPERATOR,
-            instructions=instructions,
-        )
-    ]
+    return _bring_and_start(stage, situation, cause, OPERATOR, instructions)
 
 
 def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
@@ -317,6 +310,9 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
         )
     if situation.card is None or not situation.card.is_open:
         effects += _clear_away(run.card, situation, cause=run.id)
+    if situation.faults and run.state is not RunState.STOPPED:
+        body = words.card_not_moved(run, situation)
+        effects.append(Reply(run.card, body, topic=f"not-moved-{run.id}"))
     if workflow is None or run.state is RunState.STOPPED:
         return effects
     stage = workflow.stages.get(run.stage)
@@ -400,11 +396,13 @@ def _refusal(stage: Stage, situation: Situation) -> str | None:
     return words.needs_missing(stage, missing) if missing else None
 
 
-def _put_back(situation: Situation, cause: str, why: str) -> list[Effect]:
+def _put_back(
+    event: CardTouched, situation: Situation, cause: str, why: str
+) -> list[Effect]:
     card, place = situation.card, situation.place
     assert card is not None
     assert place is not None
-    column = situation.history.column
+    column = situation.history.column or event.before
     topic = f"put-back-{cause}"
     if column is None or _same(column, place.column):
         return [Reply(card.key, why, topic)]

@@ -14,14 +14,15 @@ from vibeboard.domain.board import Actor, CardKey
 class CardTouched:
     """A card was added, moved, archived or removed; ``issue`` is its node id.
 
-    ``owner`` is the account whose board it is; ``field`` is the changed field's
-    name where the payload tells it.
+    ``owner`` is the account whose board it is. ``field`` is the changed field's
+    name and ``before`` its value until then, where the payload tells them.
     """
 
     by: Actor
     owner: str
     issue: str
     field: str | None = None
+    before: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from html import escape
 
 from vibeboard.domain import commands
 from vibeboard.domain.board import Actor, BoardKey, CardKey
@@ -27,6 +28,7 @@ from vibeboard.errors import Fault
 
 CONFIG_CHECK = "vibeboard / config"
 _LONGEST_LIST = 10
+_BREAK = "\N{ZERO WIDTH SPACE}"
 _LONGEST_DETAIL = 2_000
 
 
@@ -48,6 +50,14 @@ def inline(text: str, limit: int = 200) -> str:
     )
 
 
+def in_html(text: str, limit: int = 200) -> str:
+    """Foreign text on one line inside an HTML tag, where no Markdown is read."""
+    flat = " ".join(text.split())
+    if len(flat) > limit:
+        flat = flat[: limit - 1] + "…"
+    return escape(flat, quote=False).replace("@", f"@{_BREAK}")
+
+
 def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
     """Foreign text as a code block that it cannot close."""
     if len(text) > limit:
@@ -65,7 +75,6 @@ _CLOSING = re.compile(
 _COMMAND = re.compile(r"^(\s*)/(?=agent\b)", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"<(?!/?(?:details|summary|br|sub|sup|kbd)\b)", re.IGNORECASE)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
-_BREAK = "\N{ZERO WIDTH SPACE}"
 
 
 def foreign(text: str, limit: int = 20_000) -> str:
@@ -101,6 +110,11 @@ def duration(span: timedelta) -> str:
         return f"{minutes}m {seconds}s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours}h {minutes}m"
+
+
+def count(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def cost_line(cost: Cost) -> str:
@@ -194,7 +208,7 @@ def _checklist(run: Run, stage: Stage) -> list[str]:
     reached = steps.index(run.step) if run.step in steps else -1
     lines = []
     for position, step in enumerate(steps):
-        done = position < reached or run.state is RunState.SUCCEEDED
+        done = position < reached or _is_published(run)
         here = position == reached and not run.ended
         label = _STEP_WORDS[step]
         if step is Step.PUBLISH and stage.result is Result.ISSUE:
@@ -205,6 +219,12 @@ def _checklist(run: Run, stage: Stage) -> list[str]:
     return lines
 
 
+def _is_published(run: Run) -> bool:
+    """Whether the last step was made, whatever the tests said."""
+    opened = run.report is not None and run.report.pull_request is not None
+    return run.state is RunState.SUCCEEDED or opened
+
+
 def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
     lines = []
     if report.reason:
@@ -213,7 +233,7 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
         lines += [
             (
                 f"Pull request: #{report.pull_request} "
-                f"({report.changed_files} files, branch `{report.branch}`)"
+                f"({count(report.changed_files, 'file')}, branch `{report.branch}`)"
             ),
             "",
         ]
@@ -280,10 +300,10 @@ def test_table(results: Sequence[SuiteResult]) -> list[str]:
 def _failures(result: SuiteResult) -> list[str]:
     lines: list[str] = []
     for case in result.failures[:_LONGEST_LIST]:
-        message = inline(case.message or "no message", 160)
+        message = in_html(case.message or "no message", 160)
         lines += [
             "",
-            f"<details><summary>❌ {inline(case.id)}: {message}</summary>",
+            f"<details><summary>❌ {in_html(case.id)}: {message}</summary>",
             "",
             quoted(case.detail or case.message or "no detail"),
             "",
@@ -306,7 +326,7 @@ def check_title(report: Report) -> str:
     failed = sum(len(result.failures) for result in results)
     verdict = verdict_of(results)
     if verdict is Verdict.PASSED:
-        return f"{passed} tests passed"
+        return f"{count(passed, 'test')} passed"
     if verdict is Verdict.FAILED:
         return f"{failed} of {passed + failed} tests failed"
     return "The tests prove nothing: inconclusive"
@@ -435,10 +455,10 @@ def config_broken(situation: Situation) -> str:
 def config_title(workflow: Workflow | None, faults: Sequence[Fault]) -> str:
     """One line for the check of `.vibe.yml`."""
     if faults:
-        return f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
+        return count(len(faults), "fault")
     if workflow is None:
         return "No .vibe.yml here: no agent is started"
-    return f"{len(workflow.stages)} stages, ready"
+    return f"{count(len(workflow.stages), 'stage')}, ready"
 
 
 def config_summary(faults: Sequence[Fault]) -> str:
@@ -576,6 +596,15 @@ def _mention(run: Run) -> str:
 
 def _ended_words(run: Run) -> str:
     return "ran out of time" if run.state is RunState.TIMED_OUT else "failed"
+
+
+def card_not_moved(run: Run, situation: Situation) -> str:
+    """A run ended, and `.vibe.yml` does not say where its card goes."""
+    faults = "\n".join(f"- `{fault}`" for fault in situation.faults)
+    return (
+        f"*{run.stage}* ended, but its card stays where it is: `.vibe.yml` on the "
+        f"default branch has faults.\n\n{faults}"
+    )
 
 
 def chain_too_long(run: Run) -> str:

@@ -5,7 +5,7 @@ that no number reaches the database that it cannot hold.
 Source: docs.github.com, "Webhook events and payloads".
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -41,6 +41,13 @@ class FieldChange(BaseModel):
 
     field_type: Text | None = None
     field_name: Text | None = None
+    before: Any = Field(default=None, alias="from")
+
+    @property
+    def option_before(self) -> str | None:
+        """The option's name until now; other kinds of field have none."""
+        name = self.before.get("name") if isinstance(self.before, dict) else None
+        return name if isinstance(name, str) else None
 
 
 class ItemChanges(BaseModel):

@@ -96,6 +96,7 @@ def _card_touched(delivery: payloads.ItemDelivery) -> Event | None:
         owner=delivery.organization.login,
         issue=item.content_node_id,
         field=field.field_name if field else None,
+        before=field.option_before if field else None,
     )
 
 

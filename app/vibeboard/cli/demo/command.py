@@ -101,9 +101,12 @@ def _greet(console: Console, local: Local, wishes: Wishes) -> None:
     console.print(
         "[bold]Vibeboard demo[/bold]: a GitHub on this machine, the real server,"
     )
-    console.print("real git, a real test run. No call leaves this machine.")
+    console.print("real git, a real test run.")
     if wishes.agent == "recorded":
-        console.print("The agent is a recording: [bold]no model is called[/bold].")
+        console.print(
+            "The agent is a recording: [bold]no model is called[/bold], and no call "
+            "leaves this machine."
+        )
     console.print(f"The board: [link={local.board}]{local.board}[/link]\n")
     if not wishes.once:
         with contextlib.suppress(webbrowser.Error):

@@ -15,7 +15,7 @@ _STEPS = {
     "workspace": "prepares a workspace",
     "agent": "the agent works",
     "tests": "the tests run",
-    "publish": "branch, pull request and check are published",
+    "publish": "the result is published",
 }
 _VERBS = {
     "StartRun": "start",
