@@ -42,6 +42,8 @@ from vibeboard.web.webhook import Webhook
 
 log = logging.getLogger(__name__)
 
+_EMBEDDED = "embedded"
+
 
 class SystemClock:
     """The present."""
@@ -115,7 +117,9 @@ async def _wire(
     places = Places(root)
     durable = Durable(
         database.sync_engine,
-        executor=name,
+        # SQLite has one process at a time, whatever it is called: the next one
+        # goes on with all that the last one left.
+        executor=_EMBEDDED if database.is_sqlite else name,
         runners=settings.runners,
         place=await asyncio.to_thread(places.identity),
     )

@@ -28,11 +28,11 @@ from vibeboard.errors import SettingsInvalid, VibeboardError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
 from vibeboard.runner.agents.claude import find_claude
+from vibeboard.runner.git import OLDEST
 from vibeboard.settings import Settings, read_machine, read_settings, search_path
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
 
-_GIT_FLOOR = (2, 35)
 _ROOM = 2 * 1024**3  # bytes; a mirror and a few workspaces
 
 
@@ -108,8 +108,8 @@ def _git() -> Finding:
         [machine.git, "--version"], capture_output=True, text=True, check=False
     ).stdout.strip()
     numbers = tuple(int(n) for n in said.split()[2].split(".")[:2] if n.isdecimal())
-    if numbers < _GIT_FLOOR:
-        wanted = ".".join(map(str, _GIT_FLOOR))
+    if numbers < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
         return Finding("git", Mark.FAIL, said, f"Install git {wanted} or newer.")
     return Finding("git", Mark.OK, said)
 
@@ -225,7 +225,7 @@ def _print(findings: list[Finding]) -> None:
         table.add_row(
             f"[{colours[each.mark]}]{each.mark.value}[/]",
             each.check,
-            escape(each.seen + fix),
+            escape(escape(each.seen + fix)),
         )
     console = Console()
     console.print(table)

@@ -107,17 +107,25 @@ async def _refuse_early(parts: Parts, asked: _Asked) -> None:
 
 
 async def _followed(parts: Parts, run: str, console: Console) -> Run:
-    async with asyncio.timeout(_PATIENCE) as patience:
-        with console.status("waiting for a runner") as status:
-            while True:
-                try:
-                    found = await parts.runs.get(run)
-                except KeyError:
-                    await asyncio.sleep(_LOOK_EVERY)
-                    continue
-                patience.reschedule(None)
-                if found.ended and await parts.deliveries.done(OWN_HOOK, found.id):
-                    return found  # and its end is told on GitHub
-                step = found.step.value if found.step else "starting"
-                status.update(f"{found.stage} on {found.card}: {step}")
-                await asyncio.sleep(_LOOK_EVERY)
+    with console.status("waiting for a runner") as status:
+        await _queued(parts, run)
+        while True:
+            found = await parts.runs.get(run)
+            if found.ended and await parts.deliveries.done(OWN_HOOK, found.id):
+                return found  # and its end is told on GitHub
+            step = found.step.value if found.step else "starting"
+            status.update(f"{found.stage} on {found.card}: {step}")
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _queued(parts: Parts, run: str) -> None:
+    """Wait until the run is there; raises UserError if it does not come."""
+    for _ in range(round(_PATIENCE / _LOOK_EVERY)):
+        try:
+            await parts.runs.get(run)
+        except KeyError:
+            await asyncio.sleep(_LOOK_EVERY)
+        else:
+            return
+    message = "the run was not queued; the log says why, or another run came first"
+    raise UserError(message)
