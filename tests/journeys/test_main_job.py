@@ -387,6 +387,22 @@ async def test_a_run_survives_the_death_of_its_server(
     assert len(world.checks("vibeboard / develop")) == 1
 
 
+async def test_the_server_goes_on_with_what_a_killed_terminal_left(
+    still_world: World,
+) -> None:
+    world = still_world
+    card = world.card("Survive", "write a.txt a", "sleep 1.5", "write b.txt b")
+    terminal = await world.started("run", "develop", f"acme/clock#{card.issue.number}")
+    await world.until(lambda: any(world.home.rglob("tree/a.txt")), "the first file")
+    terminal.kill()
+    await terminal.wait()
+
+    await world.serve()
+    await card.reaches("Review")
+
+    assert len(card.tracking()) == 1
+
+
 async def test_what_happened_while_the_server_was_busy_dying_is_not_lost(
     world: World,
 ) -> None:
