@@ -193,7 +193,18 @@ def test_git_takes_the_branches() -> None:
         subprocess.run(["git", "check-ref-format", "--branch", branch], check=True)
 
 
-@pytest.mark.parametrize("branch", ["main", "vibe/", "vibe/x-7", "vibe/07", "x/vibe/7"])
+@pytest.mark.parametrize(
+    "branch",
+    [
+        "main",
+        "vibe/",
+        "vibe/x-7",
+        "vibe/07",
+        "x/vibe/7",
+        "vibe/2147483648",
+        "vibe/9" * 9,
+    ],
+)
 def test_other_branches_are_not_ours(branch: str) -> None:
     assert prompt.parse_branch(branch) is None
 

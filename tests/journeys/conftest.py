@@ -25,6 +25,7 @@ async def still_world(tmp_path: Path) -> AsyncIterator[World]:
     if made.server is not None:
         await made.end()
     await made.running.close()
+    assert made.tracebacks() == []
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ killed; the local GitHub answers in the test's process, so that it can be asked.
 """
 
 import asyncio
+import contextlib
+import json
 import os
 import signal
 import sys
@@ -165,7 +167,7 @@ class Card:
         pulls = [
             pull
             for pull in self.world.pulls
-            if pull.head_ref.startswith(f"vibe/{self.issue.number}-")
+            if f"{pull.head_ref}-".startswith(f"vibe/{self.issue.number}-")
         ]
         assert len(pulls) <= 1, "more than one pull request for a card"
         return pulls[0] if pulls else None
@@ -205,6 +207,20 @@ class World:
     server: asyncio.subprocess.Process | None = None
     port: int = 0
     log: list[str] = field(default_factory=list)
+    breaks: bool = False
+    """Whether this test wants the server to log a traceback."""
+
+    def tracebacks(self) -> list[str]:
+        """What the server logged about its own faults."""
+        if self.breaks:
+            return []
+        found = [line for line in self.log if "traceback" in line.casefold()]
+        return [
+            f"{told['event']}: {told['traceback'].splitlines()[-1]}"
+            if line.startswith("{") and "traceback" in (told := json.loads(line))
+            else line
+            for line in found
+        ]
 
     @property
     def hub(self) -> Hub:
@@ -295,6 +311,15 @@ class World:
         """What the agent was told last on a card."""
         (file,) = self.home.glob(f"data/homes/*/*/{card.issue.number}/prompt.txt")
         return file.read_text()
+
+    def children(self) -> list[str]:
+        """Living processes that work in this world's workspaces, and no other's."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (entry / "cwd").readlink().is_relative_to(self.home / "data"):
+                    found.append((entry / "cmdline").read_bytes().decode())
+        return found
 
     def deliveries(self, event: str) -> int:
         """How many deliveries of a kind GitHub has made so far."""

@@ -245,7 +245,8 @@ def _one_line(text: str) -> str:
 
 # --- What the work is called --------------------------------------------------
 
-_BRANCH = re.compile(r"vibe/([1-9][0-9]{0,18})(?:-[a-z0-9-]*)?")
+_LARGEST_NUMBER = 2**31 - 1  # GitHub numbers issues with a GraphQL Int
+_BRANCH = re.compile(r"vibe/([1-9][0-9]{0,9})(?:-[a-z0-9-]*)?")
 
 # Words in brackets that make GitHub Actions skip a commit: its checks are evidence.
 _SKIPS_CI = re.compile(
@@ -267,7 +268,9 @@ def branch_name(number: int, title: str) -> str:
 def parse_branch(branch: str) -> int | None:
     """The issue's number if ``branch`` is one of ours."""
     match = _BRANCH.fullmatch(branch)
-    return int(match[1]) if match else None
+    if match is None or int(match[1]) > _LARGEST_NUMBER:
+        return None
+    return int(match[1])
 
 
 def commit_message(*, title: str, number: int, run: str, finished: bool = True) -> str:

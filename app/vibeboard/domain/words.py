@@ -24,7 +24,7 @@ from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import clean
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.workflow import Result, Stage, Workflow
-from vibeboard.errors import Fault
+from vibeboard.errors import Fault, GitHubRefused
 
 CONFIG_CHECK = "vibeboard / config"
 _LONGEST_LIST = 10
@@ -658,6 +658,11 @@ def tests_say(tests: Sequence[SuiteResult]) -> str:
 def run_broke(error: Exception) -> str:
     """An error that is ours to mend; details are in the log under the run's id."""
     return f"Vibeboard itself failed ({type(error).__name__}); its log says more"
+
+
+def github_refused(refusal: GitHubRefused) -> str:
+    """Something we asked of GitHub, and its own words for why not."""
+    return f"GitHub answered {refusal.status_code}: {inline(str(refusal), 300)}"
 
 
 def cut_off(times: int) -> str:

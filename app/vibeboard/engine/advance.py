@@ -40,7 +40,7 @@ from vibeboard.engine.ports import (
     Runs,
 )
 from vibeboard.engine.workflows import Workflows
-from vibeboard.errors import MalformedDelivery
+from vibeboard.errors import GitHubRefused, MalformedDelivery
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,16 @@ class Advancer:
     async def _decide(self, identity: int) -> list[str]:
         delivery = await self._deliveries.get(identity)
         if delivery.state is DeliveryState.RECEIVED:
-            await self._deliveries.settle(identity, await self._decision(delivery))
+            try:
+                decision = await self._decision(delivery)
+            except GitHubRefused as refusal:
+                # The App, or its sight of what this is about, may be gone by now.
+                reason = f"GitHub answered {refusal.status_code}: {refusal}"
+                log.warning(
+                    "not decided", extra={"delivery": delivery.guid, "why": reason}
+                )
+                decision = Decision((), reason, state=DeliveryState.FAILED)
+            await self._deliveries.settle(identity, decision)
         return list(await self._deliveries.effects(identity))
 
     async def _decision(self, delivery: Delivery) -> Decision:
@@ -152,16 +161,23 @@ class Advancer:
                 if number is None or self._is_us(by) or not event.asks:
                     return None
                 return await self._about(CardKey(repository, number), by)
-            case CheckAsked(by=by, run=run):
-                if run is None:
-                    return Situation(us=self._us)
-                return await self._about((await self._runs.get(run)).card, by)
+            case CheckAsked():
+                return await self._about_check(event)
             case IssueClosed(card=key):
                 return Situation(us=self._us, history=await self._runs.history(key))
             case RunEnded(card=key) | StageAsked(card=key):
                 return await self._about(key, None)
             case _:
                 return Situation(us=self._us)
+
+    async def _about_check(self, event: CheckAsked) -> Situation | None:
+        if event.run is None:
+            return Situation(us=self._us)
+        try:
+            run = await self._runs.get(event.run)
+        except KeyError:
+            return None
+        return await self._about(run.card, event.by)
 
     async def _about_comment(self, event: CommentMade) -> Situation | None:
         if self._is_us(event.by) or parse(event.body, ()) is None:

@@ -39,14 +39,16 @@ from vibeboard.engine.publish import Publisher, Work
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.workflows import Workflows
-from vibeboard.errors import UserError
+from vibeboard.errors import GitHubRefused, UserError
 
 log = logging.getLogger(__name__)
 
 _MOST_ATTEMPTS = 3
+_BEFORE_WORK = (Step.WORKSPACE, Step.AGENT)
 _WORK = TypeAdapter(Work)
 _SUITES = TypeAdapter(tuple[SuiteResult, ...])
 _WORKSPACE = TypeAdapter(Workspace)
+_SUBJECT = TypeAdapter(tuple[Stage, Card])
 
 
 @dataclass(frozen=True)
@@ -130,22 +132,27 @@ class Executor:
     async def _report(self, run: Run, step: Steps) -> Report:
         if run.attempt > _MOST_ATTEMPTS:
             return Report(RunState.FAILED, reason=words.cut_off(run.attempt - 1))
-        stage, card = await self._stage(run), await self._card(run)
 
         async def part(name: Step, do: Callable[[], Awaitable[Any]]) -> Any:
-            async def recorded() -> Any:
+            async def shown() -> Any:
                 log.info("step", extra={**run.log_fields(), "step": name.value})
                 await self._runs.note(run.id, step=name)
-                await self._tracking.show(run.id)
                 try:
-                    return {"made": await do()}
-                except UserError as error:
-                    return {"refused": str(error)}
+                    await self._tracking.show(run.id)
+                except GitHubRefused:
+                    # Nobody could watch: no agent starts. Work that is done is
+                    # saved all the same.
+                    if name in _BEFORE_WORK:
+                        raise
+                return await do()
 
-            answer = await step(name.value, recorded)
-            if "refused" in answer:
-                raise UserError(answer["refused"])
-            return answer["made"]
+            return await _recorded(step, name.value, shown)
+
+        async def read() -> Any:
+            found = await self._stage(run), await self._card(run)
+            return _SUBJECT.dump_python(found, mode="json")
+
+        stage, card = _SUBJECT.validate_python(await _recorded(step, "read", read))
 
         workspace = _WORKSPACE.validate_python(
             await part(Step.WORKSPACE, lambda: self._prepare(card))
@@ -260,3 +267,20 @@ class Executor:
                     )
                 )
         return _SUITES.dump_python(tuple(results), mode="json")
+
+
+async def _recorded(step: Steps, name: str, do: Callable[[], Awaitable[Any]]) -> Any:
+    """Do it as a durable step; a refusal is an answer, to be remembered as well."""
+
+    async def told() -> Any:
+        try:
+            return {"made": await do()}
+        except UserError as error:
+            return {"refused": str(error)}
+        except GitHubRefused as refusal:
+            return {"refused": words.github_refused(refusal)}
+
+    answer = await step(name, told)
+    if "refused" in answer:
+        raise UserError(answer["refused"])
+    return answer["made"]

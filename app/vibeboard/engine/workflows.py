@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vibeboard.config.loader import load
 from vibeboard.domain.workflow import Workflow
 from vibeboard.engine.ports import Repositories
-from vibeboard.errors import ConfigInvalid, Fault
+from vibeboard.errors import ConfigInvalid, Fault, UserError
 
 CONFIG_PATH = ".vibe.yml"
 _KEPT = 256
@@ -33,7 +33,11 @@ class Workflows:
         """The configuration at ``ref``, or now on the default branch."""
         if ref is not None and (repository, ref) in self._known:
             return self._known[repository, ref]
-        source = await self._repositories.file(repository, CONFIG_PATH, ref=ref)
+        try:
+            source = await self._repositories.file(repository, CONFIG_PATH, ref=ref)
+        except UserError as error:  # no text, or too much of it
+            fault = Fault(CONFIG_PATH, 1, 1, str(error))
+            return Configuration(ref or "", faults=(fault,))
         if source is None:
             return Configuration()
         try:

@@ -14,6 +14,12 @@ Text = Annotated[
     str, AfterValidator(lambda text: text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
 ]
 Id = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[int, Field(ge=1, lt=2**31)]
+# What stands in a request's path must not lead anywhere else.
+FullName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_-]+/\.*[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=255),
+]
 
 
 class Account(BaseModel):
@@ -26,7 +32,7 @@ class Account(BaseModel):
 class Repository(BaseModel):
     """The repository an event happened in."""
 
-    full_name: Text
+    full_name: FullName
     default_branch: Text | None = None
 
 
@@ -76,7 +82,7 @@ class ItemDelivery(BaseModel):
 class Issue(BaseModel):
     """An issue, or a pull request in an issue's clothes."""
 
-    number: Id
+    number: Number
     pull_request: dict[str, object] | None = None
 
 
@@ -107,7 +113,7 @@ class IssueDelivery(BaseModel):
 class HeadRepository(BaseModel):
     """The repository a pull request comes from."""
 
-    full_name: Text
+    full_name: FullName
 
 
 class Head(BaseModel):
@@ -121,7 +127,7 @@ class Head(BaseModel):
 class PullRequest(BaseModel):
     """A pull request."""
 
-    number: Id
+    number: Number
     head: Head
 
 
