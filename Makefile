@@ -28,7 +28,7 @@ demo: $(VENV)/run.ok ## the main job on this machine: no credentials, no Docker,
 	@$(BIN)/vibeboard demo $(ARGS)
 
 test: $(VENV)/dev.ok ## set up and run the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
 	$(BIN)/ruff check .

@@ -48,7 +48,7 @@ COLUMNS = (
     "Attention",
     "Done",
 )
-PATIENCE = 20.0  # seconds; a journey takes one or two
+PATIENCE = 45.0  # seconds; a journey takes one or two
 
 CONFIG = """\
 version: 1
