@@ -6,9 +6,11 @@ import json
 import signal
 import tempfile
 import webbrowser
+from collections.abc import Coroutine
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import typer
@@ -22,6 +24,7 @@ from vibeboard.runner.agents.claude import find_claude
 from vibeboard.settings import Machine, model_variables, read_machine
 
 _ENDS = {"Review", "Needs attention"}
+_INTERRUPTED = 130  # as shells tell an end by Ctrl-C
 _PATIENCE = {"recorded": 60.0, "claude": 1200.0}  # seconds for the first card
 
 
@@ -74,6 +77,18 @@ def _check(wishes: Wishes, machine: Machine) -> None:
 
 
 async def _demo(wishes: Wishes, machine: Machine, directory: Path) -> int:
+    """Show it; Ctrl-C or a TERM at any moment ends what was started, too."""
+    showing = asyncio.create_task(_show(wishes, machine, directory))
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    if not await _until_first(showing, asked.wait()):
+        return await showing
+    return _INTERRUPTED if wishes.once else 0
+
+
+async def _show(wishes: Wishes, machine: Machine, directory: Path) -> int:
     console = Console(stderr=wishes.as_json, highlight=False, soft_wrap=True)
     timeline = Timeline(console)
     extra = model_variables() if wishes.agent == "claude" else {}
@@ -87,10 +102,10 @@ async def _demo(wishes: Wishes, machine: Machine, directory: Path) -> int:
         following = asyncio.create_task(timeline.follow(local.server))
         person = Person(session, local, machine)
         try:
-            code = await _first_card(person, timeline, wishes)
+            code = await _first_card(person, local, timeline, wishes)
             if not wishes.once:
                 await _stay(console, local)
-                code = 0
+                code = 1  # a person leaves another way
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)
@@ -114,13 +129,19 @@ def _greet(console: Console, local: Local, wishes: Wishes) -> None:
             webbrowser.open(local.board)
 
 
-async def _first_card(person: Person, timeline: Timeline, wishes: Wishes) -> int:
+async def _first_card(
+    person: Person, local: Local, timeline: Timeline, wishes: Wishes
+) -> int:
     timeline.restart()
     timeline.tell(f"alice drags “{FIRST}” to Development", "bold")
     await person.move(1, "Development")
-    await person.waits_for(1, _ENDS, _PATIENCE[wishes.agent])
+    gone = await _until_first(
+        person.waits_for(1, _ENDS, _PATIENCE[wishes.agent]), local.server.wait()
+    )
     total = timeline.elapsed
     found = await person.reads_back(1, "Review")
+    if gone:
+        found.faults.append(f"the server ended: {local.server.returncode}")
     start = timeline.seconds_to_agent_start
     if start is None:
         found.faults.append("no agent was started")
@@ -144,19 +165,28 @@ async def _first_card(person: Person, timeline: Timeline, wishes: Wishes) -> int
     return 1 if found.faults else 0
 
 
+async def _until_first(
+    wanted: Coroutine[Any, Any, object] | asyncio.Task[int],
+    feared: Coroutine[Any, Any, object],
+) -> bool:
+    """Wait for what comes first and end the other; whether it was the feared one."""
+    tasks = [asyncio.ensure_future(wanted), asyncio.ensure_future(feared)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0] in done:
+            await tasks[0]
+        return tasks[0] not in done
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def _stay(console: Console, local: Local) -> None:
     console.print(
         f"\nNow you: open {local.board} and drag another card to "
         "[bold]Refinement[/bold] or [bold]Development[/bold],\nor comment "
         "[bold]/agent help[/bold] on an issue. Ctrl-C ends the demo.\n"
     )
-    leave = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, leave.set)
-    gone = asyncio.create_task(local.server.wait())
-    asked = asyncio.create_task(leave.wait())
-    await asyncio.wait({gone, asked}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (gone, asked):
-        task.cancel()
-    await asyncio.gather(gone, asked, return_exceptions=True)
+    await local.server.wait()
+    console.print("The server ended.", style="bold red")
