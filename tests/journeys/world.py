@@ -79,7 +79,9 @@ FILES = {
     "README.md": "# clock\n",
     ".gitignore": "out/\n__pycache__/\n",
     "clock.py": "def tick():\n    return 1\n",
-    "test_clock.py": "from clock import tick\n\n\ndef test_tick():\n    assert tick() == 1\n",
+    "test_clock.py": (
+        "from clock import tick\n\n\ndef test_tick():\n    assert tick() == 1\n"
+    ),
 }
 
 
@@ -332,7 +334,7 @@ class World:
         """Wait for a condition on GitHub's side; fails with the server's log."""
         try:
             async with asyncio.timeout(PATIENCE):
-                while not condition():
+                while not condition():  # noqa: ASYNC110 - GitHub tells us nothing
                     await asyncio.sleep(0.02)
         except TimeoutError:
             shown = "\n".join(self.log[-40:])
@@ -357,25 +359,24 @@ class World:
             "VIBEBOARD_PORT": str(self.port),
         }
 
-    async def vibeboard(self, *arguments: str) -> tuple[int, str, str]:
-        """Run a command of the product to its end."""
-        child = await asyncio.create_subprocess_exec(
+    async def started(self, *arguments: str) -> asyncio.subprocess.Process:
+        """A command of the product, under way."""
+        return await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-m", "vibeboard", *arguments,
             env=self.environment(),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
+
+    async def vibeboard(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command of the product to its end."""
+        child = await self.started(*arguments)
         out, err = await asyncio.wait_for(child.communicate(), 60)
         return child.returncode or 0, out.decode(), err.decode()
 
     async def serve(self) -> None:
         """Start the server and wait until it listens."""
-        self.server = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-m", "vibeboard", "serve",
-            env=self.environment(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        self.server = await self.started("serve")
         self._reader = asyncio.create_task(self._read_log(self.server))
         assert self.server.stdout is not None
         try:
