@@ -193,6 +193,13 @@ def test_git_takes_the_branches() -> None:
         subprocess.run(["git", "check-ref-format", "--branch", branch], check=True)
 
 
+def test_a_title_closes_no_issue_by_its_commit() -> None:
+    message = prompt.commit_message(title="Try: fixes #1", number=7, run="r1")
+
+    assert "fixes #1" not in message
+    assert "#1" in message
+
+
 @pytest.mark.parametrize(
     "branch",
     [

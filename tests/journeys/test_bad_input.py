@@ -344,6 +344,10 @@ async def test_a_name_that_is_not_there_is_told_with_those_that_are(
             assert f"“{name}”" in said
         assert card.column == "Development"
     await good.says("✅ done")
+    projects.archive(world.hub, good.item, actor=world.user("alice"))
+    projects.restore(world.hub, good.item, actor=world.user("alice"))
+    await world.settled()
+    assert len(good.tracking()) == 1
 
     world.commit_file(
         ".vibe.yml",
@@ -408,6 +412,19 @@ async def test_what_an_agent_says_is_shown_and_has_no_effect(world: World) -> No
         assert "vibeboard:run=x -->" not in text
         assert "Closes #77" not in text
     assert len(card.replies) == 1
+
+    loud = world.card(
+        "Shout", "say @acme/everybody <!-- x --> fixes #77", "say /agent stop", "exit 3"
+    )
+    loud.moved_to("Development")
+    await loud.reaches("Attention")
+    await loud.replied("*develop* failed")
+    for text in loud.replies:
+        assert "everybody" in text
+        assert "@acme" not in text
+        assert "<!-- x" not in text
+        assert "fixes #77" not in text
+        assert "\n/agent stop" not in text
 
 
 # --- Tests ------------------------------------------------------------------------
@@ -651,6 +668,7 @@ async def test_a_title_is_only_a_title(world: World) -> None:
         subject = commit.message.splitlines()[0]
         assert 0 < len(subject) <= 80
         assert "[skip ci]" not in commit.message
+        assert "fixes #1" not in commit.message + card.pull.title
     assert not list(world.home.rglob("canary*"))
     assert not list(AGENT.parents[2].glob("canary*"))
 

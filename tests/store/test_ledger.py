@@ -127,6 +127,18 @@ async def test_effects_come_back_as_they_were_until_performed(ledger: Ledger) ->
     assert await ledger.deliveries.pending(keys[1]) == Reply(CARD, "Hello", "greeting")
 
 
+async def test_a_card_that_could_not_be_moved_is_remembered_where_it_stands(
+    ledger: Ledger,
+) -> None:
+    move = MoveCard(CARD, Place(BoardKey("acme", 1), "P", "A"), "B", "d", "Status")
+    await ledger.decided(move, card=CARD, seen="B", saw_place=True)
+    assert (await ledger.runs.history(CARD)).column == "B"
+
+    await ledger.deliveries.performed(move, error="there is no column B")
+
+    assert (await ledger.runs.history(CARD)).column == "A"
+
+
 async def test_a_run_is_started_once_by_one_cause(ledger: Ledger) -> None:
     await ledger.decided(start())
     await ledger.decided(start())

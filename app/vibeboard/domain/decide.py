@@ -93,14 +93,11 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
     if entered is None and left is None:
         return []
     if is_ignored_bot(by, situation):
-        return _stop(situation, why=f"{by.login} moved the card to {place.column}")
+        return _stop(situation, why=words.moved_away(by, place.column))
     if not may_direct(situation):
         why = words.stranger_moved(by, place.column, situation)
         return _put_back(event, situation, cause, why)
-    stopped = _stop(
-        situation,
-        why=f"@{by.login} moved the card to {place.column or 'no column'}",
-    )
+    stopped = _stop(situation, why=words.moved_away(by, place.column))
     if entered is None:
         return stopped
     refusal = _refusal(entered, situation)

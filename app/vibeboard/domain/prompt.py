@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vibeboard.domain.board import Card, Comment
-from vibeboard.domain.sanitize import clean
+from vibeboard.domain.sanitize import clean, closing_nothing
 from vibeboard.domain.workflow import Result, Stage
 
 SPEC_FILE = ".vibe/out/spec.md"
@@ -277,7 +277,7 @@ def commit_message(*, title: str, number: int, run: str, finished: bool = True) 
     """The message of a commit that holds a run's work."""
     # Git takes a line that begins with # for a comment.
     subject = _SKIPS_CI.sub(r"(\1)", _one_line(title)).lstrip("# ")
-    subject = subject or f"Work on #{number}"
+    subject = closing_nothing(subject) or f"Work on #{number}"
     if not finished:
         subject = f"Unfinished: {subject}"
     if len(subject) > MOST_SUBJECT:

@@ -35,6 +35,14 @@ _INVISIBLE = re.compile(
 _ORDINARY = frozenset({*_JOINERS, "\ufe0f\u200d"})
 
 
+# "Fixes #1" in a comment, a pull request or a commit closes that issue on GitHub.
+_CLOSING = re.compile(
+    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)"
+    r"(?=\S*#\d|GH-\d|https?://)",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True)
 class Clean:
     """Text as a person sees it; ``removed`` counts what was hidden in it."""
@@ -50,6 +58,11 @@ def clean(text: str) -> Clean:
     text, hidden = _without_comments(text)
     text, references = _REFERENCE.subn("", text)
     return Clean(text.strip(), invisible + hidden + references)
+
+
+def closing_nothing(text: str) -> str:
+    """``text`` with its closing words made ordinary ones."""
+    return _CLOSING.sub("\\1\N{ZERO WIDTH SPACE}\\2", text)
 
 
 def _without_comments(text: str) -> tuple[str, int]:

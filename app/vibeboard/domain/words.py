@@ -21,7 +21,7 @@ from vibeboard.domain.evidence import (
     verdict_of,
 )
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
-from vibeboard.domain.sanitize import clean
+from vibeboard.domain.sanitize import clean, closing_nothing
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.workflow import Result, Stage, Workflow
 from vibeboard.errors import Fault, GitHubRefused
@@ -67,11 +67,6 @@ def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-_CLOSING = re.compile(
-    r"\b(close[sd]?|fix(?:e[sd])?|resolve[sd]?)(:?\s+)"
-    r"(?=\S*#\d|GH-\d|https?://)",
-    re.IGNORECASE,
-)
 _COMMAND = re.compile(r"^(\s*)/(?=agent\b)", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"<(?!/?(?:details|summary|br|sub|sup|kbd)\b)", re.IGNORECASE)
 _FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
@@ -85,7 +80,7 @@ def foreign(text: str, limit: int = 20_000) -> str:
     """
     text = _TAG.sub("&lt;", clean(text).text)
     text = text.replace("@", f"@{_BREAK}").replace("![", "!\\[")
-    text = _CLOSING.sub(rf"\1{_BREAK}\2", text)
+    text = closing_nothing(text)
     text = _COMMAND.sub(rf"\1{_BREAK}/", text)
     if len(text) > limit:
         text = text[:limit].rstrip() + "\n\n… (cut)"
@@ -352,7 +347,7 @@ def check_summary(run: Run, report: Report) -> str:
 
 def pull_title(title: str) -> str:
     """The pull request is called as its issue is."""
-    return " ".join(title.split())[:250] or "Untitled"
+    return closing_nothing(" ".join(title.split()))[:250] or "Untitled"
 
 
 _OURS_BEGIN = "<!-- vibe:pull -->"
@@ -426,6 +421,12 @@ def stranger_moved(by: Actor, column: str | None, situation: Situation) -> str:
 def put_back(column: str) -> str:
     """Said with the reason of a put-back."""
     return f"The card was put back into *{inline(column)}*."
+
+
+def moved_away(by: Actor, column: str | None) -> str:
+    """Why a run stops whose card left its column."""
+    who = by.login if by.is_bot else f"@{by.login}"
+    return f"{who} moved the card to {inline(column or 'no column')}"
 
 
 def stranger_asked(by: Actor, situation: Situation) -> str:

@@ -35,6 +35,7 @@ _TEMPLATES = (
     "PULL_REQUEST_TEMPLATE.md",
     "docs/pull_request_template.md",
 )
+_LONGEST_REASON = 500
 _STATES = {
     AgentEnd.FINISHED: RunState.SUCCEEDED,
     AgentEnd.FAILED: RunState.FAILED,
@@ -172,7 +173,8 @@ class Publisher:
 
 def _judged(run: Run, work: Work, tests: tuple[SuiteResult, ...]) -> Report:
     """What the agent's end and the tests say together."""
-    state, reason = _STATES[work.agent.end], work.agent.reason
+    state = _STATES[work.agent.end]
+    reason = words.inline(work.agent.reason, _LONGEST_REASON)  # its last words, often
     if state is RunState.STOPPED:
         reason = run.stop_reason or reason
     if state is RunState.SUCCEEDED and tests:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
-from vibeboard.domain.effects import Effect, StartRun, StopRun
+from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun
 from vibeboard.engine.ports import (
     Clock,
     Decision,
@@ -203,6 +203,9 @@ class SqlDeliveries:
                     performed_at=self._clock.now(),
                 )
             )
+            if error and isinstance(effect, MoveCard):
+                # It was written down as moved, and stands where it stood.
+                await self._see(connection, effect.card, effect.place.column)
 
     async def count_by_state(self) -> dict[str, int]:
         """How many deliveries are in each state."""
