@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from difflib import get_close_matches
-from html import escape
+from html import escape, unescape
 
 from vibeboard.domain import commands
 from vibeboard.domain.board import Actor, BoardKey, CardKey
@@ -69,7 +69,12 @@ def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
 
 _COMMAND = re.compile(r"^(\s*)/(?=agent\b)", re.IGNORECASE | re.MULTILINE)
 _TAG = re.compile(r"<(?!/?(?:details|summary|br|sub|sup|kbd)\b)", re.IGNORECASE)
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
+_FOLD = re.compile(r"<(/?)details\b", re.IGNORECASE)
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$", re.MULTILINE)
+# Signs that GitHub acts upon after it has read entities.
+_ENTITY = re.compile(
+    r"&(?:commat|num|sol|excl|#0*(?:64|35|47|33)|#x0*(?:40|23|2f|21));?", re.IGNORECASE
+)
 
 
 def foreign(text: str, limit: int = 20_000) -> str:
@@ -78,18 +83,52 @@ def foreign(text: str, limit: int = 20_000) -> str:
     Mentions, closing words, commands, pictures from elsewhere and hidden text lose
     their effect; what it opens, it closes.
     """
-    text = _TAG.sub("&lt;", clean(text).text)
+    text = _ENTITY.sub(lambda sign: unescape(sign[0]), clean(text).text)
+    text = _TAG.sub("&lt;", text)
     text = text.replace("@", f"@{_BREAK}").replace("![", "!\\[")
     text = closing_nothing(text)
     text = _COMMAND.sub(rf"\1{_BREAK}/", text)
     if len(text) > limit:
         text = text[:limit].rstrip() + "\n\n… (cut)"
-    fences = _FENCE.findall(text)
-    if len(fences) % 2:
-        text += f"\n{fences[-1]}"
-    folds = len(re.findall(r"<details\b", text, re.IGNORECASE))
-    closed = len(re.findall(r"</details>", text, re.IGNORECASE))
-    return text + "\n\n</details>" * max(0, folds - closed)
+    return _folded(_fenced(text))
+
+
+def _fenced(text: str) -> str:
+    """With a code block closed that was left open; only a fence like its own can."""
+    opened = ""
+    for fence, rest in _FENCE.findall(text):
+        if not opened:
+            opened = fence
+        elif fence.startswith(opened) and not rest.strip():
+            opened = ""
+    return f"{text}\n{opened}" if opened else text
+
+
+def _folded(text: str) -> str:
+    """With as many folds closed as opened, so that it cannot leave ours."""
+    depth = 0
+
+    def balanced(tag: re.Match[str]) -> str:
+        nonlocal depth
+        if not tag[1]:
+            depth += 1
+        elif not depth:
+            return f"&lt;{tag[0][1:]}"
+        else:
+            depth -= 1
+        return tag[0]
+
+    text = _FOLD.sub(balanced, text)
+    return text + "\n\n</details>" * depth
+
+
+def code(text: str) -> str:
+    """Foreign text as code on one line, whatever backticks are in it."""
+    flat = " ".join(text.split())
+    longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if longest else ""
+    return f"{fence}{space}{flat}{space}{fence}"
 
 
 # --- Small parts ------------------------------------------------------------
@@ -221,9 +260,11 @@ def _is_published(run: Run) -> bool:
 
 
 def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
-    lines = []
-    if report.reason:
-        lines += [f"**{report.reason}**", ""]
+    lines, reason = [], report.reason
+    if run.state is RunState.STOPPED and run.stop_reason not in reason:
+        reason = f"{reason}: {run.stop_reason}"
+    if reason:
+        lines += [f"**{reason}**", ""]
     if report.pull_request is not None:
         lines += [
             (
@@ -444,7 +485,7 @@ def _needed(situation: Situation) -> str:
 
 def config_broken(situation: Situation) -> str:
     """The faults of `.vibe.yml`, each with its place."""
-    faults = "\n".join(f"- `{fault}`" for fault in situation.faults)
+    faults = "\n".join(f"- {code(str(fault))}" for fault in situation.faults)
     return (
         "Did nothing: `.vibe.yml` on the default branch has faults, so no agent is "
         f"started.\n\n{faults}\n\nMend the file; a pull request that touches it "
@@ -466,7 +507,7 @@ def config_summary(faults: Sequence[Fault]) -> str:
     """What the check of `.vibe.yml` shows when there is no workflow."""
     if not faults:
         return "Without `.vibe.yml` on the default branch, Vibeboard does nothing here."
-    return "\n".join(f"- `{fault}`" for fault in faults)
+    return "\n".join(f"- {code(str(fault))}" for fault in faults)
 
 
 def no_config() -> str:
@@ -601,7 +642,7 @@ def _ended_words(run: Run) -> str:
 
 def card_not_moved(run: Run, situation: Situation) -> str:
     """A run ended, and `.vibe.yml` does not say where its card goes."""
-    faults = "\n".join(f"- `{fault}`" for fault in situation.faults)
+    faults = "\n".join(f"- {code(str(fault))}" for fault in situation.faults)
     return (
         f"*{run.stage}* ended, but its card stays where it is: `.vibe.yml` on the "
         f"default branch has faults.\n\n{faults}"
