@@ -1,10 +1,13 @@
+import re
 import time
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vibeboard.domain import words
 from vibeboard.domain.sanitize import clean
 
 
@@ -67,3 +70,22 @@ def test_a_long_text_takes_no_long_time(text: str) -> None:
     clean(text)
 
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize("shown", [words.inline, words.in_html, words.foreign])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Fixes #1",
+        "closes: acme/clock#1",
+        "resolved GH-1",
+        "fix https://github.com/acme/clock/issues/1",
+    ],
+)
+def test_what_others_wrote_closes_no_issue(
+    shown: Callable[[str], str], text: str
+) -> None:
+    said = shown(text)
+
+    assert re.match(r"\w+\N{ZERO WIDTH SPACE}", said), said
+    assert "1" in said

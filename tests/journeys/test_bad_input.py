@@ -705,6 +705,11 @@ async def test_only_a_command_on_the_first_line_of_a_new_comment_counts(
     assert card.replies == []
     assert all(not comment.reactions for comment in said)
     assert runs(world) == 0
+    seed.apply(world.hub, {"users": [{"login": "eve"}]}, world.home)
+    for stranger in ("mallory", "eve"):
+        card.said("/agent develop", by=stranger)
+        await card.replied(f"@{stranger} has read", "need write permission")
+    assert runs(world) == 0
     card.said("/agent develop " + "x" * 60_000)
     await card.says("asked for by alice")
 
@@ -736,9 +741,7 @@ async def test_an_issue_deleted_under_way_ends_its_run(world: World) -> None:
     card = world.card("Delete me", "write x.txt x", "sleep 600")
     world.card("The next number")
     card.moved_to("Development")
-    await world.until(
-        lambda: any("agent.py" in line for line in world.children()), "the agent"
-    )
+    await world.until(lambda: bool(world.agents()), "the agent")
 
     delete_issue(world, card)
     await world.until(lambda: not world.children(), "the agent to end")
@@ -804,9 +807,7 @@ async def test_a_server_that_is_told_to_leave_leaves_nobody_behind(
 ) -> None:
     card = world.card("Stay", "write x.txt x", command, "daemon 611")
     card.moved_to("Development")
-    await world.until(
-        lambda: any("agent.py" in line for line in world.children()), "the agent"
-    )
+    await world.until(lambda: bool(world.agents()), "the agent")
 
     assert await world.end() == 0
 

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 from localhub import apps, git, issues
-from tests.journeys.world import AGENT, World, config, processes_of
+from tests.journeys.world import World, config
 
 
 async def test_a_card_dragged_to_development_becomes_a_tested_pull_request(
@@ -69,7 +69,7 @@ async def test_red_tests_give_a_red_check_and_move_the_card_aside(world: World) 
     (check,) = world.checks("vibeboard / develop")
     assert check.conclusion == "failure"
     assert check.title == "1 of 1 tests of unit failed"
-    assert "test\\_tick" in (check.summary or "")
+    assert "test_tick" in (check.summary or "")
     await card.says("❌ failed", "1 of 1 tests of `unit` failed")
     called = await card.replied("@alice *develop* failed")
     assert "`/agent retry`" in called
@@ -96,7 +96,7 @@ async def test_an_agent_that_takes_too_long_is_ended(world: World) -> None:
     await card.reaches("Attention")
 
     await card.says("⌛ out of time", "The work is saved on branch")
-    assert not processes_of("sleep 600")
+    assert not world.children()
 
 
 async def test_an_agent_that_changes_nothing_is_told_so(world: World) -> None:
@@ -115,7 +115,7 @@ async def test_moving_the_card_away_stops_the_agent_and_saves_its_work(
     card = world.card("Start something", "write begun.txt begun", "sleep 600")
     card.moved_to("Development")
     await card.says("Agent works ← now")
-    await world.until(lambda: bool(processes_of(str(AGENT))), "the agent")
+    await world.until(lambda: bool(world.agents()), "the agent")
 
     card.moved_to("Backlog")
     shown = await card.says("✋ stopped")
@@ -124,13 +124,13 @@ async def test_moving_the_card_away_stops_the_agent_and_saves_its_work(
     assert "Move the card back to *Development*" in shown
     assert card.column == "Backlog"
     assert "begun.txt" in world.files(f"vibe/{card.issue.number}-start-something")
-    assert not processes_of(str(AGENT))
+    assert not world.agents()
 
 
 async def test_moving_the_card_back_resumes_on_the_saved_branch(world: World) -> None:
     card = world.card("Start something", "write begun.txt begun", "sleep 600")
     card.moved_to("Development")
-    await world.until(lambda: bool(processes_of(str(AGENT))), "the agent")
+    await world.until(lambda: bool(world.agents()), "the agent")
     await world.until(
         lambda: any(world.home.rglob("tree/begun.txt")), "the agent's file"
     )
@@ -148,7 +148,7 @@ async def test_moving_the_card_back_resumes_on_the_saved_branch(world: World) ->
 async def test_a_comment_stops_the_agent(world: World) -> None:
     card = world.card("Start something", "write begun.txt begun", "sleep 600")
     card.moved_to("Development")
-    await world.until(lambda: bool(processes_of(str(AGENT))), "the agent")
+    await world.until(lambda: bool(world.agents()), "the agent")
 
     comment = card.said("/agent stop", by="bob")
     await card.says("✋ stopped")
@@ -376,7 +376,7 @@ async def test_a_run_survives_the_death_of_its_server(
     )
 
     await world.end(how)
-    await world.until(lambda: not processes_of(str(AGENT)), "the agent to be gone")
+    await world.until(lambda: not world.agents(), "the agent to be gone")
     await world.serve()
     await card.reaches("Review")
 

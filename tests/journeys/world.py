@@ -323,6 +323,10 @@ class World:
                     found.append((entry / "cmdline").read_bytes().decode())
         return found
 
+    def agents(self) -> list[str]:
+        """Those of them that are the scripted agent."""
+        return [line for line in self.children() if str(AGENT) in line]
+
     def deliveries(self, event: str) -> int:
         """How many deliveries of a kind GitHub has made so far."""
         return sum(

@@ -42,7 +42,7 @@ def run_check(stage: str) -> str:
 
 def inline(text: str, limit: int = 200) -> str:
     """Foreign text on one line: no mention, command, link or markup works in it."""
-    flat = " ".join(text.split())
+    flat = closing_nothing(" ".join(text.split()))
     if len(flat) > limit:
         flat = flat[: limit - 1] + "…"
     return re.sub(r"([\\`*_{}\[\]<>#|@~])", r"\\\1", flat).replace(
@@ -52,7 +52,7 @@ def inline(text: str, limit: int = 200) -> str:
 
 def in_html(text: str, limit: int = 200) -> str:
     """Foreign text on one line inside an HTML tag, where no Markdown is read."""
-    flat = " ".join(text.split())
+    flat = closing_nothing(" ".join(text.split()))
     if len(flat) > limit:
         flat = flat[: limit - 1] + "…"
     return escape(flat, quote=False).replace("@", f"@{_BREAK}")
