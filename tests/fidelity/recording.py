@@ -29,16 +29,34 @@ class Session:
     whole: bool = False
     """Whether everything was selected."""
 
-    def finished(self) -> int:
-        return sum(file.stat().st_size for file in self.folder.glob("finished-*"))
+    def note(self, what: str) -> None:
+        """Count a test that has begun or ended."""
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        with (self.folder / f"{what}-{worker}").open("ab") as file:
+            file.write(b".")
+
+    def count(self, what: str) -> int:
+        return sum(file.stat().st_size for file in self.folder.glob(f"{what}-*"))
+
+    def quiet(self) -> bool:
+        """Whether no other test runs, nor will before these checks have ended.
+
+        A worker of xdist keeps its last test back until it hears that there is no
+        other one, so each of the other workers may have one left.
+        """
+        workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+        ended = self.count("ended")  # before what began: none is missed
+        return ended == self.count("begun") and self.others - ended < workers
 
     def wait_for_others(self, seconds: float) -> None:
-        """Let other workers end their tests; alone there is nothing to wait for."""
-        until = time.monotonic() + seconds
-        while self.finished() < self.others:
+        """Let other workers end their tests, as long as now and then one ends."""
+        ended, until = -1, 0.0
+        while not self.quiet():
+            if ended != self.count("ended"):
+                ended, until = self.count("ended"), time.monotonic() + seconds
             if time.monotonic() > until:
-                left = self.others - self.finished()
-                pytest.fail(f"{left} tests have not ended in {seconds:.0f} s")
+                left = self.others - ended
+                pytest.fail(f"none of {left} tests has ended in {seconds:.0f} s")
             time.sleep(0.1)
 
 
@@ -95,12 +113,12 @@ def _everything(config: pytest.Config) -> bool:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Count a test as ended when its fixtures are, too."""
+    session = item.config.stash[SESSION]
+    if item.path.name == CHECKS:
+        return (yield)
+    session.note("begun")
     ended = yield
-    if item.path.name != CHECKS:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-        session = item.config.stash[SESSION]
-        with (session.folder / f"finished-{worker}").open("ab") as file:
-            file.write(b".")
+    session.note("ended")
     return ended
 
 
@@ -108,5 +126,5 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def recording(pytestconfig: pytest.Config) -> Session:
     """The session's recordings, complete: everything else has run."""
     session = pytestconfig.stash[SESSION]
-    session.wait_for_others(seconds=900)
+    session.wait_for_others(seconds=150)
     return session

@@ -24,7 +24,7 @@ from tests.fidelity.expected import EVENTS, ROUTES
 from tests.fidelity.recording import Session
 from tests.fidelity.records import Call, Records, Webhook
 
-pytestmark = [pytest.mark.npm, pytest.mark.timeout(1000)]
+pytestmark = [pytest.mark.npm, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
