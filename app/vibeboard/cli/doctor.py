@@ -225,7 +225,7 @@ def _print(findings: list[Finding]) -> None:
         table.add_row(
             f"[{colours[each.mark]}]{each.mark.value}[/]",
             each.check,
-            escape(escape(each.seen + fix)),
+            escape(each.seen + fix),
         )
     console = Console()
     console.print(table)
