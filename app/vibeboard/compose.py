@@ -27,7 +27,7 @@ from vibeboard.github.translate import translate
 from vibeboard.runner.agents.claude import ClaudeAgent, find_claude
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.agents.registry import RunnerAgents
-from vibeboard.runner.environment import Environment
+from vibeboard.runner.environment import Environment, sweep
 from vibeboard.runner.git import Git
 from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
@@ -142,6 +142,7 @@ async def _wire(
             identity.login, f"{identity.login}@users.noreply.github.com"
         ),
     )
+    await asyncio.to_thread(sweep)
     environment = Environment(machine.path)
     performer = Performer(
         deliveries=deliveries,

@@ -166,6 +166,17 @@ def test_a_card_taken_off_the_board_stops_its_run() -> None:
     assert kinds(decide(moved(), known, cause="d1")) == ["StopRun"]
 
 
+def test_a_stranger_who_takes_a_card_off_the_board_stops_nothing() -> None:
+    known = situation(
+        None,
+        before="Development",
+        runs=(run(RunState.RUNNING),),
+        permission=Permission.READ,
+    )
+
+    assert kinds(decide(moved(Actor("mallory")), known, cause="d1")) == ["Reply"]
+
+
 def test_a_strangers_move_is_put_back_with_the_reason() -> None:
     move, reply = decide(
         moved(Actor("mallory")), situation(permission=Permission.READ), cause="d1"

@@ -71,7 +71,7 @@ def over(report: Report, step: Step = Step.PUBLISH) -> Run:
 
 
 def shown(run: Run, **given: object) -> str:
-    return words.tracking(run, STAGE, now=NOW, **given)  # type: ignore[arg-type]
+    return words.tracking(run, STAGE, now=NOW, **given)  # type: ignore[arg-type] - a test names what it needs
 
 
 @pytest.mark.parametrize(

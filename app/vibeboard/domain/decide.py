@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from vibeboard.domain import commands, words
-from vibeboard.domain.board import CardKey, Place
+from vibeboard.domain.board import Actor, CardKey, Place
 from vibeboard.domain.commands import Command
 from vibeboard.domain.effects import (
     AnswerReview,
@@ -85,7 +85,7 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
         return []
     place = situation.place
     if place is None:
-        return _stop(situation, why="the card was taken off the board")
+        return _taken_off(by, situation, cause)
     if _same(place.column, situation.history.column):
         return []
     entered = situation.stage
@@ -104,6 +104,16 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
     if refusal is not None:
         return [*stopped, *_put_back(event, situation, cause, refusal)]
     return [*stopped, _start(entered, situation, cause=cause, asked_by=by.login)]
+
+
+def _taken_off(by: Actor, situation: Situation, cause: str) -> list[Effect]:
+    assert situation.card is not None
+    if situation.history.unfinished is None:
+        return []
+    if not is_ignored_bot(by, situation) and not may_direct(situation):
+        why = words.stranger_moved(by, None, situation)
+        return [Reply(situation.card.key, why, topic=f"taken-off-{cause}")]
+    return _stop(situation, why="the card was taken off the board")
 
 
 def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[Effect]:

@@ -25,7 +25,7 @@ _QUEUES = {"advance": "deliveries", "carry_out": "runs"}
 # Workflows of every release are one version: steps only ever change by name, and
 # nothing waits for people inside a workflow, so a deploy finds none half-way.
 _VERSION = "1"
-_POLL = timedelta(milliseconds=50)
+_POLL = timedelta(milliseconds=100)
 _TRIES = 12
 _LONGEST_WAIT = timedelta(hours=1)  # GitHub's rate limits begin anew by then
 # More than this many recoveries of one workflow and it is given up as a poison.

@@ -165,7 +165,10 @@ class Publisher:
 
     async def _template(self, repository: str) -> str | None:
         for path in _TEMPLATES:
-            found = await self._repositories.file(repository, path)
+            try:
+                found = await self._repositories.file(repository, path)
+            except UserError:
+                continue  # no text; the work must not be held up by that
             if found is not None:
                 return found.text
         return None

@@ -4,6 +4,7 @@ Nothing of the server's own environment comes in here; what is wanted of it (PAT
 handed to the constructor by who reads settings.
 """
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibeboard.runner.survey import erase
+
+_PREFIX = "vibeboard-"
+
+
+def sweep() -> None:
+    """Remove the temporary folders of processes of ours that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
+        pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        mine = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+        if mine and not Path("/proc", pid).exists():
+            erase(folder)
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class Environment:
         because sockets in it cannot have a long one.
         """
         home.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix="vibe-"))
+        temporary = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         try:
             yield {
                 "PATH": self.path,

@@ -1,0 +1,35 @@
+"""Temporary folders are gone when their process is."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from vibeboard.runner.environment import Environment, sweep
+
+
+def test_a_childs_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
+    with Environment("/usr/bin").open(tmp_path / "home", {"OWN": "x"}) as env:
+        folder = Path(env["TMPDIR"])
+        assert folder.stat().st_mode & 0o077 == 0
+        assert set(env) == {"PATH", "HOME", "LANG", "TMPDIR", "OWN"}
+
+    assert not folder.exists()
+
+
+def test_what_killed_processes_left_is_swept_away_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    names = [f"vibeboard-{gone.pid}-a", f"vibeboard-{os.getpid()}-b", "vibeboard-demo"]
+    for name in names:
+        (tmp_path / name).mkdir()
+
+    sweep()
+
+    assert {each.name for each in tmp_path.iterdir()} == set(names[1:])
