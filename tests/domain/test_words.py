@@ -1,5 +1,6 @@
 """What people read on GitHub, whole, as it is written; and what cannot get into it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -70,8 +71,8 @@ def over(report: Report, step: Step = Step.PUBLISH) -> Run:
     return replace(under_way(report.state), step=step, changed_at=NOW, report=report)
 
 
-def shown(run: Run, **given: object) -> str:
-    return words.tracking(run, STAGE, now=NOW, **given)  # type: ignore[arg-type] - a test names what it needs
+def shown(run: Run, *, waiting_for: str = "", notes: Sequence[str] = ()) -> str:
+    return words.tracking(run, STAGE, now=NOW, waiting_for=waiting_for, notes=notes)
 
 
 @pytest.mark.parametrize(

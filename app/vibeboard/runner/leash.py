@@ -137,10 +137,13 @@ class Leash:
 
     def _end_all(self, grace: float) -> None:
         """TERM, wait up to ``grace`` seconds (less when asked again), then KILL."""
-        for pid in descendants(os.getpid()):
-            _send(pid, signal.SIGTERM)
+        asked: set[int] = set()
         deadline = time.monotonic() + grace
         while self._anything_left() and (left := deadline - time.monotonic()) > 0:
+            # Again and again: a shell may start one more child before it listens.
+            for pid in set(descendants(os.getpid())) - asked:
+                _send(pid, signal.SIGTERM)
+                asked.add(pid)
             received = signal.sigtimedwait(_WATCHED, min(left, 0.05))
             if received and received.si_signo in _ASKED_TO_STOP:
                 break
