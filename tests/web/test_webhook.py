@@ -18,6 +18,7 @@ from tests.web.door import (
     read_answer,
     sign,
 )
+from vibeboard.config.schema import json_schema
 from vibeboard.errors import MalformedDelivery
 from vibeboard.github.translate import translate
 from vibeboard.store import migrate
@@ -379,14 +380,16 @@ async def test_a_store_that_fails_is_told_and_nothing_is_acknowledged(
     assert "delivery not stored" in caplog.messages
 
 
-async def test_the_door_answers_that_it_is_alive_and_knows_nothing_else(
+async def test_the_door_gives_health_and_schema_and_nothing_else(
     door: Door,
 ) -> None:
     alive = await door.send(b"", [], path="/healthz", method="GET")
+    schema = await door.send(b"", [], path="/schema/vibe-yml.json", method="GET")
     nowhere = await door.send(b"", [], path="/webhook/../etc/passwd")
     wrong = await door.send(b"", [], method="GET")
 
     assert (alive.status, alive.json) == (200, {"status": "ok"})
+    assert (schema.status, schema.json) == (200, json_schema())
     assert nowhere.status == 404
     assert wrong.status == 405
 

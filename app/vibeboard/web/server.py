@@ -5,15 +5,17 @@ import logging
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from vibeboard.config.schema import json_schema
 from vibeboard.web.webhook import LARGEST, Webhook
 
 
 def make_app(webhook: Webhook) -> web.Application:
-    """The application: the webhook, and whether we are alive."""
+    """The application: the webhook, the file's schema, and whether we are alive."""
     app = web.Application(client_max_size=LARGEST + 1)
     app.add_routes(
         [
             web.post("/webhook", webhook.receive),
+            web.get("/schema/vibe-yml.json", _schema),
             web.get("/healthz", _alive),
         ]
     )
@@ -33,6 +35,12 @@ def _is_our_fault(record: logging.LogRecord) -> bool:
     # Strangers who speak broken HTTP are answered 400 and must not fill the log.
     fault = record.exc_info[1] if record.exc_info else None
     return not isinstance(fault, HttpProcessingError)
+
+
+async def _schema(request: web.Request) -> web.Response:
+    """What editors check `.vibe.yml` by."""
+    del request
+    return web.json_response(json_schema(), content_type="application/schema+json")
 
 
 async def _alive(request: web.Request) -> web.Response:
