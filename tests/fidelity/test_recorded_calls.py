@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from graphql import (
@@ -93,11 +94,15 @@ def _names(document: DocumentNode) -> list[str]:
     return [one.name.value for one in _operations(document) if one.name]
 
 
+def _variables(call: Call) -> dict[str, Any]:
+    return json.loads(call.body).get("variables") or {}
+
+
 def _graphql_complaints(call: Call) -> Iterator[str]:
     schema = contracts.published_schema()
     document = parse(call.document)
     yield from (fault.message for fault in validate(schema, document))
-    variables = json.loads(call.body).get("variables") or {}
+    variables = _variables(call)
     for operation in _operations(document):
         given = get_variable_values(
             schema, operation.variable_definitions or (), variables
@@ -109,7 +114,7 @@ def _graphql_complaints(call: Call) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def graphql_complaints(recorded: Records) -> list[str]:
     sent = {
-        (call.document, call.body): call
+        (call.document, records.shape(_variables(call))): call
         for call in recorded.graphql
         if call.ours or not call.failed
     }
