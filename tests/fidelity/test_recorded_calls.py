@@ -4,9 +4,10 @@ These tests run after all others (see `recording`), on what those made the produ
 the local GitHub say to each other.
 """
 
+import fcntl
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from typing import Any
 
@@ -49,10 +50,27 @@ def _rest_complaints(call: Call) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def rest_complaints(recorded: Records) -> list[str]:
+def rest_complaints(recording: Session, recorded: Records) -> list[str]:
     # Calls are many and alike: one of each shape is enough.
     kinds = {_kind(call): call for call in recorded.rest}
-    return [one for call in kinds.values() for one in _rest_complaints(call)]
+    return _once(
+        recording,
+        "rest",
+        lambda: [one for call in kinds.values() for one in _rest_complaints(call)],
+    )
+
+
+def _once(
+    recording: Session, name: str, complaints: Callable[[], list[str]]
+) -> list[str]:
+    """What the first worker that asks finds; the others read it."""
+    kept = recording.folder / f"{name}-complaints.json"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_text(json.dumps(complaints()))
+    found: list[str] = json.loads(kept.read_text())
+    return found
 
 
 def _kind(call: Call) -> tuple[object, ...]:
@@ -112,13 +130,17 @@ def _graphql_complaints(call: Call) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def graphql_complaints(recorded: Records) -> list[str]:
+def graphql_complaints(recording: Session, recorded: Records) -> list[str]:
     sent = {
         (call.document, records.shape(_variables(call))): call
         for call in recorded.graphql
         if call.ours or not call.failed
     }
-    return [one for call in sent.values() for one in _graphql_complaints(call)]
+    return _once(
+        recording,
+        "graphql",
+        lambda: [one for call in sent.values() for one in _graphql_complaints(call)],
+    )
 
 
 def test_graphql_documents_and_their_variables_are_valid(
