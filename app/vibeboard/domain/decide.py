@@ -77,7 +77,7 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
 def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[Effect]:
     by = event.by
     card = situation.card
-    if card is None or is_us(by, situation):
+    if card is None or is_us(by, situation.us):
         return []
     if situation.workflow is None:
         return _config_broken(card.key, situation)
@@ -118,7 +118,7 @@ def _taken_off(by: Actor, situation: Situation, cause: str) -> list[Effect]:
 
 def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[Effect]:
     card, by = situation.card, event.by
-    if is_us(by, situation) or is_ignored_bot(by, situation):
+    if is_us(by, situation.us) or is_ignored_bot(by, situation):
         return []
     stages = situation.workflow.stages if situation.workflow else {}
     command = commands.parse(event.body, stages)
@@ -222,7 +222,7 @@ def _bring_and_start(
 
 def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[Effect]:
     workflow, card = situation.workflow, situation.card
-    if is_us(event.by, situation) or is_ignored_bot(event.by, situation):
+    if is_us(event.by, situation.us) or is_ignored_bot(event.by, situation):
         return []
     if not event.asks or workflow is None or card is None:
         return []

@@ -4,9 +4,9 @@ from vibeboard.domain.board import Actor, Permission
 from vibeboard.domain.situation import Situation
 
 
-def is_us(actor: Actor, situation: Situation) -> bool:
+def is_us(actor: Actor, us: str) -> bool:
     """Whether the actor is this App: its own doings come back as deliveries."""
-    return actor.login.casefold() == situation.us.casefold()
+    return actor.login.casefold() == us.casefold()
 
 
 def is_ignored_bot(actor: Actor, situation: Situation) -> bool:

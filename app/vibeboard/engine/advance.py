@@ -26,6 +26,7 @@ from vibeboard.domain.events import (
 )
 from vibeboard.domain.prompt import parse_branch
 from vibeboard.domain.situation import CardHistory, Situation
+from vibeboard.domain.trust import is_us
 from vibeboard.engine.durable import Steps
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.ports import (
@@ -150,7 +151,7 @@ class Advancer:
         """What is known about the event's card; None if there is nothing to know."""
         match event:
             case CardTouched(by=by, owner=owner, issue=issue):
-                if self._is_us(by):
+                if is_us(by, self._us):
                     return None
                 key = await self._cards.at(owner, issue)
                 return None if key is None else await self._about(key, by)
@@ -158,7 +159,7 @@ class Advancer:
                 return await self._about_comment(event)
             case ReviewGiven(by=by, repository=repository, branch=branch):
                 number = parse_branch(branch)
-                if number is None or self._is_us(by) or not event.asks:
+                if number is None or is_us(by, self._us) or not event.asks:
                     return None
                 return await self._about(CardKey(repository, number), by)
             case CheckAsked():
@@ -180,7 +181,7 @@ class Advancer:
         return await self._about(run.card, event.by)
 
     async def _about_comment(self, event: CommentMade) -> Situation | None:
-        if self._is_us(event.by) or parse(event.body, ()) is None:
+        if is_us(event.by, self._us) or parse(event.body, ()) is None:
             return None
         number: int | None = event.number
         if event.on_pull_request:
@@ -216,9 +217,6 @@ class Advancer:
             config_commit=configuration.commit,
             permission=permission,
         )
-
-    def _is_us(self, actor: Actor) -> bool:
-        return actor.login.casefold() == self._us.casefold()
 
 
 def _written(event: Event, situation: Situation, effects: list[Effect]) -> Decision:

@@ -179,11 +179,10 @@ class Executor:
         return self._publisher.read(await part(Step.PUBLISH, publish))
 
     async def _stage(self, run: Run) -> Stage:
-        ref = run.config_commit or None
-        found = await self._workflows.read(run.card.repository, ref=ref)
-        if found.workflow is None or run.stage not in found.workflow.stages:
+        stage = await self._workflows.stage(run)
+        if stage is None:
             raise UserError(words.stage_gone(run.stage))
-        return found.workflow.stages[run.stage]
+        return stage
 
     async def _card(self, run: Run) -> Card:
         card = await self._cards.read(run.card)

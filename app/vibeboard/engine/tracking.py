@@ -8,7 +8,6 @@ from typing import Protocol
 
 from vibeboard.domain import words
 from vibeboard.domain.run import Run, RunState
-from vibeboard.domain.workflow import Stage
 from vibeboard.engine.ports import Clock, Marker, Replies, Runs
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, RetryLater
@@ -51,7 +50,7 @@ class Tracking:
         """Bring the comment up to date, posting it the first time."""
         async with self._locks.hold(f"tracking {run_id}"):
             run = await self._runs.get(run_id)
-            stage = await self._stage(run)
+            stage = await self._workflows.stage(run)
             if stage is None:
                 return
             body = words.tracking(
@@ -85,11 +84,6 @@ class Tracking:
                 await self.show(run_id, notes)
             except (RetryLater, GitHubRefused):
                 continue  # the next refresh, or the next step, shows it
-
-    async def _stage(self, run: Run) -> Stage | None:
-        ref = run.config_commit or None
-        found = await self._workflows.read(run.card.repository, ref=ref)
-        return found.workflow.stages.get(run.stage) if found.workflow else None
 
     async def _waiting_for(self, run: Run) -> str:
         if run.state is not RunState.QUEUED:

@@ -4,7 +4,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from vibeboard.config.loader import load
-from vibeboard.domain.workflow import Workflow
+from vibeboard.domain.run import Run
+from vibeboard.domain.workflow import Stage, Workflow
 from vibeboard.engine.ports import Repositories
 from vibeboard.errors import ConfigInvalid, Fault, UserError
 
@@ -54,3 +55,8 @@ class Workflows:
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
         return found
+
+    async def stage(self, run: Run) -> Stage | None:
+        """The stage that a run carries out, as it was when the run was asked for."""
+        found = await self.read(run.card.repository, ref=run.config_commit or None)
+        return found.workflow.stages.get(run.stage) if found.workflow else None

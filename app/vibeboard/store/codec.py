@@ -1,28 +1,16 @@
 """Frozen dataclasses to JSON and back, checked by pydantic on the way in."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
-from vibeboard.domain import effects
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.run import Remark, Report
 
 _REPORT = TypeAdapter(Report)
 _REMARKS = TypeAdapter(tuple[Remark, ...])
 _EFFECTS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind)
-    for kind in (
-        effects.StartRun,
-        effects.StopRun,
-        effects.ShowRun,
-        effects.MoveCard,
-        effects.Reply,
-        effects.React,
-        effects.AnswerReview,
-        effects.RemoveWorkspace,
-        effects.CheckConfiguration,
-    )
+    kind.__name__: TypeAdapter(kind) for kind in get_args(Effect)
 }
 
 
