@@ -1,6 +1,7 @@
 """The tables, as SQLAlchemy knows them; ``migrations/`` makes them.
 
-The durable engine keeps tables of its own beside these; ours are the truth.
+Rows are the queue: a delivery or a run that is due is a row without a worker, and
+who takes it writes its own name there.
 """
 
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    SmallInteger,
     String,
     Table,
     Text,
@@ -49,7 +51,12 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# A webhook as it came, or (hook "vibeboard") an event of our own.
+_OPEN = text("ordering_key IS NOT NULL AND state IN ('received', 'decided')")
+_UNSORTED = text("ordering_key IS NULL AND state = 'received'")
+_DEAD = text("state IN ('unreadable', 'failed', 'parked')")
+
+# A webhook as it came, or (hook "vibeboard") an event of our own. Intake writes the
+# columns up to ``received_at``; sorting finds ``account`` and ``ordering_key``.
 delivery = Table(
     "delivery",
     metadata,
@@ -59,13 +66,28 @@ delivery = Table(
     Column("event", String(64), nullable=False),
     Column("headers", JSON, nullable=False),
     Column("body", LargeBinary, nullable=False),
-    Column("digest", String(64), nullable=False),
+    Column("encoding", SmallInteger, nullable=False, server_default="0"),
     Column("received_at", UtcDateTime, nullable=False),
-    Column("state", String(16), nullable=False),  # DeliveryState
+    Column("state", String(16), nullable=False, server_default="received"),
     Column("reason", Text, nullable=False, server_default=""),
     Column("conflict", Boolean, nullable=False, server_default=text("false")),
+    Column("account", String(100), nullable=False, server_default=""),
+    Column("ordering_key", String(300)),
+    Column("worker", String(100)),  # whose process has it now
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcDateTime),  # not before
+    Column("settled_at", UtcDateTime),
     UniqueConstraint("hook", "guid", name="delivery_once"),
-    Index("delivery_by_state", "state", "id"),
+    Index("delivery_unsorted", "id", sqlite_where=_UNSORTED, postgresql_where=_UNSORTED),
+    Index(
+        "delivery_open",
+        "ordering_key",
+        "id",
+        sqlite_where=_OPEN,
+        postgresql_where=_OPEN,
+    ),
+    Index("delivery_dead", "state", "id", sqlite_where=_DEAD, postgresql_where=_DEAD),
 )
 
 card = Table(
@@ -104,6 +126,15 @@ run = Table(
     Column("report", JSON),
     Column("comment", BigInteger),
     Column("session", String(128)),
+    Column("parent", String(32), nullable=False, server_default=""),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("worker", String(100)),  # whose process has it now
+    Column("place", String(64), nullable=False, server_default=""),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("due_at", UtcDateTime),  # not before
+    Column("waits_for", Text, nullable=False, server_default=""),
+    Column("calls", JSON),
     UniqueConstraint("repository", "number", "stage", "cause", name="run_once"),
     # The last word on "one active run a card", on both databases.
     Index(
@@ -129,4 +160,59 @@ effect = Table(
     Column("error", Text, nullable=False, server_default=""),
     Column("performed_at", UtcDateTime),
     Index("effect_by_delivery", "delivery", "position"),
+)
+
+# What a step of a run came to, so that it is not done again.
+run_step = Table(
+    "run_step",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("name", String(32), primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("ended_at", UtcDateTime, nullable=False),
+)
+
+# A process that takes work, for as long as it says so.
+worker = Table(
+    "worker",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("place", String(64), nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("beat_at", UtcDateTime, nullable=False),
+)
+
+# Where no run starts: "*", an account, a repository, or one card.
+pause = Table(
+    "pause",
+    metadata,
+    Column("scope", String(300), primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("paused_by", String(100), nullable=False),
+    Column("paused_at", UtcDateTime, nullable=False),
+)
+
+# Who did what; kept longer than what it was done with.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(300), nullable=False),
+    Column("detail", Text, nullable=False, server_default=""),
+    Column("delivery", String(128), nullable=False, server_default=""),
+    Index("audit_by_subject", "subject", "id"),
+    Index("audit_by_time", "at"),
+)
+
+# How far something that goes over GitHub's own lists has come.
+watermark = Table(
+    "watermark",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
 )
