@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help demo test check docs lock clean
+.PHONY: help demo test check bench docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -37,6 +37,9 @@ check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(VENV)/dev.ok ## ratios against peers in one run; ARGS="intake" chooses
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(VENV)/dev.ok ## write the reference pages and the pictures again
 	$(BIN)/python docs/make.py

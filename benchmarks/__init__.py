@@ -1,0 +1,1 @@
+"""Vibeboard against its peers and against the machine's limits, as ratios."""
