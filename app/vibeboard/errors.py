@@ -13,6 +13,7 @@
     ├── RetryLater             time will mend it; says after how long
     │   ├── GitHubUnavailable  5xx, time-out, connection lost
     │   └── RateLimited        primary or secondary limit
+    ├── AppAbsent              suspended on, or removed from, an account; work is parked
     └── Broken                 we must mend it
         ├── IllegalTransition  a run was asked to change state against the table
         ├── SettingsInvalid    the operator's environment
@@ -89,6 +90,14 @@ class GitHubUnavailable(RetryLater):
 
 class RateLimited(RetryLater):
     """A primary or secondary rate limit; ``after`` is GitHub's own wait."""
+
+
+class AppAbsent(VibeboardError):  # noqa: N818 - an event
+    """The App is suspended on, or removed from, an account until somebody acts."""
+
+    def __init__(self, account: str, message: str = "") -> None:
+        super().__init__(message or f"the App is not active on {account}")
+        self.account = account
 
 
 class Broken(VibeboardError):  # noqa: N818 - an event

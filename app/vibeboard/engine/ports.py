@@ -4,14 +4,23 @@
 each to its words. Values that cross a port are defined beside it.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from vibeboard.domain.board import BoardKey, Card, CardKey, Comment, Permission, Place
+from vibeboard.domain.board import (
+    Actor,
+    BoardKey,
+    Card,
+    CardKey,
+    Comment,
+    Permission,
+    Place,
+)
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.run import Cost, Report, Run, Step
@@ -67,6 +76,29 @@ class Repositories(Protocol):
         """Effective permission now; NONE for strangers, and no guess on errors."""
         ...
 
+    async def installed(self) -> Sequence[str]:
+        """Every repository that the App reaches where it is not suspended."""
+        ...
+
+
+@dataclass(frozen=True)
+class BoardCard:
+    """A card as its board shows it.
+
+    ``issue`` and ``item`` are node ids. ``set_by`` and ``set_at`` tell of the column:
+    when it last changed, and who gave the card its first one. GitHub does not tell
+    who moved it last, so nobody's right to move a card can rest on ``set_by``.
+    """
+
+    key: CardKey
+    issue: str
+    item: str
+    column: str | None
+    archived: bool
+    updated_at: datetime
+    set_by: Actor | None = None
+    set_at: datetime | None = None
+
 
 class Cards(Protocol):
     """Cards and their places on boards."""
@@ -84,6 +116,12 @@ class Cards(Protocol):
 
     async def columns(self, board: BoardKey, *, field: str) -> Sequence[str] | None:
         """The board's columns in order; None if it or its field cannot be read."""
+        ...
+
+    async def on_board(
+        self, board: BoardKey, *, field: str
+    ) -> Sequence[BoardCard] | None:
+        """All cards of a board, a request a hundred; None if it cannot be read."""
         ...
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
@@ -207,6 +245,58 @@ class Checks(Protocol):
 
     async def put(self, repository: str, check: CheckRun) -> int:
         """Create the check run or bring the one of this name and id up to date."""
+        ...
+
+
+@dataclass(frozen=True)
+class HookDelivery:
+    """One attempt of GitHub to deliver a webhook to us.
+
+    Attempts of one delivery share its ``guid``. ``status`` is GitHub's word, ``OK`` if
+    we answered 2xx.
+    """
+
+    id: int
+    guid: str
+    event: str
+    action: str | None
+    delivered_at: datetime
+    redelivery: bool
+    status: str
+    status_code: int
+    installation_id: int | None
+    repository_id: int | None
+
+
+class HookDeliveries(Protocol):
+    """What GitHub sent us, or tried to; it remembers three days."""
+
+    def listed(self, since: datetime) -> AsyncIterator[HookDelivery]:
+        """All attempts since then, good ones too, newest first."""
+        ...
+
+    async def redeliver(self, delivery: int) -> None:
+        """Ask GitHub to send it again, under its own GUID."""
+        ...
+
+
+@dataclass
+class Calls:
+    """What some work cost at GitHub, still counting while the work goes on.
+
+    ``points`` are GraphQL's; ``unchanged`` counts answers 304, which cost nothing.
+    """
+
+    requests: int = 0
+    points: int = 0
+    unchanged: int = 0
+
+
+class CallCounter(Protocol):
+    """Counts calls on GitHub."""
+
+    def counted(self) -> AbstractContextManager[Calls]:
+        """Count what is called inside, in child tasks too; counts may nest."""
         ...
 
 
