@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.briefing import Briefing
-from vibeboard.engine.durable import Durable
+from vibeboard.engine.dispatch import Dispatcher
 from vibeboard.engine.execute import Executor, Places
 from vibeboard.engine.inspector import Inspector
 from vibeboard.engine.perform import Performer
@@ -36,13 +36,16 @@ from vibeboard.settings import Machine, Settings
 from vibeboard.store import migrate
 from vibeboard.store.database import Database, only_process, open_database
 from vibeboard.store.deliveries import SqlDeliveries
+from vibeboard.store.delivery_queue import SqlDeliveryQueue
+from vibeboard.store.due import Due
 from vibeboard.store.locks import SqlLocks
+from vibeboard.store.notices import Notices
+from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
+from vibeboard.store.workers import SqlWorkers
 from vibeboard.web.webhook import Webhook
 
 log = logging.getLogger(__name__)
-
-_EMBEDDED = "embedded"
 
 
 class SystemClock:
@@ -62,7 +65,44 @@ class Parts:
     ports: GitHubPorts
     workflows: Workflows
     webhook: Webhook
+    dispatcher: Dispatcher
     us: str
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What is remembered, for this process and under its name."""
+
+    deliveries: SqlDeliveries
+    delivery_queue: SqlDeliveryQueue
+    runs: SqlRuns
+    run_queue: SqlRunQueue
+    workers: SqlWorkers
+    locks: SqlLocks
+    notices: Notices
+
+
+@dataclass(frozen=True)
+class _Crew:
+    """What deciding and carrying out share."""
+
+    kept: _Kept
+    ports: GitHubPorts
+    workflows: Workflows
+    workspaces: GitWorkspaces
+    stops: Stops
+    tracking: Tracking
+
+
+class _Bell:
+    """Wakes the dispatcher, which is made after those who ring for it."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[], None] | None = None
+
+    def __call__(self) -> None:
+        if self.answer is not None:
+            self.answer()
 
 
 @asynccontextmanager
@@ -86,14 +126,21 @@ async def running(
                     session,
                     clock=SystemClock(),
                 )
-                parts, durable = await _wire(
-                    settings, machine, database, GitHubPorts(github), name
+                places = Places(settings.data_dir.resolve())
+                bell = _Bell()
+                kept = await _remember(database, places, bell, name, settings.lease)
+                parts = await _wire(
+                    settings, machine, places, kept, GitHubPorts(github)
                 )
-                await durable.launch()
+                bell.answer = parts.dispatcher.wake
+                kept.notices.start()
+                await parts.dispatcher.start()
                 try:
                     yield parts
                 finally:
-                    await durable.close()
+                    await parts.dispatcher.close(settings.grace)
+                    await kept.notices.close()
+                    await kept.locks.close()
     finally:
         await database.close()
 
@@ -105,99 +152,133 @@ def _make_data_dir(settings: Settings) -> None:
         raise SettingsInvalid(f"VIBEBOARD_DATA_DIR cannot be made: {error}") from error
 
 
+async def _remember(
+    database: Database, places: Places, bell: _Bell, name: str, lease: timedelta
+) -> _Kept:
+    clock, engine = SystemClock(), database.engine
+    place = await asyncio.to_thread(places.identity)
+    due = Due(engine, bell)
+    workers = SqlWorkers(database, due, clock, name=name, place=place, lease=lease)
+    return _Kept(
+        deliveries=SqlDeliveries(engine, due, clock),
+        delivery_queue=SqlDeliveryQueue(engine, due, clock, workers),
+        runs=SqlRuns(engine, due, clock),
+        run_queue=SqlRunQueue(engine, due, clock, workers, place=place),
+        workers=workers,
+        locks=SqlLocks(database),
+        notices=Notices(database, bell),
+    )
+
+
 async def _wire(
     settings: Settings,
     machine: Machine,
-    database: Database,
+    places: Places,
+    kept: _Kept,
     ports: GitHubPorts,
-    name: str,
-) -> tuple[Parts, Durable]:
-    clock = SystemClock()
-    root = settings.data_dir.resolve()
-    places = Places(root)
-    durable = Durable(
-        database.sync_engine,
-        # SQLite has one process at a time, whatever it is called: the next one
-        # goes on with all that the last one left.
-        executor=_EMBEDDED if database.is_sqlite else name,
-        runners=settings.runners,
-        place=await asyncio.to_thread(places.identity),
-    )
-    deliveries = SqlDeliveries(database.engine, durable.enqueue, clock)
-    runs = SqlRuns(database.engine, durable.enqueue, clock)
+) -> Parts:
     identity = await _identity(ports, settings)
     workflows = Workflows(ports.repositories)
-    stops = Stops(runs)
-    tracking = Tracking(
-        runs=runs,
-        replies=ports.replies,
-        workflows=workflows,
-        locks=SqlLocks(database),
-        clock=clock,
-    )
     workspaces = GitWorkspaces(
-        root / "workspaces",
-        git=Git(home=root / "git-home", path=machine.path),
+        places.root / "workspaces",
+        git=Git(home=places.root / "git-home", path=machine.path),
         identity=Committer(
             identity.login, f"{identity.login}@users.noreply.github.com"
         ),
     )
-    await asyncio.to_thread(sweep)
-    environment = Environment(machine.path)
-    performer = Performer(
-        deliveries=deliveries,
-        cards=ports.cards,
+    stops = Stops(kept.runs)
+    tracking = Tracking(
+        runs=kept.runs,
         replies=ports.replies,
-        inspector=Inspector(
-            cards=ports.cards,
-            checks=ports.checks,
-            pulls=ports.pulls,
-            repositories=ports.repositories,
-            workflows=workflows,
-        ),
-        tracking=tracking,
-        stops=stops,
-        workspaces=workspaces,
+        workflows=workflows,
+        locks=kept.locks,
+        clock=SystemClock(),
     )
+    crew = _Crew(kept, ports, workflows, workspaces, stops, tracking)
+    await asyncio.to_thread(sweep)
     advancer = Advancer(
-        deliveries=deliveries,
-        runs=runs,
+        deliveries=kept.deliveries,
+        runs=kept.runs,
         cards=ports.cards,
         pulls=ports.pulls,
         repositories=ports.repositories,
         workflows=workflows,
-        performer=performer,
+        performer=_performer(crew),
+        locks=kept.locks,
         translate=lambda event, body, guid: translate(event, body, guid=guid),
         us=identity.login,
     )
-    executor = Executor(
-        runs=runs,
-        cards=ports.cards,
-        repositories=ports.repositories,
-        workspaces=workspaces,
+    dispatcher = Dispatcher(
+        deliveries=kept.deliveries,
+        delivery_queue=kept.delivery_queue,
+        advancer=advancer,
+        runs=kept.runs,
+        run_queue=kept.run_queue,
+        executor=_executor(settings, machine, places, crew),
+        workers=kept.workers,
+        clock=SystemClock(),
+        runners=settings.runners,
+        lease=settings.lease,
+    )
+    return Parts(
+        deliveries=kept.deliveries,
+        runs=kept.runs,
+        ports=ports,
+        workflows=workflows,
+        webhook=Webhook(kept.deliveries, verify, settings.webhook_secrets()),
+        dispatcher=dispatcher,
+        us=identity.login,
+    )
+
+
+def _performer(crew: _Crew) -> Performer:
+    return Performer(
+        deliveries=crew.kept.deliveries,
+        cards=crew.ports.cards,
+        replies=crew.ports.replies,
+        inspector=Inspector(
+            cards=crew.ports.cards,
+            checks=crew.ports.checks,
+            pulls=crew.ports.pulls,
+            repositories=crew.ports.repositories,
+            workflows=crew.workflows,
+        ),
+        tracking=crew.tracking,
+        stops=crew.stops,
+        workspaces=crew.workspaces,
+    )
+
+
+def _executor(
+    settings: Settings, machine: Machine, places: Places, crew: _Crew
+) -> Executor:
+    environment = Environment(machine.path)
+    return Executor(
+        runs=crew.kept.runs,
+        cards=crew.ports.cards,
+        repositories=crew.ports.repositories,
+        workspaces=crew.workspaces,
         agents=_agents(settings, environment),
         suites=ShellSuites(environment),
-        workflows=workflows,
+        workflows=crew.workflows,
         briefing=Briefing(
-            runs=runs,
-            cards=ports.cards,
-            repositories=ports.repositories,
-            workflows=workflows,
+            runs=crew.kept.runs,
+            cards=crew.ports.cards,
+            repositories=crew.ports.repositories,
+            workflows=crew.workflows,
         ),
         publisher=Publisher(
-            cards=ports.cards,
-            repositories=ports.repositories,
-            workspaces=workspaces,
-            pulls=ports.pulls,
-            checks=ports.checks,
+            runs=crew.kept.runs,
+            cards=crew.ports.cards,
+            repositories=crew.ports.repositories,
+            workspaces=crew.workspaces,
+            pulls=crew.ports.pulls,
+            checks=crew.ports.checks,
         ),
-        tracking=tracking,
-        stops=stops,
+        tracking=crew.tracking,
+        stops=crew.stops,
         places=places,
     )
-    durable.register(advance=advancer.advance, carry_out=executor.carry_out)
-    webhook = Webhook(deliveries, verify, settings.webhook_secrets())
-    return Parts(deliveries, runs, ports, workflows, webhook, identity.login), durable
 
 
 async def _identity(ports: GitHubPorts, settings: Settings) -> Identity:

@@ -17,6 +17,7 @@
     └── Broken                 we must mend it
         ├── IllegalTransition  a run was asked to change state against the table
         ├── SettingsInvalid    the operator's environment
+        ├── Fenced             another attempt has the run: leave everything as it is
         ├── MalformedDelivery  a known event without the fields it must have
         └── GitHubRefused      a 4xx nobody expected
 
@@ -110,6 +111,10 @@ class SettingsInvalid(Broken):
 
 class IllegalTransition(Broken):
     """A run was asked to change state against the table."""
+
+
+class Fenced(Broken):  # noqa: N818 - an event
+    """Another attempt has the run by now: nothing may be written for it."""
 
 
 class MalformedDelivery(Broken):

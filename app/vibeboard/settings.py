@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,20 @@ class Settings(BaseModel):
         default=2,
         ge=0,
         le=64,
-        description="Runs carried out at once by each process; on PostgreSQL the last "
-        "process to start says it for all. 0: this process leaves runs to workers.",
+        description="Runs carried out at once by this process. 0: it leaves runs to "
+        "workers.",
+    )
+    grace_seconds: float = Field(
+        default=30,
+        ge=0,
+        description="How long runs may go on after SIGTERM. What is cut off then goes "
+        "on at the next start.",
+    )
+    lease_seconds: float = Field(
+        default=15,
+        ge=1,
+        description="PostgreSQL: after how long a silent process counts as dead, so "
+        "that others take its work.",
     )
     claude_path: Path | None = Field(
         default=None, description="Claude Code's program, if it is not on the PATH."
@@ -68,6 +81,16 @@ class Settings(BaseModel):
     def database(self) -> str:
         """The database's URL, with the default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir}/vibeboard.db"
+
+    @property
+    def grace(self) -> timedelta:
+        """How long runs may go on after we were asked to leave."""
+        return timedelta(seconds=self.grace_seconds)
+
+    @property
+    def lease(self) -> timedelta:
+        """After how long a silent process counts as dead."""
+        return timedelta(seconds=self.lease_seconds)
 
     def private_key(self) -> str:
         """The PEM text; raises SettingsInvalid if it cannot be read."""

@@ -361,6 +361,8 @@ class World:
             "VIBEBOARD_DATA_DIR": str(self.home / "data"),
             "VIBEBOARD_GITHUB_API_URL": self.hub.api_url,
             "VIBEBOARD_PORT": str(self.port),
+            "VIBEBOARD_GRACE_SECONDS": "0",
+            "VIBEBOARD_LEASE_SECONDS": "2",
         }
 
     async def started(self, *arguments: str) -> asyncio.subprocess.Process:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import uuid
 from dataclasses import dataclass
 
 import typer
@@ -59,22 +58,10 @@ async def _run(asked: _Asked, console: Console) -> Run:
     settings = read_settings()
     async with running(settings, read_machine(), name="terminal") as parts:
         await _refuse_early(parts, asked)
-        guid = f"terminal-{uuid.uuid4()}"
-        await parts.deliveries.keep(
-            hook=OWN_HOOK,
-            guid=guid,
-            event="stage_asked",
-            headers={},
-            body=json.dumps(
-                {
-                    "card": str(asked.card),
-                    "stage": asked.stage,
-                    "instructions": asked.instructions,
-                }
-            ).encode(),
-            partition=asked.card.repository.partition("/")[0].casefold(),
+        cause = await parts.deliveries.ask_stage(
+            asked.card, asked.stage, asked.instructions
         )
-        return await _followed(parts, run_id(asked.card, asked.stage, guid), console)
+        return await _followed(parts, run_id(asked.card, asked.stage, cause), console)
 
 
 async def _refuse_early(parts: Parts, asked: _Asked) -> None:

@@ -19,6 +19,11 @@ class CardKey:
     def __str__(self) -> str:
         return f"{self.repository}#{self.number}"
 
+    @property
+    def owner(self) -> str:
+        """The login of the account that owns the repository."""
+        return self.repository.partition("/")[0]
+
     @classmethod
     def parse(cls, text: str) -> "CardKey":
         """Read ``owner/name#7``; raises ValueError for anything else."""

@@ -12,7 +12,11 @@ from vibeboard.domain.run import Remark
 
 @dataclass(frozen=True)
 class StartRun:
-    """Queue a run of ``stage`` on ``card``; unique by card, stage and cause."""
+    """Queue a run of ``stage`` on ``card``; unique by card, stage and cause.
+
+    ``chain`` and ``parent`` as in ``Run``. Of those that wait, the one with the higher
+    ``priority`` goes first.
+    """
 
     card: CardKey
     stage: str
@@ -23,6 +27,8 @@ class StartRun:
     instructions: str = ""
     remarks: tuple[Remark, ...] = ()
     chain: int = 0
+    parent: str = ""
+    priority: int = 0
 
     @property
     def key(self) -> str:
@@ -92,7 +98,9 @@ class React:
 
     @property
     def key(self) -> str:
-        return f"react:{self.repository}:{self.comment}:{self.content}"
+        # Comments of reviews are numbered apart from the others.
+        comment = f"review-{self.comment}" if self.review else str(self.comment)
+        return f"react:{self.repository}:{comment}:{self.content}"
 
 
 @dataclass(frozen=True)
@@ -125,16 +133,20 @@ class RemoveWorkspace:
 class CheckConfiguration:
     """Show what `.vibe.yml` at ``head`` means or where it is wrong.
 
-    ``pull_request`` is None for a commit on the default branch.
+    ``pull_request`` is None for a commit on the default branch. ``cause`` names the
+    delivery if somebody asked for it again.
     """
 
     repository: str
     head: str
     pull_request: int | None
+    cause: str = ""
 
     @property
     def key(self) -> str:
-        return f"config:{self.repository}:{self.head}:{self.pull_request or 'branch'}"
+        where = self.pull_request or "branch"
+        again = f":{self.cause}" if self.cause else ""
+        return f"config:{self.repository}:{self.head}:{where}{again}"
 
 
 Effect = (

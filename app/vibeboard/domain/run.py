@@ -1,5 +1,6 @@
 """A run: one stage on one card. Its states, and the only door between them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
@@ -103,7 +104,12 @@ class Run:
     """One stage on one card.
 
     ``cause`` is the delivery (or earlier run) that asked for it: with card and
-    stage it makes the run unique. ``chain`` counts runs since a person acted.
+    stage it makes the run unique. ``chain`` counts runs since a person acted,
+    and ``parent`` is the run that led to this one.
+
+    ``worker`` has it now. ``due_at`` and ``waits_for`` say until when and why it was
+    given back, ``tries`` how often in a row, ``crashes`` how many processes died over
+    it. ``calls`` counts what it asked of GitHub.
     """
 
     id: str
@@ -125,6 +131,13 @@ class Run:
     report: Report | None = None
     comment: int | None = None
     session: str | None = None
+    parent: str = ""
+    tries: int = 0
+    crashes: int = 0
+    due_at: datetime | None = None
+    waits_for: str = ""
+    worker: str | None = None
+    calls: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:

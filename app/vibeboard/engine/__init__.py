@@ -1,1 +1,1 @@
-"""Carries decisions out through ports; the only user of the durable engine."""
+"""Takes due work from the rows and carries it out through ports."""

@@ -7,8 +7,9 @@ written in one transaction. Performing is ``perform.py``'s work.
 import json
 import logging
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
-from functools import partial
+from typing import assert_never
 
 from vibeboard.domain.board import Actor, CardKey, Permission
 from vibeboard.domain.commands import parse
@@ -18,8 +19,11 @@ from vibeboard.domain.events import (
     CardTouched,
     CheckAsked,
     CommentMade,
+    ConfigurationChanged,
     Event,
+    InstallationChanged,
     IssueClosed,
+    PullRequestUpdated,
     ReviewGiven,
     RunEnded,
     StageAsked,
@@ -27,7 +31,6 @@ from vibeboard.domain.events import (
 from vibeboard.domain.prompt import parse_branch
 from vibeboard.domain.situation import CardHistory, Situation
 from vibeboard.domain.trust import is_us
-from vibeboard.engine.durable import Steps
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.ports import (
     OWN_HOOK,
@@ -36,16 +39,21 @@ from vibeboard.engine.ports import (
     Deliveries,
     Delivery,
     DeliveryState,
+    Locks,
     Pulls,
     Repositories,
     Runs,
+    Sorted,
 )
 from vibeboard.engine.workflows import Workflows
-from vibeboard.errors import GitHubRefused, MalformedDelivery
+from vibeboard.errors import MalformedDelivery
 
 log = logging.getLogger(__name__)
 
 Translate = Callable[[str, bytes, str], Event | None]
+
+# After these the App sees an account again, or more of it.
+_RETURNS = frozenset({"created", "unsuspend", "new_permissions_accepted", "added"})
 
 
 class Advancer:
@@ -61,6 +69,7 @@ class Advancer:
         repositories: Repositories,
         workflows: Workflows,
         performer: Performer,
+        locks: Locks,
         translate: Translate,
         us: str,
     ) -> None:
@@ -71,57 +80,100 @@ class Advancer:
         self._repositories = repositories
         self._workflows = workflows
         self._performer = performer
+        self._locks = locks
         self._translate = translate
         self._us = us
 
-    async def advance(self, delivery: int, step: Steps) -> None:
-        """Decide about the delivery and perform what was decided.
-
-        What cannot be decided or performed is kept with its reason; it holds up
-        nothing that comes after it.
-        """
+    def sort(self, delivery: Delivery) -> Sorted:
+        """Whose delivery it is and what it must stay in order with, from it alone."""
         try:
-            keys = await step("decide", lambda: self._decide(delivery))
-        except Exception as error:
-            log.exception("not decided", extra={"delivery": delivery})
-            reason = f"{type(error).__name__}: {error}"
-            await self._deliveries.settle(
-                delivery, Decision((), reason, state=DeliveryState.FAILED)
-            )
-            return
-        for key in keys:
-            try:
-                await step("perform", partial(self._performer.perform, key))
-            except Exception as error:
-                log.exception("not performed", extra={"effect": key})
-                await self._performer.give_up(key, f"{type(error).__name__}: {error}")
-
-    async def _decide(self, identity: int) -> list[str]:
-        delivery = await self._deliveries.get(identity)
-        if delivery.state is DeliveryState.RECEIVED:
-            try:
-                decision = await self._decision(delivery)
-            except GitHubRefused as refusal:
-                # The App, or its sight of what this is about, may be gone by now.
-                reason = f"GitHub answered {refusal.status_code}: {refusal}"
-                log.warning(
-                    "not decided", extra={"delivery": delivery.guid, "why": reason}
-                )
-                decision = Decision((), reason, state=DeliveryState.FAILED)
-            await self._deliveries.settle(identity, decision)
-        return list(await self._deliveries.effects(identity))
-
-    async def _decision(self, delivery: Delivery) -> Decision:
-        try:
-            event = await self._event(delivery)
+            event = self._event(delivery)
         except MalformedDelivery as error:
             log.warning("delivery unreadable", extra={"delivery": delivery.guid})
-            return Decision((), str(error), state=DeliveryState.UNREADABLE)
-        if event is None:
-            return Decision((), "nothing we act on")
-        situation = await self._situation(event)
-        if situation is None:
-            return Decision((), f"{type(event).__name__}: not about a card of ours")
+            return Sorted(state=DeliveryState.UNREADABLE, reason=str(error))
+        except Exception as error:
+            log.exception("delivery unreadable", extra={"delivery": delivery.guid})
+            reason = f"{type(error).__name__}: {error}"
+            return Sorted(state=DeliveryState.UNREADABLE, reason=reason)
+        if event is None or self._is_echo(event):
+            return Sorted(state=DeliveryState.SETTLED, reason="nothing we act on")
+        account, key = _order(event)
+        return Sorted(account.casefold()[:100], key.casefold()[:300])
+
+    def _is_echo(self, event: Event) -> bool:
+        """Whether it only tells of what we did ourselves, or of plain talk."""
+        match event:
+            case CardTouched(by=by) | ReviewGiven(by=by):
+                return is_us(by, self._us)
+            case CommentMade(by=by, body=body):
+                return is_us(by, self._us) or parse(body, ()) is None
+            case _:
+                return False
+
+    async def advance(self, identity: int) -> None:
+        """Decide about the delivery, unless that was done, and perform the decision.
+
+        An effect that GitHub refuses is kept with its reason; it holds up nothing that
+        comes after it. Raises RetryLater and AppAbsent, to be called again: what was
+        done by then is not done twice.
+        """
+        delivery = await self._deliveries.get(identity)
+        event = self._event(delivery)
+        if isinstance(event, InstallationChanged) and event.what in _RETURNS:
+            await self._deliveries.release_parked(event.account)
+        async with AsyncExitStack() as held:
+            card = await self._card_of(event) if event is not None else None
+            if card is not None:
+                # One decision about a card at a time, and its effects with it.
+                name = f"card {str(card).casefold()}"
+                await held.enter_async_context(self._locks.hold(name))
+            if delivery.state is DeliveryState.RECEIVED:
+                decision = await self._decision(delivery, event, card)
+                await self._deliveries.settle(identity, decision)
+            for key in await self._deliveries.effects(identity):
+                await self._performer.perform(key)
+
+    async def give_up(self, identity: int, reason: str) -> None:
+        """Keep what is left of the delivery's effects with the reason."""
+        for key in await self._deliveries.effects(identity):
+            await self._performer.give_up(key, reason)
+
+    def _event(self, delivery: Delivery) -> Event | None:
+        if delivery.hook == OWN_HOOK:
+            return _own_event(delivery)
+        return self._translate(delivery.event, delivery.body, delivery.guid)
+
+    async def _card_of(self, event: Event) -> CardKey | None:
+        """The card that an event is about; None if it is about none."""
+        match event:
+            case CardTouched(owner=owner, issue=issue):
+                return await self._cards.at(owner, issue)
+            case CommentMade(repository=repository, number=number):
+                if event.on_pull_request:
+                    pull = await self._pulls.read(repository, number)
+                    branch = parse_branch(pull.branch)
+                    return CardKey(repository, branch) if branch is not None else None
+                return CardKey(repository, number)
+            case ReviewGiven(repository=repository, branch=branch):
+                worked_on = parse_branch(branch)
+                return None if worked_on is None else CardKey(repository, worked_on)
+            case CheckAsked(run=run) if run is not None:
+                try:
+                    return (await self._runs.get(run)).card
+                except KeyError:
+                    return None
+            case IssueClosed(card=card) | RunEnded(card=card) | StageAsked(card=card):
+                return card
+            case _:
+                return None
+
+    async def _decision(
+        self, delivery: Delivery, event: Event | None, card: CardKey | None
+    ) -> Decision:
+        situation = None if event is None else await self._situation(event, card)
+        if event is None or situation is None:
+            kind = type(event).__name__
+            return Decision((), f"{kind}: not about a card of ours")
         effects = decide(event, situation, cause=delivery.guid)
         log.info(
             "decided",
@@ -134,62 +186,27 @@ class Advancer:
         )
         return _written(event, situation, effects)
 
-    async def _event(self, delivery: Delivery) -> Event | None:
-        if delivery.hook == OWN_HOOK:
-            return await self._own_event(delivery)
-        return self._translate(delivery.event, delivery.body, delivery.guid)
-
-    async def _own_event(self, delivery: Delivery) -> Event:
-        if delivery.event == "stage_asked":
-            asked = json.loads(delivery.body)
-            card = CardKey.parse(asked["card"])
-            return StageAsked(card, asked["stage"], asked["instructions"])
-        run = await self._runs.get(delivery.guid)
-        return RunEnded(run.id, run.card)
-
-    async def _situation(self, event: Event) -> Situation | None:
+    async def _situation(self, event: Event, card: CardKey | None) -> Situation | None:
         """What is known about the event's card; None if there is nothing to know."""
         match event:
-            case CardTouched(by=by, owner=owner, issue=issue):
-                if is_us(by, self._us):
+            case CardTouched(by=by):
+                return None if card is None else await self._about(card, by)
+            case CommentMade(by=by, repository=repository):
+                return await self._about(card, by, repository)
+            case ReviewGiven(by=by):
+                if card is None or not event.asks:
                     return None
-                key = await self._cards.at(owner, issue)
-                return None if key is None else await self._about(key, by)
-            case CommentMade():
-                return await self._about_comment(event)
-            case ReviewGiven(by=by, repository=repository, branch=branch):
-                number = parse_branch(branch)
-                if number is None or is_us(by, self._us) or not event.asks:
-                    return None
-                return await self._about(CardKey(repository, number), by)
-            case CheckAsked():
-                return await self._about_check(event)
+                return await self._about(card, by)
+            case CheckAsked(by=by, run=run):
+                if run is None:
+                    return Situation(us=self._us)
+                return None if card is None else await self._about(card, by)
             case IssueClosed(card=key):
                 return Situation(us=self._us, history=await self._runs.history(key))
             case RunEnded(card=key) | StageAsked(card=key):
                 return await self._about(key, None)
             case _:
                 return Situation(us=self._us)
-
-    async def _about_check(self, event: CheckAsked) -> Situation | None:
-        if event.run is None:
-            return Situation(us=self._us)
-        try:
-            run = await self._runs.get(event.run)
-        except KeyError:
-            return None
-        return await self._about(run.card, event.by)
-
-    async def _about_comment(self, event: CommentMade) -> Situation | None:
-        if is_us(event.by, self._us) or parse(event.body, ()) is None:
-            return None
-        number: int | None = event.number
-        if event.on_pull_request:
-            pull = await self._pulls.read(event.repository, event.number)
-            number = parse_branch(pull.branch)
-        if number is None:
-            return await self._about(None, event.by, event.repository)
-        return await self._about(CardKey(event.repository, number), event.by)
 
     async def _about(
         self, key: CardKey | None, by: Actor | None, repository: str = ""
@@ -224,8 +241,45 @@ def _written(event: Event, situation: Situation, effects: list[Effect]) -> Decis
     names = ", ".join(type(effect).__name__ for effect in effects) or "nothing to do"
     moves = [effect for effect in effects if isinstance(effect, MoveCard)]
     place = situation.place
-    decision = Decision(effects, f"{type(event).__name__}: {names}")
+    by = getattr(event, "by", None)
+    decision = Decision(
+        effects,
+        f"{type(event).__name__}: {names}",
+        actor=by.login if isinstance(by, Actor) else "",
+    )
     if situation.card is None or (not moves and not isinstance(event, CardTouched)):
         return decision
     column = moves[-1].column if moves else (place.column if place else None)
     return replace(decision, card=situation.card.key, seen=column, saw_place=True)
+
+
+def _own_event(delivery: Delivery) -> Event:
+    if delivery.event == "stage_asked":
+        asked = json.loads(delivery.body)
+        card = CardKey.parse(asked["card"])
+        return StageAsked(card, asked["stage"], asked["instructions"])
+    return RunEnded(delivery.guid, CardKey.parse(delivery.body.decode()))
+
+
+def _order(event: Event) -> tuple[str, str]:
+    """The account an event belongs to, and what it must stay in order with."""
+    match event:
+        case CardTouched(owner=owner, issue=issue):
+            return owner, issue
+        case CommentMade(repository=repository, number=number):
+            return repository.partition("/")[0], f"{repository}#{number}"
+        case ReviewGiven(repository=repository, pull_request=number):
+            return repository.partition("/")[0], f"{repository}#{number}"
+        case IssueClosed(card=card) | RunEnded(card=card) | StageAsked(card=card):
+            return card.owner, str(card)
+        case PullRequestUpdated(repository=repository, pull_request=number):
+            return repository.partition("/")[0], f"{repository}#{number}"
+        case (
+            CheckAsked(repository=repository)
+            | ConfigurationChanged(repository=repository)
+        ):
+            return repository.partition("/")[0], repository
+        case InstallationChanged(account=account):
+            return account, account
+        case _:
+            assert_never(event)

@@ -4,7 +4,6 @@ Each part is a durable step. A run that a crash cut off goes on behind its last
 finished step; an agent that was cut off begins again on a clean tree.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,10 +17,10 @@ from pydantic import TypeAdapter
 from vibeboard.domain import prompt, words
 from vibeboard.domain.board import Card
 from vibeboard.domain.evidence import SuiteResult
+from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.briefing import Briefing
-from vibeboard.engine.durable import Steps
 from vibeboard.engine.ports import (
     AgentEnd,
     AgentResult,
@@ -36,14 +35,14 @@ from vibeboard.engine.ports import (
     Workspaces,
 )
 from vibeboard.engine.publish import Publisher, Work
+from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.workflows import Workflows
-from vibeboard.errors import GitHubRefused, UserError
+from vibeboard.errors import AppAbsent, Fenced, GitHubRefused, RetryLater, UserError
 
 log = logging.getLogger(__name__)
 
-_MOST_ATTEMPTS = 3
 _BEFORE_WORK = (Step.WORKSPACE, Step.AGENT)
 _WORK = TypeAdapter(Work)
 _SUITES = TypeAdapter(tuple[SuiteResult, ...])
@@ -111,27 +110,40 @@ class Executor:
         self._stops = stops
         self._places = places
 
-    async def carry_out(self, run_id: str, step: Steps) -> None:
-        """Take the run to its end, whatever happens on the way."""
+    async def carry_out(self, run_id: str) -> None:
+        """Take the run to its end, or to where it must wait.
+
+        Raises RetryLater and AppAbsent, to be called again: it goes on behind the last
+        finished step. Raises Fenced if another attempt has the run.
+        """
         run = await self._runs.begin(run_id)
         if run.ended:
             return
-        log.info("run started", extra=run.log_fields())
+        log.info("run started", extra={**run.log_fields(), "attempt": run.attempt})
         try:
-            report = await self._report(run, step)
-        except asyncio.CancelledError:
+            report = await self._report(run, Steps(self._runs, run))
+        except (RetryLater, AppAbsent, Fenced):
             raise
         except UserError as error:
             report = Report(RunState.FAILED, reason=str(error))
         except Exception as error:
             log.exception("run broke", extra=run.log_fields())
             report = Report(RunState.FAILED, reason=words.run_broke(error))
-        await self._runs.end(run_id, report)
+        await self._runs.end(run, report)
         log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
 
+    async def give_up(self, run_id: str, reason: str) -> None:
+        """End the run as failed, for the reason."""
+        run = await self._runs.get(run_id)
+        await self._runs.end(run, Report(RunState.FAILED, reason=reason))
+
+    async def show(self, run_id: str) -> None:
+        """Bring the run's tracking comment up to date."""
+        await self._tracking.show(run_id)
+
     async def _report(self, run: Run, step: Steps) -> Report:
-        if run.attempt > _MOST_ATTEMPTS:
-            return Report(RunState.FAILED, reason=words.cut_off(run.attempt - 1))
+        if run.crashes >= MOST_CRASHES:
+            return Report(RunState.FAILED, reason=words.cut_off(run.crashes))
 
         async def part(name: Step, do: Callable[[], Awaitable[Any]]) -> Any:
             async def shown() -> Any:
@@ -167,6 +179,7 @@ class Executor:
             )
 
         async def publish() -> Any:
+            await self._runs.hold(run)
             now = await self._runs.get(run.id)
             left = work
             if now.state is RunState.STOPPING:

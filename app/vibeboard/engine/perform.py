@@ -25,7 +25,7 @@ from vibeboard.engine.ports import (
 )
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
-from vibeboard.errors import GitHubRefused, UserError
+from vibeboard.errors import AppAbsent, GitHubRefused, RetryLater, UserError
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,10 @@ class Performer:
         self._workspaces = workspaces
 
     async def perform(self, key: str) -> None:
-        """Perform the effect unless it is done; a refusal is kept with its reason."""
+        """Perform the effect unless it is done; a refusal is kept with its reason.
+
+        Raises RetryLater and AppAbsent, to be called again.
+        """
         effect = await self._deliveries.pending(key)
         if effect is None:
             return
@@ -65,8 +68,13 @@ class Performer:
             await self._say(effect, error)
         except GitHubRefused as refusal:
             error = f"GitHub answered {refusal.status_code}: {refusal}"
+        except (RetryLater, AppAbsent):
+            raise
+        except Exception as fault:
+            log.exception("not performed", extra={"effect": key})
+            error = f"{type(fault).__name__}: {fault}"
         if error:
-            log.warning("effect refused", extra={"effect": key, "reason": error})
+            log.warning("effect refused", extra={"effect": key, "why": error})
         await self._deliveries.performed(effect, error=error)
 
     async def give_up(self, key: str, error: str) -> None:

@@ -5,12 +5,12 @@ each to its words. Values that cross a port are defined beside it.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from vibeboard.domain.board import (
     Actor,
@@ -419,15 +419,18 @@ class Suites(Protocol):
 
 
 OWN_HOOK = "vibeboard"  # events of our own are kept under this hook
+EVERYWHERE = "*"  # the pause scope that no run starts in at all
 
 
 class DeliveryState(Enum):
     """What became of a delivery."""
 
     RECEIVED = "received"
+    DECIDED = "decided"  # its effects are under way
     SETTLED = "settled"
     UNREADABLE = "unreadable"
-    FAILED = "failed"  # nothing could be decided; the reason is with it
+    PARKED = "parked"  # the App is suspended or gone there; waits for its return
+    FAILED = "failed"  # given up; the reason is with it, and a person may retry
 
 
 class Kept(Enum):
@@ -440,7 +443,11 @@ class Kept(Enum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A webhook as it came, or an event of our own (hook ``vibeboard``)."""
+    """A webhook as it came, or an event of our own (hook ``vibeboard``).
+
+    ``tries`` counts how often GitHub was not to be had, ``crashes`` how often its
+    process died over it.
+    """
 
     id: int
     hook: str
@@ -448,6 +455,23 @@ class Delivery:
     event: str
     body: bytes = field(repr=False)
     state: DeliveryState = DeliveryState.RECEIVED
+    account: str = ""
+    tries: int = 0
+    crashes: int = 0
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """What a delivery's first reading found.
+
+    Deliveries of one ``key`` are taken one after the other, and no ``account`` holds
+    up another. With ``state`` nothing is left to do, for the ``reason``.
+    """
+
+    account: str = ""
+    key: str = ""
+    state: DeliveryState = DeliveryState.RECEIVED
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -462,24 +486,12 @@ class Decision:
     card: CardKey | None = None
     seen: str | None = None
     saw_place: bool = False
-    state: DeliveryState = DeliveryState.SETTLED
+    actor: str = ""
+    state: DeliveryState = DeliveryState.DECIDED
 
 
 class Deliveries(Protocol):
     """Deliveries, what was decided about them, and what came of it."""
-
-    async def keep(
-        self,
-        *,
-        hook: str,
-        guid: str,
-        event: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        partition: str,
-    ) -> Kept:
-        """Store durably and hand to the engine, both or neither."""
-        ...
 
     async def get(self, delivery: int) -> Delivery: ...
 
@@ -497,6 +509,44 @@ class Deliveries(Protocol):
 
     async def performed(self, effect: Effect, *, error: str = "") -> None: ...
 
+    async def release_parked(self, account: str) -> None:
+        """Make what waited for the App's return to an account due again."""
+        ...
+
+
+class DeliveryQueue(Protocol):
+    """The same deliveries as a queue. Claims are exclusive to one worker."""
+
+    async def sort(self, sorter: Callable[[Delivery], Sorted]) -> int:
+        """Read a batch of new deliveries for the first time; how many they were."""
+        ...
+
+    async def claim(self, most: int) -> Sequence[int]:
+        """Take due deliveries: the head of each key, fairly among accounts."""
+        ...
+
+    async def finish(self, delivery: int) -> None:
+        """All of it is done."""
+        ...
+
+    async def postpone(self, delivery: int, after: timedelta, why: str) -> None:
+        """Give it back, to be taken again ``after`` a while; counts a try."""
+        ...
+
+    async def release(self, delivery: int) -> None:
+        """Give it back as if it had not been taken."""
+        ...
+
+    async def give_up(
+        self, delivery: int, reason: str, state: DeliveryState = DeliveryState.FAILED
+    ) -> None:
+        """Nothing more is done about it, unless a person asks."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the first of those that wait for their time is due."""
+        ...
+
 
 class Runs(Protocol):
     """Runs and their states."""
@@ -507,6 +557,10 @@ class Runs(Protocol):
 
     async def begin(self, run: str) -> Run:
         """Count an attempt, and start the run if it has not; ended ones stay."""
+        ...
+
+    async def hold(self, run: Run) -> None:
+        """Raise Fenced unless this attempt still has the run."""
         ...
 
     async def note(
@@ -520,8 +574,76 @@ class Runs(Protocol):
         """Remember where the run is, its tracking comment, its agent's session."""
         ...
 
-    async def end(self, run: str, report: Report) -> None:
-        """End the run and make its end an event, in one transaction."""
+    async def answer(self, run: str, step: str) -> Any | None:
+        """What a finished step came to; None if it has not finished."""
+        ...
+
+    async def remember(self, run: Run, step: str, answer: Any) -> None:
+        """A step has finished; raises Fenced if another attempt has the run."""
+        ...
+
+    async def spent(self, run: Run, calls: Mapping[str, int]) -> None:
+        """Add to the calls on GitHub that the run has made."""
+        ...
+
+    async def end(self, run: Run, report: Report) -> None:
+        """End the run and make its end an event, in one transaction.
+
+        Raises Fenced if another attempt has the run.
+        """
+        ...
+
+
+class RunQueue(Protocol):
+    """The same runs as a queue. Claims are exclusive to one worker."""
+
+    async def claim(self, most: int) -> Sequence[str]:
+        """Take due runs, those of high priority first."""
+        ...
+
+    async def postpone(self, run: str, after: timedelta, why: str) -> None:
+        """Give it back, to be taken again ``after`` a while; counts a try."""
+        ...
+
+    async def release(self, run: str) -> None:
+        """Give it back as if it had not been taken."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the first of those that wait for their time is due."""
+        ...
+
+
+class Workers(Protocol):
+    """Processes that take work, each for as long as it says that it lives."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process can take this one's work."""
+        ...
+
+    async def enter(self) -> None:
+        """Begin a life; what earlier lives of this name had is free again."""
+        ...
+
+    def beat(self) -> bool:
+        """Say that we live, from any thread; False if we were declared dead."""
+        ...
+
+    async def reap(self) -> int:
+        """Free what dead processes had; how many died."""
+        ...
+
+    async def leave(self) -> None:
+        """End this life; what it still had is free."""
+        ...
+
+
+class Locks(Protocol):
+    """Locks that every process on this database sees."""
+
+    def hold(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Wait until nobody else holds the name, and hold it."""
         ...
 
 

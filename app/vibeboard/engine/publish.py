@@ -23,6 +23,7 @@ from vibeboard.engine.ports import (
     PullRequest,
     Pulls,
     Repositories,
+    Runs,
     Workspace,
     Workspaces,
 )
@@ -55,17 +56,23 @@ class Work:
 
 
 class Publisher:
-    """Makes a run's work visible on GitHub."""
+    """Makes a run's work visible on GitHub.
+
+    Before every write it is asked whether the attempt still has the run: one that was
+    cut off and comes back must not push or report.
+    """
 
     def __init__(
         self,
         *,
+        runs: Runs,
         cards: Cards,
         repositories: Repositories,
         workspaces: Workspaces,
         pulls: Pulls,
         checks: Checks,
     ) -> None:
+        self._runs = runs
         self._cards = cards
         self._repositories = repositories
         self._workspaces = workspaces
@@ -105,6 +112,7 @@ class Publisher:
             raise UserError(words.no_criteria())
         current = await self._cards.read(card.key)
         body = words.with_spec((current or card).body, work.spec)
+        await self._runs.hold(run)
         await self._cards.write_body(card.key, body)
         return report
 
@@ -119,6 +127,7 @@ class Publisher:
     ) -> Report:
         repository = card.key.repository
         report = _judged(run, work, tests)
+        await self._runs.hold(run)
         pushed = await self._workspaces.push(
             card.key, await self._repositories.remote(repository)
         )
@@ -132,10 +141,12 @@ class Publisher:
             branch=workspace.branch,
             changed_files=len(pushed.files),
         )
+        await self._runs.hold(run)
         pull = await self._pull(run, card, workspace, work, report)
         if pull is None:
             return report
         report = replace(report, pull_request=pull.number)
+        await self._runs.hold(run)
         await self._checks.put(repository, _check(run, stage, report))
         return report
 

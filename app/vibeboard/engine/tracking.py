@@ -2,26 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Protocol
 
 from vibeboard.domain import words
 from vibeboard.domain.run import Run, RunState
-from vibeboard.engine.ports import Clock, Marker, Replies, Runs
+from vibeboard.engine.ports import Clock, Locks, Marker, Replies, Runs
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, RetryLater
 
 # Edits do not notify anybody, but they count as writes.
 _REFRESH = timedelta(seconds=30)
-
-
-class Locks(Protocol):
-    """Locks that every process on this database sees."""
-
-    def hold(self, name: str) -> AbstractAsyncContextManager[None]:
-        """Wait until nobody else holds the name, and hold it."""
-        ...
 
 
 class Tracking:

@@ -1,34 +1,55 @@
 """Deliveries, what was decided about each, and what came of it."""
 
+import json
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from uuid import uuid4
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    case,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun
-from vibeboard.engine.ports import (
-    Clock,
-    Decision,
-    Delivery,
-    DeliveryState,
-    Kept,
-)
-from vibeboard.store import codec, runs, schema
-from vibeboard.store.outbox import Enqueue, keep_delivery
+from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState, Kept
+from vibeboard.store import audit, codec, runs, schema
+from vibeboard.store.bodies import unpack
+from vibeboard.store.due import Due
+from vibeboard.store.outbox import keep_own
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
+OPEN = (DeliveryState.RECEIVED.value, DeliveryState.DECIDED.value)
+
+
+def read(row: Row[tuple[object, ...]]) -> Delivery:
+    """A delivery from its row, with the body as it came."""
+    return Delivery(
+        id=row.id,
+        hook=row.hook,
+        guid=row.guid,
+        event=row.event,
+        body=unpack(row.encoding, row.body),
+        state=DeliveryState(row.state),
+        account=row.account,
+        tries=row.tries,
+        crashes=row.crashes,
+    )
 
 
 class SqlDeliveries:
     """Satisfies ``Deliveries`` on SQLite and PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine, enqueue: Enqueue, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, due: Due, clock: Clock) -> None:
         self._engine = engine
-        self._enqueue = enqueue
+        self._due = due
         self._clock = clock
 
     async def keep(
@@ -39,36 +60,29 @@ class SqlDeliveries:
         event: str,
         headers: Mapping[str, str],
         body: bytes,
-        partition: str,
     ) -> Kept:
-        """Store durably and hand to the engine, both or neither."""
-        try:
-            async with self._engine.begin() as connection:
-                await keep_delivery(
-                    connection,
+        """TODO replaced by intake."""
+        async with self._due.begin() as connection:
+            known = (
+                await connection.execute(
+                    select(schema.delivery).where(
+                        _DELIVERY.hook == hook, _DELIVERY.guid == guid
+                    )
+                )
+            ).first()
+            if known is not None:
+                return Kept.DUPLICATE if read(known).body == body else Kept.CONFLICT
+            await connection.execute(
+                insert(schema.delivery).values(
                     hook=hook,
                     guid=guid,
                     event=event,
                     headers=dict(headers),
                     body=body,
-                    partition=partition,
-                    now=self._clock.now(),
-                    enqueue=self._enqueue,
+                    received_at=self._clock.now(),
                 )
-        except IntegrityError:
-            return await self._known(hook, guid, body)
-        return Kept.NEW
-
-    async def _known(self, hook: str, guid: str, body: bytes) -> Kept:
-        same = (_DELIVERY.hook == hook) & (_DELIVERY.guid == guid)
-        async with self._engine.begin() as connection:
-            digest = await connection.scalar(select(_DELIVERY.digest).where(same))
-            if digest == sha256(body).hexdigest():
-                return Kept.DUPLICATE
-            await connection.execute(
-                update(schema.delivery).where(same).values(conflict=True)
             )
-        return Kept.CONFLICT
+        return Kept.NEW
 
     async def get(self, delivery: int) -> Delivery:
         """The delivery as stored; raises KeyError for an unknown id."""
@@ -80,37 +94,54 @@ class SqlDeliveries:
             ).first()
         if row is None:
             raise KeyError(delivery)
-        return Delivery(
-            id=row.id,
-            hook=row.hook,
-            guid=row.guid,
-            event=row.event,
-            body=row.body,
-            state=DeliveryState(row.state),
-        )
+        return read(row)
+
+    async def ask_stage(self, card: CardKey, stage: str, instructions: str) -> str:
+        """The operator's wish for a stage, as an event; gives its cause."""
+        guid = f"terminal-{uuid4()}"
+        asked = {"card": str(card), "stage": stage, "instructions": instructions}
+        async with self._due.begin() as connection:
+            await keep_own(
+                connection,
+                event="stage_asked",
+                guid=guid,
+                card=card,
+                body=json.dumps(asked),
+                now=self._clock.now(),
+            )
+        return guid
 
     async def settle(self, delivery: int, decision: Decision) -> None:
         """Write the decision, its runs and effects in one transaction; once."""
         now = self._clock.now()
-        async with self._engine.begin() as connection:
-            state = await connection.scalar(
-                select(_DELIVERY.state).where(_DELIVERY.id == delivery)
-            )
-            if state != DeliveryState.RECEIVED.value:
+        async with self._due.begin() as connection:
+            stored = (
+                await connection.execute(
+                    select(_DELIVERY.state, _DELIVERY.guid)
+                    .where(_DELIVERY.id == delivery)
+                    .with_for_update()
+                )
+            ).one()
+            if stored.state != DeliveryState.RECEIVED.value:
                 return
             await connection.execute(
                 update(schema.delivery)
                 .where(_DELIVERY.id == delivery)
-                .values(state=decision.state.value, reason=decision.reason)
+                .values(
+                    state=decision.state.value,
+                    reason=decision.reason,
+                    settled_at=None if decision.state.value in OPEN else now,
+                )
             )
             if decision.card is not None and decision.saw_place:
                 await self._see(connection, decision.card, decision.seen)
             for position, effect in enumerate(decision.effects):
                 await self._write(connection, delivery, position, effect)
                 if isinstance(effect, StartRun):
-                    await runs.start(connection, effect, now, self._enqueue)
+                    await runs.start(connection, effect, now)
                 elif isinstance(effect, StopRun):
-                    await runs.stop(connection, effect, now, self._enqueue)
+                    await runs.stop(connection, effect, now)
+            await audit.decided(connection, stored.guid, decision, now)
 
     async def _see(
         self, connection: AsyncConnection, card: CardKey, column: str | None
@@ -163,21 +194,12 @@ class SqlDeliveries:
     async def done(self, hook: str, guid: str) -> bool:
         """Whether nothing is left to do about a delivery."""
         async with self._engine.connect() as connection:
-            row = (
-                await connection.execute(
-                    select(_DELIVERY.id, _DELIVERY.state).where(
-                        _DELIVERY.hook == hook, _DELIVERY.guid == guid
-                    )
-                )
-            ).first()
-            if row is None or row.state == DeliveryState.RECEIVED.value:
-                return False
-            left = await connection.scalar(
-                select(func.count()).where(
-                    _EFFECT.delivery == row.id, _EFFECT.state == "pending"
+            state = await connection.scalar(
+                select(_DELIVERY.state).where(
+                    _DELIVERY.hook == hook, _DELIVERY.guid == guid
                 )
             )
-        return left == 0
+        return state is not None and state not in OPEN
 
     async def pending(self, key: str) -> Effect | None:
         """The effect, unless it was performed or given up already."""
@@ -207,10 +229,33 @@ class SqlDeliveries:
                 # It was written down as moved, and stands where it stood.
                 await self._see(connection, effect.card, effect.place.column)
 
-    async def count_by_state(self) -> dict[str, int]:
-        """How many deliveries are in each state."""
-        async with self._engine.connect() as connection:
-            rows = await connection.execute(
-                select(_DELIVERY.state, func.count()).group_by(_DELIVERY.state)
-            )
-            return {row[0]: row[1] for row in rows}
+    async def release_parked(self, account: str) -> None:
+        """Make what waited for the App's return to an account due again."""
+        parked = (_DELIVERY.state == DeliveryState.PARKED.value) & (
+            _DELIVERY.account == account.casefold()
+        )
+        async with self._due.begin() as connection:
+            await reopen(connection, parked)
+
+
+async def reopen(connection: AsyncConnection, which: ColumnElement[bool]) -> int:
+    """Make deliveries that were parked or given up due again; how many."""
+    decided = (
+        exists().where(_EFFECT.delivery == _DELIVERY.id).correlate(schema.delivery)
+    )
+    result = await connection.execute(
+        update(schema.delivery)
+        .where(which)
+        .values(
+            state=case(
+                (decided, DeliveryState.DECIDED.value),
+                else_=DeliveryState.RECEIVED.value,
+            ),
+            worker=None,
+            due_at=None,
+            tries=0,
+            crashes=0,
+            settled_at=None,
+        )
+    )
+    return result.rowcount

@@ -2,24 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from weakref import WeakValueDictionary
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vibeboard.store.database import Database, lock_number
 
-# A lock holds a connection, and who holds it needs another one.
-_AT_ONCE = 4
+_SOONEST = 0.01  # seconds until a lock that somebody else holds is tried again
+_LATEST = 0.2
 
 
 class SqlLocks:
-    """Satisfies ``engine.tracking.Locks``; SQLite has no other process to keep out."""
+    """Satisfies ``engine.ports.Locks``; SQLite has no other process to keep out.
+
+    All locks of a process are held by one connection, so that holding many takes no
+    more. Whoever loses that connection loses its locks.
+    """
 
     def __init__(self, database: Database) -> None:
         self._shared = None if database.is_sqlite else database.engine
         self._here: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._connections = asyncio.Semaphore(_AT_ONCE)
+        self._asking = asyncio.Lock()
+        self._connection: AsyncConnection | None = None
 
     @asynccontextmanager
     async def hold(self, name: str) -> AsyncIterator[None]:
@@ -29,9 +36,36 @@ class SqlLocks:
             if self._shared is None:
                 yield
                 return
-            async with self._connections, self._shared.begin() as connection:
-                # The end of the transaction, or of this process, frees it.
-                await connection.execute(
-                    select(func.pg_advisory_xact_lock(lock_number(name)))
-                )
+            number = lock_number(name)
+            wait = _SOONEST
+            while not await self._ask(func.pg_try_advisory_lock(number)):
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, _LATEST)
+            try:
                 yield
+            finally:
+                with suppress(SQLAlchemyError):  # gone, and the lock with it
+                    await asyncio.shield(self._ask(func.pg_advisory_unlock(number)))
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _ask(self, question: object) -> bool:
+        async with self._asking:
+            assert self._shared is not None
+            if self._connection is None:
+                connection = await self._shared.connect()
+                self._connection = await connection.execution_options(
+                    isolation_level="AUTOCOMMIT"
+                )
+            try:
+                return bool(await self._connection.scalar(select(question)))  # type: ignore[call-overload]
+            except SQLAlchemyError:
+                with suppress(SQLAlchemyError):
+                    await self._connection.invalidate()
+                    await self._connection.close()
+                self._connection = None
+                raise

@@ -1,15 +1,16 @@
 """Runs: the only place that writes a run's state.
 
 A run is *dispatched* when its card is free and its repository below its limit;
-only then does the durable engine hear of it. So order and limits rest on these
-rows alone.
+only then may a worker take it. Every attempt has a number, and what an older attempt
+wants to write is refused: one that was cut off and comes back changes nothing.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
@@ -17,19 +18,24 @@ from vibeboard.domain.effects import StartRun, StopRun
 from vibeboard.domain.run import Report, Run, RunState, Step, run_id
 from vibeboard.domain.situation import CardHistory
 from vibeboard.engine.ports import Clock
+from vibeboard.errors import Fenced
 from vibeboard.store import codec, schema
-from vibeboard.store.outbox import Enqueue, keep_own
+from vibeboard.store.database import lock_number
+from vibeboard.store.due import Due
+from vibeboard.store.outbox import keep_own
+from vibeboard.store.pauses import paused
 
-_UNENDED = ("queued", "running", "stopping")
+UNENDED = ("queued", "running", "stopping")
 _RUN = schema.run.c
+_STEP = schema.run_step.c
 
 
 class SqlRuns:
     """Satisfies ``Runs`` on SQLite and PostgreSQL."""
 
-    def __init__(self, engine: AsyncEngine, enqueue: Enqueue, clock: Clock) -> None:
+    def __init__(self, engine: AsyncEngine, due: Due, clock: Clock) -> None:
         self._engine = engine
-        self._enqueue = enqueue
+        self._due = due
         self._clock = clock
 
     async def get(self, run: str) -> Run:
@@ -88,21 +94,73 @@ class SqlRuns:
                 update(schema.run).where(_RUN.id == run).values(**changes)
             )
 
-    async def end(self, run: str, report: Report) -> None:
+    async def hold(self, run: Run) -> None:
+        """Raise Fenced unless this attempt still has the run."""
+        async with self._engine.connect() as connection:
+            await _hold(connection, run)
+
+    async def answer(self, run: str, step: str) -> Any | None:
+        """What a finished step came to; None if it has not finished."""
+        async with self._engine.connect() as connection:
+            return await connection.scalar(
+                select(_STEP.answer).where(_STEP.run == run, _STEP.name == step)
+            )
+
+    async def remember(self, run: Run, step: str, answer: Any) -> None:
+        """A step has finished; raises Fenced if another attempt has the run."""
+        async with self._engine.begin() as connection:
+            await _hold(connection, run)
+            await connection.execute(
+                insert(schema.run_step).values(
+                    run=run.id,
+                    name=step,
+                    attempt=run.attempt,
+                    answer=answer,
+                    ended_at=self._clock.now(),
+                )
+            )
+            await connection.execute(
+                update(schema.run).where(_RUN.id == run.id).values(tries=0)
+            )
+
+    async def spent(self, run: Run, calls: Mapping[str, int]) -> None:
+        """Add to the calls on GitHub that the run has made."""
+        async with self._engine.begin() as connection:
+            known = await connection.scalar(select(_RUN.calls).where(_RUN.id == run.id))
+            together = {
+                name: (known or {}).get(name, 0) + calls.get(name, 0)
+                for name in {*(known or {}), *calls}
+            }
+            await connection.execute(
+                update(schema.run).where(_RUN.id == run.id).values(calls=together)
+            )
+
+    async def end(self, run: Run, report: Report) -> None:
         """End the run, tell of it, and let the next ones start; once."""
         now = self._clock.now()
-        async with self._engine.begin() as connection:
-            stored = await _load(connection, run)
-            if stored.ended:
-                return
-            await _end(connection, stored, report, now, self._enqueue)
+        async with self._due.begin() as connection:
+            await _lock(connection, run.card.repository)
+            await _hold(connection, run)
+            await _end(connection, await _load(connection, run.id), report, now)
+
+    async def dispatch_all(self) -> None:
+        """Let runs start that a pause held back."""
+        async with self._due.begin() as connection:
+            repositories = await connection.scalars(
+                select(_RUN.repository)
+                .where(
+                    _RUN.state == RunState.QUEUED.value, _RUN.dispatched_at.is_(None)
+                )
+                .distinct()
+            )
+            for repository in repositories.all():
+                await _dispatch(connection, repository, self._clock.now())
 
 
-async def start(
-    connection: AsyncConnection, effect: StartRun, now: datetime, enqueue: Enqueue
-) -> None:
+async def start(connection: AsyncConnection, effect: StartRun, now: datetime) -> None:
     """Queue a run, or add to the one of the same stage that still waits."""
     card = effect.card
+    await _lock(connection, card.repository)
     waiting = (
         await connection.execute(
             select(schema.run).where(
@@ -146,50 +204,83 @@ async def start(
                 parallel=effect.parallel,
                 attempt=0,
                 chain=effect.chain,
+                parent=effect.parent,
+                priority=effect.priority,
                 created_at=now,
                 changed_at=now,
             )
         )
-    await _dispatch(connection, card.repository, now, enqueue)
+    await _dispatch(connection, card.repository, now)
 
 
-async def stop(
-    connection: AsyncConnection, effect: StopRun, now: datetime, enqueue: Enqueue
-) -> None:
+async def stop(connection: AsyncConnection, effect: StopRun, now: datetime) -> None:
     """Ask a run to stop; one that has not begun is over at once."""
+    stored = await _load(connection, effect.run)
+    await _lock(connection, stored.card.repository)
     stored = await _load(connection, effect.run)
     if stored.ended or stored.state is RunState.STOPPING:
         return
     stored = replace(stored, stop_reason=effect.why)
     if stored.state is RunState.QUEUED:
         report = Report(RunState.STOPPED, reason=f"Not started: {effect.why}")
-        await _end(connection, stored, report, now, enqueue)
+        await _end(connection, stored, report, now)
     else:
         await _save(connection, stored.to(RunState.STOPPING, at=now))
 
 
 async def _end(
-    connection: AsyncConnection,
-    run: Run,
-    report: Report,
-    now: datetime,
-    enqueue: Enqueue,
+    connection: AsyncConnection, run: Run, report: Report, now: datetime
 ) -> None:
     await _save(connection, replace(run.to(report.state, at=now), report=report))
-    await keep_own(connection, "run_ended", run.id, str(run.card), now, enqueue)
-    await _dispatch(connection, run.card.repository, now, enqueue)
+    await connection.execute(
+        update(schema.run).where(_RUN.id == run.id).values(worker=None, due_at=None)
+    )
+    await connection.execute(delete(schema.run_step).where(_STEP.run == run.id))
+    await keep_own(
+        connection,
+        event="run_ended",
+        guid=run.id,
+        card=run.card,
+        body=str(run.card),
+        now=now,
+    )
+    await _dispatch(connection, run.card.repository, now)
+
+
+async def _lock(connection: AsyncConnection, repository: str) -> None:
+    """One transaction at a time decides which of a repository's runs may start."""
+    if connection.dialect.name == "postgresql":
+        number = lock_number(f"runs of {repository.casefold()}")
+        await connection.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+async def _hold(connection: AsyncConnection, run: Run) -> None:
+    stored = (
+        await connection.execute(
+            select(_RUN.attempt, _RUN.state, _RUN.worker)
+            .where(_RUN.id == run.id)
+            .with_for_update()
+        )
+    ).first()
+    if (
+        stored is None
+        or stored.state not in UNENDED
+        or (stored.attempt, stored.worker) != (run.attempt, run.worker)
+    ):
+        message = f"attempt {run.attempt} of run {run.id} is not the one that counts"
+        raise Fenced(message)
 
 
 async def _dispatch(
-    connection: AsyncConnection, repository: str, now: datetime, enqueue: Enqueue
+    connection: AsyncConnection, repository: str, now: datetime
 ) -> None:
-    """Hand waiting runs to the engine: one a card, ``parallel`` a repository."""
+    """Let waiting runs start: one a card, ``parallel`` a repository."""
     busy = {
         row.number
         for row in await connection.execute(
             select(_RUN.number).where(
                 _RUN.repository == repository,
-                _RUN.state.in_(_UNENDED),
+                _RUN.state.in_(UNENDED),
                 _RUN.dispatched_at.is_not(None),
             )
         )
@@ -200,8 +291,9 @@ async def _dispatch(
             _RUN.repository == repository,
             _RUN.state == RunState.QUEUED.value,
             _RUN.dispatched_at.is_(None),
+            ~paused(),
         )
-        .order_by(_RUN.created_at, _RUN.id)
+        .order_by(_RUN.priority.desc(), _RUN.created_at, _RUN.id)
     )
     for row in waiting.all():
         if row.number in busy or len(busy) >= row.parallel:
@@ -210,16 +302,6 @@ async def _dispatch(
         await connection.execute(
             update(schema.run).where(_RUN.id == row.id).values(dispatched_at=now)
         )
-        await _hand_over(connection, enqueue, row.id)
-
-
-async def _hand_over(
-    connection: AsyncConnection, enqueue: Enqueue, identity: str
-) -> None:
-    def hand_over(sync: Connection) -> None:
-        enqueue(sync, "carry_out", identity, "")
-
-    await connection.run_sync(hand_over)
 
 
 async def _load(connection: AsyncConnection, run: str) -> Run:
@@ -250,6 +332,13 @@ def _read(row: Row[Any]) -> Run:
         report=codec.load_report(row.report) if row.report else None,
         comment=row.comment,
         session=row.session,
+        parent=row.parent,
+        crashes=row.crashes,
+        due_at=row.due_at,
+        waits_for=row.waits_for,
+        worker=row.worker,
+        tries=row.tries,
+        calls=row.calls or {},
     )
 
 
@@ -266,12 +355,3 @@ async def _save(connection: AsyncConnection, run: Run) -> None:
             report=codec.dump_report(run.report) if run.report else None,
         )
     )
-
-
-async def count_by_state(engine: AsyncEngine) -> dict[str, int]:
-    """How many runs are in each state."""
-    async with engine.connect() as connection:
-        rows = await connection.execute(
-            select(_RUN.state, func.count()).group_by(_RUN.state)
-        )
-        return {row[0]: row[1] for row in rows}

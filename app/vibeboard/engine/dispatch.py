@@ -1,0 +1,206 @@
+"""Gives due deliveries and runs to those who do them, and puts away what fails.
+
+What time will mend is postponed, what waits for the App's return is parked, what
+cannot be done is given up with its reason: a person may ask for it again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from vibeboard.domain.retry import MOST_CRASHES, MOST_TRIES, wait_before
+from vibeboard.engine.advance import Advancer
+from vibeboard.engine.execute import Executor
+from vibeboard.engine.lease import Lease
+from vibeboard.engine.ports import (
+    Clock,
+    Deliveries,
+    DeliveryQueue,
+    DeliveryState,
+    RunQueue,
+    Runs,
+    Workers,
+)
+from vibeboard.engine.pump import Pump
+from vibeboard.errors import AppAbsent, Fenced, GitHubRefused, RetryLater
+
+log = logging.getLogger(__name__)
+
+# Deliveries mostly wait for GitHub.
+_DELIVERIES_AT_ONCE = 16
+# How long a run waits for an App that is suspended or gone before it asks again.
+_ABSENCE = timedelta(minutes=10)
+
+
+class Dispatcher:
+    """The engine of this process."""
+
+    def __init__(
+        self,
+        *,
+        deliveries: Deliveries,
+        delivery_queue: DeliveryQueue,
+        advancer: Advancer,
+        runs: Runs,
+        run_queue: RunQueue,
+        executor: Executor,
+        workers: Workers,
+        clock: Clock,
+        runners: int,
+        lease: timedelta,
+    ) -> None:
+        """``runners`` of 0 leaves runs to other processes."""
+        self._kept = deliveries
+        self._delivery_queue = delivery_queue
+        self._advancer = advancer
+        self._stored = runs
+        self._run_queue = run_queue
+        self._executor = executor
+        self._workers = workers
+        self._term = lease
+        self._lease = self._new_lease()
+        self._recovering: asyncio.Task[None] | None = None
+        self.deliveries = Pump(
+            delivery_queue,
+            self._deliver,
+            places=_DELIVERIES_AT_ONCE,
+            clock=clock,
+            prepare=self._sort,
+        )
+        self.runs = Pump(run_queue, self._carry_out, places=runners, clock=clock)
+
+    def wake(self) -> None:
+        """There may be work: look at once."""
+        self.deliveries.wake()
+        self.runs.wake()
+
+    async def start(self) -> None:
+        """Begin to take work, what an earlier process left unfinished first."""
+        await self._lease.enter()
+        self.deliveries.start()
+        self.runs.start()
+
+    async def close(self, grace: timedelta) -> None:
+        """Take no more work, end what is under way, and give back the rest.
+
+        Runs get ``grace`` to end by themselves. What is cut off goes on behind its
+        last finished step, here or in another process.
+        """
+        if self._recovering is not None:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
+        await self.runs.stop()
+        await self.runs.finish(grace)
+        await self.deliveries.stop()
+        await self.deliveries.finish(grace)
+        await self._lease.leave()
+
+    async def _sort(self) -> bool:
+        return await self._delivery_queue.sort(self._advancer.sort) > 0
+
+    async def _deliver(self, delivery: int) -> None:
+        queue = self._delivery_queue
+        try:
+            stored = await self._kept.get(delivery)
+            if stored.crashes >= MOST_CRASHES:
+                reason = f"{stored.crashes} processes died over it"
+                await queue.give_up(delivery, reason)
+                return
+            try:
+                await self._advancer.advance(delivery)
+                await queue.finish(delivery)
+            except AppAbsent as absent:
+                log.warning(
+                    "parked", extra={"delivery": stored.guid, "account": absent.account}
+                )
+                await queue.give_up(delivery, str(absent), DeliveryState.PARKED)
+            except RetryLater as later:
+                if stored.tries + 1 >= MOST_TRIES:
+                    await self._advancer.give_up(delivery, str(later))
+                    await queue.give_up(delivery, str(later))
+                    return
+                wait = wait_before(stored.tries, later.after)
+                log.warning(
+                    "tried again later",
+                    extra={
+                        "delivery": stored.guid,
+                        "why": str(later),
+                        "after": wait.total_seconds(),
+                    },
+                )
+                await queue.postpone(delivery, wait, str(later))
+            except GitHubRefused as refusal:
+                # The App's sight of what this is about may be gone by now.
+                reason = f"GitHub answered {refusal.status_code}: {refusal}"
+                log.warning(
+                    "not decided", extra={"delivery": stored.guid, "why": reason}
+                )
+                await queue.give_up(delivery, reason)
+            except Exception as error:
+                log.exception("not decided", extra={"delivery": stored.guid})
+                await queue.give_up(delivery, f"{type(error).__name__}: {error}")
+        except asyncio.CancelledError:
+            await _quietly(lambda: queue.release(delivery))
+            raise
+
+    async def _carry_out(self, run: str) -> None:
+        queue = self._run_queue
+        try:
+            await self._executor.carry_out(run)
+        except Fenced as fenced:
+            log.warning("fenced", extra={"run": run, "why": str(fenced)})
+        except (RetryLater, AppAbsent) as later:
+            stored = await self._stored.get(run)
+            asked = later.after if isinstance(later, RetryLater) else _ABSENCE
+            if stored.tries + 1 >= MOST_TRIES:
+                await self._executor.give_up(run, str(later))
+                return
+            wait = wait_before(stored.tries, asked)
+            log.warning(
+                "run waits",
+                extra={
+                    **stored.log_fields(),
+                    "why": str(later),
+                    "after": wait.total_seconds(),
+                },
+            )
+            await queue.postpone(run, wait, str(later))
+        except asyncio.CancelledError:
+            await _quietly(lambda: queue.release(run))
+            await _quietly(lambda: self._executor.show(run))
+            raise
+
+    def _new_lease(self) -> Lease:
+        return Lease(self._workers, term=self._term, lost=self._lost)
+
+    def _lost(self) -> None:
+        """Others may have our work: drop it, and begin a new life."""
+        log.error("declared dead: drops its work and begins anew")
+        self._recovering = asyncio.create_task(self._recover())
+
+    async def _recover(self) -> None:
+        await self.runs.stop()
+        await self.deliveries.stop()
+        await self.runs.cut_off()
+        await self.deliveries.cut_off()
+        while True:
+            self._lease = self._new_lease()
+            try:
+                await self._lease.enter()
+            except Exception:
+                log.exception("cannot begin anew yet")
+                await asyncio.sleep(self._lease.pause)
+            else:
+                break
+        self.deliveries.start()
+        self.runs.start()
+
+
+async def _quietly(do: Callable[[], Awaitable[None]]) -> None:
+    """Do it while this task is cancelled; if it fails, the lease's end mends it."""
+    try:
+        async with asyncio.timeout(5):
+            await do()
+    except Exception:
+        log.warning("could not be given back in time", exc_info=True)

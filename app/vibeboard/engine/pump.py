@@ -1,0 +1,129 @@
+"""Keeps pieces of one kind of work under way, as many at once as there are places.
+
+Work is looked for when somebody says that there is some, when a row's time has come,
+and now and then in case nobody could say so.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+
+from vibeboard.engine.ports import Clock
+
+log = logging.getLogger(__name__)
+
+Name = TypeVar("Name")
+Name_co = TypeVar("Name_co", covariant=True)
+_LOOK_EVERY = timedelta(seconds=1)
+
+
+class Queue(Protocol[Name_co]):
+    """Where work is taken from."""
+
+    async def claim(self, most: int) -> Sequence[Name_co]:
+        """Take due work, to be done by nobody else."""
+        ...
+
+    async def next_due(self) -> datetime | None:
+        """When the first piece that waits for its time is due."""
+        ...
+
+
+class Pump(Generic[Name]):
+    """Takes work from a queue and does it.
+
+    ``do`` handles its own errors. ``prepare`` makes more work due, and says whether
+    there may be more to prepare.
+    """
+
+    def __init__(
+        self,
+        queue: Queue[Name],
+        do: Callable[[Name], Awaitable[None]],
+        *,
+        places: int,
+        clock: Clock,
+        prepare: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self._queue = queue
+        self._do = do
+        self._places = places
+        self._clock = clock
+        self._prepare = prepare
+        self._called = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Look for work at once."""
+        self._called.set()
+
+    @property
+    def under_way(self) -> int:
+        """How many pieces are being done now."""
+        return len(self._under_way)
+
+    def start(self) -> None:
+        """Begin to take work."""
+        if self._places:
+            self._looking = asyncio.create_task(self._look())
+
+    async def stop(self) -> None:
+        """Take no more work; what is under way goes on."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+            self._looking = None
+
+    async def finish(self, grace: timedelta) -> None:
+        """Wait for what is under way, and cut off what takes longer than ``grace``."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=grace.total_seconds())
+        await self.cut_off()
+
+    async def cut_off(self) -> None:
+        """Cancel what is under way."""
+        for task in self._under_way:
+            task.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _look(self) -> None:
+        while True:
+            self._called.clear()
+            try:
+                more = await self._take()
+                wait = timedelta(0) if more else await self._wait()
+            except Exception:
+                log.exception("cannot look for work")
+                wait = _LOOK_EVERY
+            if wait > timedelta(0):
+                try:
+                    async with asyncio.timeout(wait.total_seconds()):
+                        await self._called.wait()
+                except TimeoutError:
+                    continue
+
+    async def _take(self) -> bool:
+        """Take what there are places for; whether more may be waiting unprepared."""
+        more = self._prepare is not None and await self._prepare()
+        free = self._places - len(self._under_way)
+        if free > 0:
+            for name in await self._queue.claim(free):
+                task = asyncio.ensure_future(self._do(name))
+                self._under_way.add(task)
+                task.add_done_callback(self._done)
+        return more
+
+    async def _wait(self) -> timedelta:
+        due = await self._queue.next_due()
+        if due is None:
+            return _LOOK_EVERY
+        return min(max(due - self._clock.now(), timedelta(milliseconds=1)), _LOOK_EVERY)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self._called.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("work broke off", exc_info=task.exception())

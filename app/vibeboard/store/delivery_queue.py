@@ -1,0 +1,183 @@
+"""Deliveries as a queue: sorted, claimed, and given back.
+
+The head of each ordering key is open to be claimed, so that what is about one thing
+is taken in the order it came. Claims rank by account: whoever has much waiting does
+not hold up who has little.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from vibeboard.engine.ports import Clock, Delivery, DeliveryState, Sorted
+from vibeboard.store import schema
+from vibeboard.store.deliveries import OPEN, read
+from vibeboard.store.due import Due
+from vibeboard.store.workers import SqlWorkers
+
+_BATCH = 64
+# Of one account at once, so that its bulk leaves places to others.
+_AN_ACCOUNT = 8
+_TABLE = schema.delivery
+_DELIVERY = _TABLE.c
+_EARLIER = _TABLE.alias("earlier")
+
+
+class SqlDeliveryQueue:
+    """Satisfies ``DeliveryQueue`` for one worker, on SQLite and PostgreSQL."""
+
+    def __init__(
+        self, engine: AsyncEngine, due: Due, clock: Clock, workers: SqlWorkers
+    ) -> None:
+        self._engine = engine
+        self._due = due
+        self._clock = clock
+        self._workers = workers
+
+    async def sort(self, sorter: Callable[[Delivery], Sorted]) -> int:
+        """Read a batch of new deliveries for the first time; how many they were."""
+        unsorted = (
+            select(_TABLE)
+            .where(
+                _DELIVERY.ordering_key.is_(None),
+                _DELIVERY.state == DeliveryState.RECEIVED.value,
+            )
+            .order_by(_DELIVERY.id)
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._engine.connect() as connection:
+            if (
+                await connection.scalar(unsorted.with_only_columns(_DELIVERY.id))
+                is None
+            ):
+                return 0
+        async with self._due.begin() as connection:
+            rows = (await connection.execute(unsorted)).all()
+            for row in rows:
+                found = sorter(read(row))
+                values: dict[str, Any] = {
+                    "account": found.account,
+                    "ordering_key": found.key,
+                }
+                if found.state is not DeliveryState.RECEIVED:
+                    values |= {
+                        "state": found.state.value,
+                        "reason": found.reason,
+                        "settled_at": self._clock.now(),
+                    }
+                await connection.execute(
+                    update(_TABLE).where(_DELIVERY.id == row.id).values(**values)
+                )
+        return len(rows)
+
+    async def claim(self, most: int) -> Sequence[int]:
+        """Take due deliveries: the head of each key, fairly among accounts."""
+        open_now = and_(
+            _DELIVERY.state.in_(OPEN),
+            _DELIVERY.ordering_key.is_not(None),
+            ~exists().where(
+                _EARLIER.c.ordering_key == _DELIVERY.ordering_key,
+                _EARLIER.c.ordering_key.is_not(None),
+                _EARLIER.c.state.in_(OPEN),
+                _EARLIER.c.id < _DELIVERY.id,
+            ),
+        )
+        heads = (
+            select(
+                _DELIVERY.id,
+                _DELIVERY.worker,
+                func.row_number()
+                .over(partition_by=_DELIVERY.account, order_by=_DELIVERY.id)
+                .label("rank"),
+            )
+            .where(
+                open_now,
+                or_(
+                    _DELIVERY.worker.is_not(None),
+                    _DELIVERY.due_at.is_(None),
+                    _DELIVERY.due_at <= self._clock.now(),
+                ),
+            )
+            .cte("heads")
+        )
+        chosen = (
+            select(heads.c.id)
+            .where(heads.c.worker.is_(None), heads.c.rank <= _AN_ACCOUNT)
+            .order_by(heads.c.rank, heads.c.id)
+            .limit(most)
+        )
+        async with self._engine.connect() as connection:
+            # A look costs no write; most looks find nothing.
+            if (await connection.execute(chosen.limit(1))).first() is None:
+                return []
+        async with self._engine.begin() as connection:
+            claimed = await connection.scalars(
+                update(_TABLE)
+                .where(_DELIVERY.id.in_(chosen), _DELIVERY.worker.is_(None))
+                .values(worker=self._workers.life)
+                .returning(_DELIVERY.id)
+            )
+            return sorted(claimed)
+
+    async def finish(self, delivery: int) -> None:
+        """All of it is done."""
+        now = self._clock.now()
+        async with self._due.begin() as connection:
+            await connection.execute(
+                update(_TABLE)
+                .where(self._mine(delivery), _DELIVERY.state.in_(OPEN))
+                .values(state=DeliveryState.SETTLED.value, settled_at=now)
+            )
+            await connection.execute(
+                update(_TABLE).where(self._mine(delivery)).values(worker=None)
+            )
+
+    async def postpone(self, delivery: int, after: timedelta, why: str) -> None:
+        """Give it back, to be taken again ``after`` a while; counts a try."""
+        await self._give_back(
+            delivery,
+            due_at=self._clock.now() + after,
+            tries=_DELIVERY.tries + 1,
+            reason=why,
+        )
+
+    async def release(self, delivery: int) -> None:
+        """Give it back as if it had not been taken."""
+        await self._give_back(delivery)
+
+    async def give_up(
+        self, delivery: int, reason: str, state: DeliveryState = DeliveryState.FAILED
+    ) -> None:
+        """Nothing more is done about it, unless a person asks."""
+        await self._give_back(
+            delivery, state=state.value, reason=reason, settled_at=self._clock.now()
+        )
+
+    async def next_due(self) -> datetime | None:
+        """When the first of those that wait for their time is due."""
+        async with self._engine.connect() as connection:
+            found: datetime | None = await connection.scalar(
+                select(_DELIVERY.due_at)
+                .where(
+                    _DELIVERY.ordering_key.is_not(None),
+                    _DELIVERY.state.in_(OPEN),
+                    _DELIVERY.worker.is_(None),
+                    _DELIVERY.due_at > self._clock.now(),
+                )
+                .order_by(_DELIVERY.due_at)
+                .limit(1)
+            )
+        return found
+
+    def _mine(self, delivery: int) -> Any:
+        return and_(_DELIVERY.id == delivery, _DELIVERY.worker == self._workers.life)
+
+    async def _give_back(self, delivery: int, **values: Any) -> None:
+        async with self._due.begin() as connection:
+            await connection.execute(
+                update(_TABLE).where(self._mine(delivery)).values(worker=None, **values)
+            )

@@ -1,0 +1,115 @@
+"""Runs as a queue: claimed by workers, and given back."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from vibeboard.domain.run import RunState
+from vibeboard.engine.ports import Clock
+from vibeboard.store import schema
+from vibeboard.store.due import Due
+from vibeboard.store.pauses import paused
+from vibeboard.store.runs import UNENDED
+from vibeboard.store.workers import SqlWorkers
+
+_RUN = schema.run.c
+_STEP = schema.run_step.c
+
+
+class SqlRunQueue:
+    """Satisfies ``RunQueue`` for one worker, on SQLite and PostgreSQL.
+
+    ``place`` names where the worker's files are: a run that another place began has
+    its workspace there, and begins anew here.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        due: Due,
+        clock: Clock,
+        workers: SqlWorkers,
+        *,
+        place: str,
+    ) -> None:
+        self._engine = engine
+        self._due = due
+        self._clock = clock
+        self._workers = workers
+        self._place = place
+
+    async def claim(self, most: int) -> Sequence[str]:
+        """Take due runs, those of high priority first."""
+        chosen = (
+            select(_RUN.id)
+            .where(
+                _RUN.dispatched_at.is_not(None),
+                _RUN.state.in_(UNENDED),
+                _RUN.worker.is_(None),
+                or_(_RUN.due_at.is_(None), _RUN.due_at <= self._clock.now()),
+                or_(_RUN.state != RunState.QUEUED.value, ~paused()),
+            )
+            .order_by(_RUN.priority.desc(), _RUN.dispatched_at, _RUN.id)
+            .limit(most)
+        )
+        async with self._engine.connect() as connection:
+            # A look costs no write; most looks find nothing.
+            if (await connection.execute(chosen.limit(1))).first() is None:
+                return []
+        async with self._engine.begin() as connection:
+            claimed = list(
+                await connection.scalars(
+                    update(schema.run)
+                    .where(_RUN.id.in_(chosen), _RUN.worker.is_(None))
+                    .values(worker=self._workers.life, due_at=None, waits_for="")
+                    .returning(_RUN.id)
+                )
+            )
+            begun_elsewhere = select(_RUN.id).where(
+                _RUN.id.in_(claimed), _RUN.place != self._place
+            )
+            await connection.execute(
+                delete(schema.run_step).where(_STEP.run.in_(begun_elsewhere))
+            )
+            await connection.execute(
+                update(schema.run).where(_RUN.id.in_(claimed)).values(place=self._place)
+            )
+        return claimed
+
+    async def postpone(self, run: str, after: timedelta, why: str) -> None:
+        """Give it back, to be taken again ``after`` a while; counts a try."""
+        await self._give_back(
+            run,
+            due_at=self._clock.now() + after,
+            tries=_RUN.tries + 1,
+            waits_for=why,
+        )
+
+    async def release(self, run: str) -> None:
+        """Give it back as if it had not been taken."""
+        await self._give_back(run)
+
+    async def next_due(self) -> datetime | None:
+        """When the first of those that wait for their time is due."""
+        async with self._engine.connect() as connection:
+            found: datetime | None = await connection.scalar(
+                select(_RUN.due_at)
+                .where(
+                    _RUN.state.in_(UNENDED),
+                    _RUN.worker.is_(None),
+                    _RUN.due_at > self._clock.now(),
+                )
+                .order_by(_RUN.due_at)
+                .limit(1)
+            )
+        return found
+
+    async def _give_back(self, run: str, **values: Any) -> None:
+        mine = and_(_RUN.id == run, _RUN.worker == self._workers.life)
+        async with self._due.begin() as connection:
+            await connection.execute(
+                update(schema.run).where(mine).values(worker=None, **values)
+            )
