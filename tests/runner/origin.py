@@ -82,8 +82,8 @@ class Origin:
     def shows(self, branch: str, path: str) -> str:
         return git("show", f"{branch}:{path}", cwd=self.path)
 
-    def hook(self, name: str, script: str) -> None:
+    def hook(self, name: str, script: str, *, shell: str = "/bin/sh") -> None:
         path = self.path / "hooks" / name
         path.parent.mkdir(exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.write_text(f"#!{shell}\n{script}\n")
         path.chmod(0o755)

@@ -7,43 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.origin import Origin, git
+from tests.runner.desks import BRANCH, CARD, World
+from tests.runner.origin import git
 from vibeboard.domain.board import CardKey
-from vibeboard.engine.ports import Workspace
 from vibeboard.errors import PushRefused, WorkspaceRefused
-from vibeboard.runner.git import Git
-from vibeboard.runner.workspace import GitWorkspaces, Identity
-
-BRANCH = "vibe/7-fix-the-clock"
-CARD = CardKey("acme/clock", 7)
-
-
-class World:
-    """An origin and our workspaces of it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.root = folder / "runner"
-        self.origin = Origin(folder / "github")
-        self.canary = folder / "canary"
-        self.workspaces = GitWorkspaces(
-            self.root,
-            git=Git(home=folder / "home", path=os.environ["PATH"], local_remotes=True),
-            identity=Identity("Vibeboard", "bot@users.noreply.github.com"),
-        )
-
-    @property
-    def mirror(self) -> Path:
-        return self.root / "mirrors" / "acme" / "clock.git"
-
-    async def prepared(self, card: CardKey = CARD, branch: str = BRANCH) -> Workspace:
-        return await self.workspaces.prepare(
-            card, remote=self.origin.remote, branch=branch, default_branch="main"
-        )
-
-    async def pushed(self) -> tuple[str, ...]:
-        change = await self.workspaces.push(CARD, self.origin.remote)
-        assert change is not None
-        return change.files
 
 
 @pytest.fixture
@@ -380,8 +347,8 @@ async def test_a_person_is_told_of_lfs_submodules_and_links(world: World) -> Non
 
     assert len(notes) == 3
     assert "LFS" in notes[0]
-    assert notes[1] == "Submodules are not fetched: sub."
-    assert notes[2].endswith("not followed: out, src/up.")
+    assert notes[1] == "Submodules are not fetched: `sub`."
+    assert notes[2].endswith("not followed: `out`, `src/up`.")
 
 
 async def test_a_repository_without_commits_says_what_to_do(tmp_path: Path) -> None:
@@ -436,9 +403,8 @@ def _half(world: World) -> None:
 def _lock(world: World) -> None:
     for name in ("shallow.lock", "packed-refs.lock", "index.lock"):
         (world.mirror / name).touch()
-    desk = world.root / "cards" / "acme" / "clock" / "7" / "host.git"
-    (desk / "index.lock").touch()
-    (desk / "CHERRY_PICK_HEAD").write_text("0" * 40)
+    (world.host / "index.lock").touch()
+    (world.host / "CHERRY_PICK_HEAD").write_text("0" * 40)
 
 
 def _lock_ref(world: World) -> None:
@@ -447,14 +413,12 @@ def _lock_ref(world: World) -> None:
 
 
 def _break_desk(world: World) -> None:
-    desk = world.root / "cards" / "acme" / "clock" / "7" / "host.git"
-    (desk / "index").write_bytes(b"DIRC garbage")
-    (desk / "HEAD").write_bytes(b"\0garbage")
+    (world.host / "index").write_bytes(b"DIRC garbage")
+    (world.host / "HEAD").write_bytes(b"\0garbage")
 
 
 def _no_desk_objects(world: World) -> None:
-    desk = world.root / "cards" / "acme" / "clock" / "7" / "host.git"
-    ref = desk / "refs" / "heads" / BRANCH
+    ref = world.host / "refs" / "heads" / BRANCH
     ref.write_text("1" * 40 + "\n")
 
 
@@ -534,7 +498,7 @@ async def test_a_push_over_work_of_others_is_refused(world: World) -> None:
     await world.workspaces.commit(CARD, "Ours")
     theirs = world.origin.has({"b": "b"}, branch=BRANCH)
 
-    with pytest.raises(PushRefused, match=r"somebody else pushed .*fetch first"):
+    with pytest.raises(PushRefused, match=r"somebody else pushed .*stale info"):
         await world.pushed()
 
     assert world.origin.tip(BRANCH) == theirs
@@ -543,10 +507,10 @@ async def test_a_push_over_work_of_others_is_refused(world: World) -> None:
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ("error: GH006: Protected branch update failed for x.", "is protected .GH006"),
+        ("error: GH006: Protected branch update failed for x.", "is protected .`GH006"),
         ("error: GH013: Repository rule violations found", "a rule .* forbids it"),
         ("error: GH009: Secrets detected! This push failed.", "found a secret"),
-        ("nope", "a hook declined it .nope"),
+        ("nope", "a hook declined it .`nope"),
     ],
 )
 async def test_a_push_refused_tells_githubs_reason(

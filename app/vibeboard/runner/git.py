@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -67,6 +67,10 @@ _SETTINGS = (
     "protocol.http.allow=always",
 )
 
+# What git itself says; words of others (a hook's, the names of branches and
+# repositories) stand in lines of their own or in quotes.
+_NOT_GITS_OWN = re.compile(r"^remote:.*$|'[^'\n]*'", re.MULTILINE)
+
 _UNAVAILABLE = re.compile(
     r"could not resolve host|couldn't resolve host|failed to connect"
     r"|connection (refused|reset|timed out|was)|operation timed out|operation too slow"
@@ -99,12 +103,12 @@ class GitFailed(Broken):
     @property
     def unauthorized(self) -> bool:
         """Whether the credential was not taken."""
-        return bool(_UNAUTHORIZED.search(self.text))
+        return bool(_UNAUTHORIZED.search(_gits_own(self.text)))
 
     @property
     def not_found(self) -> bool:
         """Whether there is no such repository, or none for us."""
-        return bool(_NOT_FOUND.search(self.text))
+        return bool(_NOT_FOUND.search(_gits_own(self.text)))
 
 
 @dataclass(frozen=True)
@@ -126,14 +130,25 @@ class Credential:
     def redact(self, text: str) -> str:
         """``text`` without the token in any form we know."""
         forms = {self.token, quote(self.token, safe=""), quote(self.token)}
-        forms |= {self._basic, base64.b64encode(self.token.encode()).decode()}
-        for form in sorted(filter(None, forms), key=len, reverse=True):
-            text = text.replace(form, "[redacted]")
-        return text
+        forms |= {self._basic, *_in_base64(self.token)}
+        longest_first = sorted(filter(None, forms), key=len, reverse=True)
+        # Both %2F and %2f are written.
+        any_form = re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE)
+        return any_form.sub("[redacted]", text) if self.token else text
 
     @property
     def _basic(self) -> str:
         return base64.b64encode(f"x-access-token:{self.token}".encode()).decode()
+
+
+def _in_base64(token: str) -> Iterator[str]:
+    """What base64 makes of ``token``, wherever in a longer text it begins."""
+    for before in range(3):
+        data = bytes(before) + token.encode()
+        # Characters that neighbours have a part in are left out.
+        first, last = -(-before * 8 // 6), len(data) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(data).decode()[first:last]
 
 
 @dataclass(frozen=True)
@@ -192,13 +207,15 @@ class Git:
         self._time_limit = time_limit.total_seconds()
 
     async def check_version(self) -> tuple[int, ...]:
-        """The installed version; raises SettingsInvalid if it is too old."""
+        """The installed version; raises SettingsInvalid if it is too old to be safe."""
         text = (await self.run("version")).decode()
         found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
         version = tuple(int(part or 0) for part in found.groups()) if found else ()
         if version < OLDEST:
             wanted = ".".join(map(str, OLDEST))
-            raise SettingsInvalid(f"{text.strip()} is too old: install {wanted}+")
+            raise SettingsInvalid(
+                f"{self._argv[0]} is too old ({text.strip()}): install {wanted}+"
+            )
         return version
 
     async def run(
@@ -262,9 +279,13 @@ def _failure(
     if credential is None:
         return GitFailed(command, code, said or printed)
     said, printed = credential.redact(said), credential.redact(printed)
-    if _UNAVAILABLE.search(said):
+    if _UNAVAILABLE.search(_gits_own(said)):
         return GitHubUnavailable(f"git {command}: {last_line(said)}")
     return GitRefusal(command, code, said or printed, printed)
+
+
+def _gits_own(text: str) -> str:
+    return _NOT_GITS_OWN.sub("", text)
 
 
 def last_line(text: str) -> str:

@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
+from vibeboard.domain.words import code
 from vibeboard.engine.ports import Remote
 from vibeboard.errors import GitHubUnavailable, WorkspaceRefused
+from vibeboard.runner import survey
 from vibeboard.runner.git import Credential, Git, GitFailed, Place, last_line
 
 log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_FRESH = re.compile(r"\.[0-9a-f]{32}")
 _STALE_LOCKS = ("index", "shallow", "packed-refs", "HEAD", "config")
 _LOCK_PAUSE = 0.02
 
@@ -65,7 +68,7 @@ class Mirror:
         A mirror that cannot be updated is made anew, once.
         """
         async with self._locked() as lock:
-            if not anew and self.path.exists():
+            if not anew and self.path.is_dir():
                 remove_stale_locks(self.path)
                 try:
                     await self._fetch(self.path, remote, lock)
@@ -83,6 +86,7 @@ class Mirror:
             return refs
 
     async def _make(self, remote: Remote, lock: int) -> None:
+        await asyncio.to_thread(self._sweep)
         fresh = self.path.with_name(f"{self.path.name}.{uuid4().hex}")
         try:
             await self._git.run("init", "--quiet", "--bare", "--", str(fresh))
@@ -91,6 +95,12 @@ class Mirror:
             await asyncio.to_thread(shutil.rmtree, fresh, ignore_errors=True)
             self._refuse(failed)
         await asyncio.to_thread(_replace, self.path, fresh)
+
+    def _sweep(self) -> None:
+        """Remove what attempts left behind that were killed."""
+        for left in self.path.parent.glob(f"{self.path.name}.*"):
+            if _FRESH.fullmatch(left.suffix):
+                survey.erase(left)
 
     async def _fetch(self, path: Path, remote: Remote, lock: int) -> None:
         """Fetch, asking for the credential a second time if it is not taken."""
@@ -159,7 +169,7 @@ class Mirror:
 
     def _refuse(self, failed: GitFailed) -> NoReturn:
         raise WorkspaceRefused(
-            f"{self.repository} could not be cloned: {last_line(failed.text)}. "
+            f"{self.repository} could not be cloned: {code(last_line(failed.text))}. "
             "Check that the app is installed on it and may read its contents."
         ) from failed
 
@@ -185,4 +195,4 @@ def _replace(path: Path, fresh: Path) -> None:
     if path.exists():
         path.rename(old)
     fresh.rename(path)
-    shutil.rmtree(old, ignore_errors=True)
+    survey.erase(old)

@@ -14,6 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vibeboard.domain.sanitize import closing_nothing
+from vibeboard.domain.words import code
+
 GITLINK = "160000"
 SYMLINK = "120000"
 SHOWN = 5
@@ -21,6 +24,9 @@ SHOWN = 5
 # Code points that HFS+ ignores in names: ".g\u200cit" is ".git" on a Mac.
 _IGNORED = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
+)
+_SKIPS_CI = re.compile(
+    r"\[\s*(skip ci|ci skip|no ci|skip actions|actions skip)\s*\]", re.IGNORECASE
 )
 _DISGUISED = re.compile(r"(\.git|git~[1-4])(:.*|[ .]*)$")
 
@@ -158,7 +164,7 @@ def _uses_lfs(path: Path) -> bool:
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(printable(name) for name in names[:SHOWN])
+    shown = ", ".join(code(printable(name)) for name in names[:SHOWN])
     more = len(names) - SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
 
@@ -169,3 +175,8 @@ def printable(path: str) -> str:
     return "".join(
         char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text
     )
+
+
+def harmless(path: str) -> str:
+    """A path as it may stand in a commit's message: it closes and skips nothing."""
+    return _SKIPS_CI.sub(r"(\1)", closing_nothing(printable(path)))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibeboard.domain.board import CardKey
+from vibeboard.domain.words import code
 from vibeboard.engine.ports import Change, Remote, Workspace
 from vibeboard.errors import WorkspaceRefused
 from vibeboard.runner import agent_git, survey
@@ -73,7 +74,8 @@ class GitWorkspaces:
                 )
                 problem = failed
         raise WorkspaceRefused(
-            f"{card.repository} could not be checked out: {last_line(problem.text)}"
+            f"{card.repository} could not be checked out: "
+            f"{code(last_line(problem.text))}"
         ) from problem
 
     async def handed_over(self, card: CardKey, name: str) -> str | None:
@@ -89,6 +91,7 @@ class GitWorkspaces:
     async def push(self, card: CardKey, remote: Remote) -> Change | None:
         """Push the branch, as a plain fast-forward."""
         desk = self._desk(card)
+        await asyncio.to_thread(desk.own)
         branch = await desk.branch()
         return await push_branch(
             self._git, desk.bare, remote, branch=branch, default=_DEFAULT
@@ -127,6 +130,16 @@ class _Desk:
         survey.erase(self.broken)
         if self.folder.exists():
             self.folder.rename(self.broken)
+
+    def own(self) -> None:
+        """Make the settings of the host's directory ours again.
+
+        An agent that reaches it could write filters that git would run, or another
+        address for a push. Only a sandbox keeps it away; this keeps git from obeying.
+        """
+        for name in ("commondir", "config", "config.worktree", "hooks"):
+            survey.erase(self.bare.git_dir / name)
+        (self.bare.git_dir / "config").write_text(agent_git.PLAIN_CONFIG)
 
     async def lay_out(
         self, mirror: Mirror, refs: dict[str, str], branch: str, default_branch: str
@@ -173,7 +186,7 @@ class _Desk:
         if not names:
             return None
         if left_out:
-            shown = "\n".join(f"- {survey.printable(path)}" for path in left_out)
+            shown = "\n".join(f"- {survey.harmless(path)}" for path in left_out)
             message = f"{message.rstrip()}\n\nLeft out, being no plain files:\n{shown}"
         tree = (await self._git.run("write-tree", at=self._place)).decode().strip()
         commit = await self._git.run(
@@ -240,6 +253,7 @@ class _Desk:
 
     async def _stage(self) -> list[str]:
         """Bring the index up to the tree; the paths that were left out."""
+        await asyncio.to_thread(self.own)
         await asyncio.to_thread(remove_stale_locks, self.bare.git_dir)
         handed_over = await asyncio.to_thread(_erase_inside, self.tree, HAND_OVER)
         tracked = await self._tracked()
@@ -302,8 +316,7 @@ class _Desk:
         (git_dir / "objects" / "info").mkdir(parents=True, exist_ok=True)
         (git_dir / "refs" / "heads").mkdir(parents=True, exist_ok=True)
         (git_dir / "objects" / "info" / "alternates").write_text(f"{objects}\n")
-        # Written each time: what it says must be ours.
-        (git_dir / "config").write_text(agent_git.PLAIN_CONFIG)
+        self.own()
         if not (git_dir / "HEAD").is_file():
             (git_dir / "HEAD").write_text("ref: refs/heads/none\n")
         remove_stale_locks(git_dir)
