@@ -11,11 +11,12 @@ import platform
 import shutil
 import sqlite3
 import stat
-import subprocess
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
+from pathlib import Path
 
 import aiohttp
 import typer
@@ -28,8 +29,8 @@ from vibeboard.errors import SettingsInvalid, VibeboardError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
 from vibeboard.runner.agents.claude import find_claude
-from vibeboard.runner.git import OLDEST
-from vibeboard.settings import Settings, read_machine, read_settings, search_path
+from vibeboard.runner.git import Git
+from vibeboard.settings import Settings, read_settings, search_path
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
 
@@ -67,7 +68,7 @@ def run_doctor(*, as_json: bool) -> int:
 
 
 async def _examine() -> list[Finding]:
-    findings = [_python(), _sqlite(), _git()]
+    findings = [_python(), _sqlite(), await _git()]
     try:
         settings = read_settings()
     except SettingsInvalid as error:
@@ -99,19 +100,14 @@ def _sqlite() -> Finding:
     return Finding("sqlite", Mark.OK, sqlite3.sqlite_version)
 
 
-def _git() -> Finding:
-    try:
-        machine = read_machine()
-    except SettingsInvalid as error:
-        return Finding("git", Mark.FAIL, str(error), "apt-get install git")
-    said = subprocess.run(  # noqa: S603 - our own argument list
-        [machine.git, "--version"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    numbers = tuple(int(n) for n in said.split()[2].split(".")[:2] if n.isdecimal())
-    if numbers < OLDEST:
-        wanted = ".".join(map(str, OLDEST))
-        return Finding("git", Mark.FAIL, said, f"Install git {wanted} or newer.")
-    return Finding("git", Mark.OK, said)
+async def _git() -> Finding:
+    with tempfile.TemporaryDirectory() as home:
+        try:
+            git = Git(home=Path(home), path=search_path())
+            version = await git.check_version()
+        except VibeboardError as error:
+            return Finding("git", Mark.FAIL, str(error), "apt-get install git")
+    return Finding("git", Mark.OK, ".".join(map(str, version)))
 
 
 def _secrets(settings: Settings) -> list[Finding]:
