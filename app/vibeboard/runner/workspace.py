@@ -262,14 +262,20 @@ class _Desk:
         left_out = await self._not_ignored(odd)
         kept_out = [*await self._not_ignored(handed_over), *left_out]
         excluded = [f":(top,exclude,literal){path}" for path in kept_out]
-        await self._git.run(
-            "add",
-            "--all",
-            "--pathspec-from-file=-",
-            "--pathspec-file-nul",
-            at=self._place,
-            stdin="\0".join([":(top)", *excluded]).encode(errors="surrogateescape"),
-        )
+        try:
+            await self._git.run(
+                "add",
+                "--all",
+                "--pathspec-from-file=-",
+                "--pathspec-file-nul",
+                at=self._place,
+                stdin="\0".join([":(top)", *excluded]).encode(errors="surrogateescape"),
+            )
+        except GitFailed as failed:
+            # Attributes of the repository may ask for what cannot be done.
+            raise WorkspaceRefused(
+                f"the work could not be committed: {code(last_line(failed.text))}"
+            ) from failed
         return left_out
 
     async def _not_ignored(self, names: Sequence[str]) -> list[str]:
