@@ -278,6 +278,7 @@ def _executor(
         tracking=crew.tracking,
         stops=crew.stops,
         places=places,
+        counter=crew.ports,
     )
 
 

@@ -7,7 +7,7 @@ finished step; an agent that was cut off begins again on a clean tree.
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,6 +26,7 @@ from vibeboard.engine.ports import (
     AgentResult,
     Agents,
     Assignment,
+    CallCounter,
     Cards,
     Change,
     Repositories,
@@ -96,6 +97,7 @@ class Executor:
         tracking: Tracking,
         stops: Stops,
         places: Places,
+        counter: CallCounter,
     ) -> None:
         self._runs = runs
         self._cards = cards
@@ -109,6 +111,7 @@ class Executor:
         self._tracking = tracking
         self._stops = stops
         self._places = places
+        self._counter = counter
 
     async def carry_out(self, run_id: str) -> None:
         """Take the run to its end, or to where it must wait.
@@ -120,17 +123,24 @@ class Executor:
         if run.ended:
             return
         log.info("run started", extra={**run.log_fields(), "attempt": run.attempt})
+        with self._counter.counted() as calls:
+            try:
+                report = await self._ended(run)
+            finally:
+                await self._runs.spent(run, asdict(calls))
+        await self._runs.end(run, report)
+        log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
+
+    async def _ended(self, run: Run) -> Report:
         try:
-            report = await self._report(run, Steps(self._runs, run))
+            return await self._report(run, Steps(self._runs, run))
         except (RetryLater, AppAbsent, Fenced):
             raise
         except UserError as error:
-            report = Report(RunState.FAILED, reason=str(error))
+            return Report(RunState.FAILED, reason=str(error))
         except Exception as error:
             log.exception("run broke", extra=run.log_fields())
-            report = Report(RunState.FAILED, reason=words.run_broke(error))
-        await self._runs.end(run, report)
-        log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
+            return Report(RunState.FAILED, reason=words.run_broke(error))
 
     async def give_up(self, run_id: str, reason: str) -> None:
         """End the run as failed, for the reason."""

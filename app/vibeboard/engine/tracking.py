@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from vibeboard.domain import words
-from vibeboard.domain.run import Run, RunState
+from vibeboard.domain.run import ACTIVE, Run, RunState
 from vibeboard.engine.ports import Clock, Locks, Marker, Replies, Runs
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, RetryLater
@@ -49,7 +49,7 @@ class Tracking:
                 stage,
                 now=self._clock.now(),
                 waiting_for=await self._waiting_for(run),
-                notes=notes,
+                notes=(*notes, *_held_up(run)),
             )
             marker = Marker(words.tracking_topic(run))
             comment = await self._replies.ensure(
@@ -83,3 +83,12 @@ class Tracking:
         if active is not None:
             return f"*{active.stage}* on this card to end"
         return "a free place among this repository's runs"
+
+
+def _held_up(run: Run) -> Sequence[str]:
+    """Why a run that has begun does not go on just now."""
+    if run.state not in ACTIVE or run.worker is not None:
+        return ()
+    if run.due_at is not None:
+        return (f"Waiting for {words.waiting_again(run.due_at, run.waits_for)}.",)
+    return (words.interrupted(),)
