@@ -29,16 +29,29 @@ class Host:
     taken: set[str] = field(default_factory=lambda: {TOKEN})
     read_only: bool = False
     answer: int | None = None
+    answer_only_posts: bool = False
     redirect: str = ""
+    redirect_status: int = 302
+    redirect_only_posts: bool = False
     url: str = ""
     credentials: list[str] = field(default_factory=list)
+
+    _expiry: tuple[str, set[str]] | None = None
+
+    def expires_at(self, moment: str, *, new: set[str]) -> None:
+        """From the first request of that path or method on, other tokens are taken."""
+        self._expiry = moment, new
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         given = request.headers.get("Authorization", "").removeprefix("Basic ")
         self.credentials.append(base64.b64decode(given).decode())
-        if self.redirect:
-            raise web.HTTPFound(self.redirect + request.path_qs)
-        if self.answer is not None:
+        posts = request.method == "POST"
+        if self.redirect and (posts or not self.redirect_only_posts):
+            location = {"Location": self.redirect + request.path_qs}
+            return web.Response(status=self.redirect_status, headers=location)
+        if self._expiry and self._expiry[0] in f"{request.method} {request.path}":
+            self.taken = self._expiry[1]
+        if self.answer is not None and (posts or not self.answer_only_posts):
             return web.Response(status=self.answer, text="<html>sorry</html>")
         token = self.credentials[-1].removeprefix("x-access-token:")
         if token not in self.taken:
@@ -85,10 +98,12 @@ class World:
     root: Path
     workspaces: GitWorkspaces
     tokens: list[str]
+    tokens_asked: int = 0
 
     @property
     def remote(self) -> Remote:
         async def token() -> str:
+            self.tokens_asked += 1
             return self.tokens.pop(0) if len(self.tokens) > 1 else self.tokens[0]
 
         return Remote(f"{self.host.url}/origin.git", token)

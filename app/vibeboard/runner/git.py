@@ -79,6 +79,8 @@ _UNAVAILABLE = re.compile(
     r"|internal server error|gnutls|ssl_|recv failure|transfer closed",
     re.IGNORECASE,
 )
+# Git then says that the remote hung up, too.
+_NOT_TAKEN = re.compile(r"requested url returned error: 4(?!08|29)\d\d", re.IGNORECASE)
 _UNAUTHORIZED = re.compile(
     r"authentication failed|could not read (username|password)"
     r"|requested url returned error: (401|403)|invalid credentials|invalid username",
@@ -279,7 +281,8 @@ def _failure(
     if credential is None:
         return GitFailed(command, code, said or printed)
     said, printed = credential.redact(said), credential.redact(printed)
-    if _UNAVAILABLE.search(_gits_own(said)):
+    own = _gits_own(said)
+    if _UNAVAILABLE.search(own) and not _NOT_TAKEN.search(own):
         return GitHubUnavailable(f"git {command}: {last_line(said)}")
     return GitRefusal(command, code, said or printed, printed)
 

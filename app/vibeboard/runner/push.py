@@ -21,7 +21,7 @@ from vibeboard.runner.survey import printable
 _REASONS = (
     (r"GH009|push protection|secret.*detected", "push protection found a secret"),
     (
-        r"GH001|large files detected|exceeds maximum allowed size",
+        r"GH001|large files detected|exceeds maximum allowed|returned error: 413",
         "it is larger than GitHub takes",
     ),
     (r"(verified|valid) signature|must be signed", "it wants signed commits"),
