@@ -30,10 +30,12 @@ class Match(_Strict):
 
 
 class FailAfterEffect(_Strict):
-    """Do the work, then answer with an error (or hang up, with status 0)."""
+    """Do the work, then answer with an error (or hang up, with status 0), at length."""
 
     kind: Literal["fail_after_effect"]
     status: int = 502
+    seconds: float = 0
+    """How long the answer is waited for."""
 
 
 class Status(_Strict):
@@ -103,8 +105,9 @@ class Faults:
             case Status(status=status, headers=headers, body=body):
                 kind = {"Content-Type": "application/json; charset=utf-8"}
                 return web.Response(status=status, headers=kind | headers, text=body)
-            case FailAfterEffect(status=status):
+            case FailAfterEffect(status=status, seconds=seconds):
                 await handler(request)
+                await asyncio.sleep(seconds)
                 if status:
                     return web.json_response({"message": "Server Error"}, status=status)
                 return _hang_up(request)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -133,6 +134,7 @@ class Standards:
         if not free:
             window.used += 1
         response.headers.setdefault("X-GitHub-Media-Type", "github.v3; format=json")
+        response.headers["Date"] = format_datetime(self._hub.clock(), usegmt=True)
         response.headers["X-GitHub-Request-Id"] = secrets.token_hex(8).upper()
         response.headers["X-GitHub-Api-Version-Selected"] = version
         if kind == "rest":

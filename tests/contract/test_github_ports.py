@@ -13,8 +13,9 @@ import aiohttp
 import pytest
 
 import localhub
-from localhub import checks, comments, keys, projects, pulls, reviews
+from localhub import apps, checks, comments, issues, keys, projects, pulls, reviews
 from localhub.faults import FAULTS, Fault
+from localhub.state import Delivery
 from tests.localhub.small_hub import SmallHub, commit, small_hub
 from vibeboard.domain.board import (
     Actor,
@@ -25,10 +26,12 @@ from vibeboard.domain.board import (
 )
 from vibeboard.engine.ports import (
     Annotation,
+    CallCounter,
     Cards,
     CheckRun,
     Checks,
     Conclusion,
+    HookDeliveries,
     Marker,
     Pulls,
     Replies,
@@ -46,6 +49,7 @@ from vibeboard.github.transport import Retries
 
 CARD = CardKey("acme/cart", 1)
 MARK = Marker("run=01J")
+COMMENT = "/repos/{owner}/{name}/issues/comments/{comment}"
 
 
 @dataclass
@@ -85,6 +89,14 @@ class World:
     @property
     def checks(self) -> Checks:
         return self.ports.checks
+
+    @property
+    def hook_deliveries(self) -> HookDeliveries:
+        return self.ports.hook_deliveries
+
+    @property
+    def counter(self) -> CallCounter:
+        return self.ports
 
     def order(self, how: dict[str, Any], **match: Any) -> None:
         """Make the next matching call go wrong."""
@@ -232,6 +244,58 @@ async def test_a_move_whose_answer_was_lost_is_not_repeated(world: World) -> Non
 
     assert world.place().column == "Develop"
     assert world.ports.github.calls["move_item"] == 1
+
+
+async def test_a_board_is_read_whole(world: World) -> None:
+    small = world.small
+    number = small.board.number
+    later = issues.create(small.hub, small.repository, actor=small.bob, title="Later")
+    item = projects.add(small.hub, small.board, later, actor=small.bob)
+    projects.archive(small.hub, item, actor=small.bob)
+    projects.add_draft(small.hub, small.board, title="Some day", actor=small.bob)
+    projects.add(small.hub, small.board, small.pull, actor=small.bob)
+    await world.cards.move(world.place(), "Develop", field="Status")
+
+    cards = await world.cards.on_board(BoardKey("acme", number), field="Status")
+
+    assert cards is not None
+    first, second = cards
+    assert (first.key, first.issue) == (CARD, small.issue.node_id)
+    assert (first.item, first.column) == (world.place().item, "Develop")
+    assert first.updated_at == small.clock.now
+    assert (first.set_by, first.set_at) == (Actor("alice"), small.clock.now)
+    assert not first.archived
+    assert (second.key, second.column) == (CardKey("acme/cart", later.number), None)
+    assert second.archived
+
+
+async def test_a_large_board_takes_a_request_a_hundred_cards(world: World) -> None:
+    small = world.small
+    for number in range(230):
+        more = issues.create(
+            small.hub, small.repository, actor=small.bob, title=f"Number {number}"
+        )
+        projects.add(small.hub, small.board, more, actor=small.bob)
+
+    with world.counter.counted() as calls:
+        cards = await world.cards.on_board(
+            BoardKey("acme", small.board.number), field="Status"
+        )
+
+    assert cards is not None
+    assert len({one.key for one in cards}) == 231
+    assert world.ports.calls["cards_of_board"] == 3
+    assert calls.points == 3
+
+
+@pytest.mark.parametrize(("number", "field"), [(99, "Status"), (1, "Nothing")])
+async def test_a_board_that_cannot_be_read_is_none(
+    world: World, number: int, field: str
+) -> None:
+    known = {1: world.small.board.number}
+
+    board = BoardKey("acme", known.get(number, number))
+    assert await world.cards.on_board(board, field=field) is None
 
 
 async def test_columns_that_were_replaced_are_found_by_name(world: World) -> None:
@@ -384,6 +448,102 @@ async def test_permission_is_never_guessed(world: World) -> None:
         await world.repositories.permission("acme/cart", "alice")
 
 
+async def test_all_repositories_are_known(world: World) -> None:
+    assert await world.repositories.installed() == ["acme/cart"]
+
+    [installation] = world.small.hub.installations.values()
+    apps.suspend(world.small.hub, installation, actor=world.small.alice)
+
+    assert await world.repositories.installed() == []
+
+
+# --- Deliveries -------------------------------------------------------------------
+
+
+async def test_deliveries_are_listed_newest_first(world: World) -> None:
+    small = world.small
+    began = small.clock.now
+    for hour in range(150):
+        delivered(small, f"guid-{hour}")
+        small.clock.forward(hours=1)
+
+    since = began + timedelta(hours=30)
+    found = [one async for one in world.hook_deliveries.listed(since)]
+
+    assert [one.guid for one in found] == [f"guid-{n}" for n in range(149, 29, -1)]
+    assert found[0].delivered_at == began + timedelta(hours=149)
+    assert (found[0].event, found[0].action) == ("issues", "opened")
+    assert (found[0].status, found[0].status_code) == ("OK", 202)
+    assert not found[0].redelivery
+    listing = "GET /app/hook/deliveries{?per_page}"
+    assert world.ports.calls[listing] == 2
+
+
+async def test_a_delivery_is_asked_for_again(world: World) -> None:
+    small = world.small
+    delivered(small, "guid-1")
+    [one] = [one async for one in world.hook_deliveries.listed(small.clock.now)]
+
+    await world.hook_deliveries.redeliver(one.id)
+
+    again = small.hub.deliveries[-1]
+    assert (again.guid, again.redelivery) == ("guid-1", True)
+
+
+async def test_a_delivery_that_github_forgot_is_refused(world: World) -> None:
+    with pytest.raises(GitHubRefused) as caught:
+        await world.hook_deliveries.redeliver(1)
+
+    assert caught.value.status_code == 404
+
+
+def delivered(small: SmallHub, guid: str) -> None:
+    small.hub.deliveries.append(
+        Delivery(
+            id=small.hub.new_delivery_id(),
+            guid=guid,
+            app=small.app,
+            event="issues",
+            action="opened",
+            installation_id=1,
+            repository_id=small.repository.id,
+            headers={},
+            body="{}",
+            delivered_at=small.clock.now,
+            status="OK",
+            status_code=202,
+        )
+    )
+
+
+# --- Counting ---------------------------------------------------------------------
+
+
+async def test_calls_are_counted_for_whom_they_are_made(world: World) -> None:
+    async def another() -> None:
+        await world.repositories.permission("acme/cart", "bob")
+
+    await world.repositories.permission("acme/cart", "alice")
+    with world.counter.counted() as outer:
+        await world.repositories.permission("acme/cart", "alice")
+        with world.counter.counted() as inner:
+            await asyncio.gather(another(), world.cards.read(CARD))
+    await world.cards.read(CARD)
+
+    assert (inner.requests, inner.points, inner.unchanged) == (2, 1, 0)
+    assert (outer.requests, outer.points, outer.unchanged) == (3, 1, 1)
+
+
+async def test_what_is_left_of_a_limit_is_known(world: World) -> None:
+    await world.repositories.permission("acme/cart", "alice")
+    await world.cards.read(CARD)
+
+    left = world.ports.quotas["acme"]
+
+    assert (left["core"].limit, left["core"].remaining) == (5000, 4999)
+    assert (left["graphql"].limit, left["graphql"].remaining) == (5000, 4999)
+
+
 # --- Replies ----------------------------------------------------------------------
 
 
@@ -463,6 +623,35 @@ async def test_two_at_once_are_one_comment(world: World) -> None:
 
     await asyncio.gather(*(replies.ensure(CARD, MARK, "Working.") for _ in range(5)))
 
+    assert len(world.ours) == 1
+
+
+async def test_of_many_texts_that_wait_only_the_last_is_written(world: World) -> None:
+    replies = world.replies
+    comment = await replies.ensure(CARD, MARK, "Working.")
+    edits = f"PATCH {COMMENT}"
+
+    await asyncio.gather(
+        *(
+            replies.ensure(CARD, MARK, f"{number} %", known=comment)
+            for number in range(40)
+        )
+    )
+
+    assert world.ours == ["39 %\n\n<!-- vibe:run=01J -->"]
+    assert world.ports.calls[edits] == 2  # the first, which need not wait, and the last
+
+
+async def test_a_new_comment_that_is_not_known_everywhere_is_no_deleted_one(
+    world: World,
+) -> None:
+    comment = await world.replies.ensure(CARD, MARK, "Working.")
+    unknown = {"kind": "status", "status": 404, "body": '{"message": "Not Found"}'}
+    world.order(unknown, method="PATCH", path="/comments/")
+
+    again = await world.replies.ensure(CARD, MARK, "Done.", known=comment)
+
+    assert again == comment
     assert len(world.ours) == 1
 
 

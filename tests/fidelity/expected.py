@@ -5,7 +5,9 @@ A call that is new in the product belongs here, and into `test_coverage_calls`.
 
 ROUTES = {
     "GET /app",
+    "GET /app/hook/deliveries",
     "GET /app/installations",
+    "GET /installation/repositories",
     "GET /orgs/{org}/installation",
     "GET /repos/{owner}/{repo}",
     "GET /repos/{owner}/{repo}/collaborators/{username}/permission",
@@ -21,6 +23,7 @@ ROUTES = {
     "PATCH /repos/{owner}/{repo}/issues/{issue_number}",
     "PATCH /repos/{owner}/{repo}/pulls/{pull_number}",
     "POST /app-manifests/{code}/conversions",
+    "POST /app/hook/deliveries/{delivery_id}/attempts",
     "POST /app/installations/{installation_id}/access_tokens",
     "POST /repos/{owner}/{repo}/check-runs",
     "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",

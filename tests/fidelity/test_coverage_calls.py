@@ -5,6 +5,7 @@ What comes of it is checked in `test_recorded_calls`, with all that other tests 
 
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,7 +19,7 @@ from tests.localhub.served import SECRET, World, key, serve
 from vibeboard.compose import SystemClock
 from vibeboard.domain.board import BoardKey, CardKey, Permission, Place
 from vibeboard.engine.ports import Annotation, CheckRun, Conclusion, Marker
-from vibeboard.errors import GitHubRefused
+from vibeboard.errors import AppAbsent
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
 from vibeboard.github.manifest import exchange, manifest
@@ -136,9 +137,31 @@ async def test_the_product_knows_its_installations(ports: GitHubPorts) -> None:
     identity = await ports.identity()
     [acme] = await ports.installations()
 
-    with pytest.raises(GitHubRefused):
+    with pytest.raises(AppAbsent):
         await ports.github.installation("bob")
     assert (identity.slug, acme.owner) == ("vibe", "acme")
+    assert CLOCK in await ports.repositories.installed()
+
+
+async def test_the_product_reads_whole_boards(ports: GitHubPorts) -> None:
+    cards = await ports.cards.on_board(BoardKey("acme", 1), field="Status")
+
+    assert cards is not None
+    assert CARD in {one.key for one in cards}
+
+
+async def test_the_product_asks_for_missed_deliveries(
+    world: World, ports: GitHubPorts
+) -> None:
+    issues.edit(world.hub, _issue(world), actor=_bob(world), title="Later")
+    await world.inbox.until("issues.edited")
+    since = SystemClock().now() - timedelta(hours=1)
+
+    newest = await anext(ports.hook_deliveries.listed(since))
+    await ports.hook_deliveries.redeliver(newest.id)
+
+    again = await world.inbox.until(f"{newest.event}.{newest.action}", times=2)
+    assert again.guid == newest.guid
 
 
 async def test_the_product_becomes_an_app(world: World) -> None:

@@ -3,6 +3,7 @@
 For answers that no GitHub in order gives: broken pages, limits, other hosts.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -51,6 +52,7 @@ class Asked:
     path: str
     authorization: str
     body: Any
+    headers: Mapping[str, str]
 
 
 @dataclass
@@ -61,10 +63,17 @@ class Scripted:
     url: str = ""
     answers: dict[str, list[Reply]] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    pauses: list[timedelta] = field(default_factory=list)
     github: GitHub = field(init=False)
 
     def on(self, path: str, *replies: Reply) -> None:
         self.answers[path] = list(replies)
+
+    async def pause(self, span: timedelta) -> None:
+        """Wait by the clock of the test, which nobody has to wait for."""
+        self.pauses.append(span)
+        self.clock.advance(seconds=span.total_seconds())
+        await asyncio.sleep(0)
 
     def to(self, path: str) -> list[Asked]:
         return [one for one in self.asked if one.path == path]
@@ -77,6 +86,7 @@ class Scripted:
                 request.path,
                 request.headers.get("authorization", ""),
                 json.loads(text) if text else None,
+                request.headers,
             )
         )
         replies = self.answers.get(request.path)
@@ -101,7 +111,7 @@ ACME = {"login": "acme", "type": "Organization"}
 
 
 @asynccontextmanager
-async def scripted() -> AsyncIterator[Scripted]:
+async def scripted(retries: Retries | None = None) -> AsyncIterator[Scripted]:
     script = Scripted(Clock())
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", script.handle)
@@ -113,7 +123,8 @@ async def scripted() -> AsyncIterator[Scripted]:
             private_key(),
             session,
             clock=script.clock,
-            retries=Retries(attempts=3, pause=timedelta(milliseconds=1)),
+            retries=retries or Retries(),
+            pause=script.pause,
         )
         script.installed()
         yield script

@@ -13,6 +13,7 @@ from aiohttp import web
 from tests.fakes.clock import Clock
 from tests.github.scripted import TOKEN, Scripted, answer, page, private_key, scripted
 from vibeboard.errors import (
+    AppAbsent,
     GitHubRefused,
     GitHubUnavailable,
     RateLimited,
@@ -20,9 +21,9 @@ from vibeboard.errors import (
 )
 from vibeboard.github.answers import absence
 from vibeboard.github.auth import AppCredential, Scope
-from vibeboard.github.connection import Access
 from vibeboard.github.documents import Document
 from vibeboard.github.pace import Pace
+from vibeboard.github.transport import Access
 
 MINT = "/app/installations/1/access_tokens"
 THING = "/repos/acme/shop"
@@ -135,16 +136,16 @@ async def test_a_clock_that_is_wrong_is_set_by_githubs(script: Scripted) -> None
 
 
 async def test_an_app_installed_again_gets_its_new_id(script: Scripted) -> None:
+    script.on(THING, answer({"id": 1}))
+    installation = await script.github.installation("acme")
     script.on(MINT, answer({"message": "Not Found"}, 404))
-    with pytest.raises(GitHubUnavailable):
-        await get(script)
     script.on(
         "/orgs/acme/installation", answer({"id": 2, "account": {"login": "acme"}})
     )
     script.on("/app/installations/2/access_tokens", script.mint)
-    script.on(THING, answer({"id": 1}))
 
     assert await get(script) == {"id": 1}
+    assert installation.id == 2
 
 
 async def test_a_person_may_have_the_app_too(script: Scripted) -> None:
@@ -153,11 +154,11 @@ async def test_a_person_may_have_the_app_too(script: Scripted) -> None:
     assert (await script.github.installation("bob")).id == 1
 
 
-async def test_an_owner_without_the_app_is_refused(script: Scripted) -> None:
-    with pytest.raises(GitHubRefused) as caught:
+async def test_the_app_is_absent_where_it_is_not_installed(script: Scripted) -> None:
+    with pytest.raises(AppAbsent) as caught:
         await script.github.installation("nobody")
 
-    assert caught.value.status_code == 404
+    assert caught.value.account == "nobody"
 
 
 async def test_a_suspended_installation_is_not_listed(script: Scripted) -> None:
@@ -366,20 +367,45 @@ async def test_a_limit_of_graphql_comes_with_status_200(script: Scripted) -> Non
     assert caught.value.after == timedelta(seconds=31)
 
 
-def test_we_stop_creating_before_github_stops_us() -> None:
-    pace = Pace({timedelta(minutes=1): 2, timedelta(hours=1): 3})
-    now = Clock().now()
-    pace.take(now)
-    pace.take(now + timedelta(seconds=10))
+async def test_we_stop_writing_before_github_stops_us(script: Scripted) -> None:
+    clock, turn = (
+        script.clock,
+        Pace({timedelta(minutes=1): 2, timedelta(hours=1): 3}).turn,
+    )
+    await turn(clock.now, script.pause)
+    clock.advance(seconds=10)
+    await turn(clock.now, script.pause)
+    clock.advance(seconds=10)
 
     with pytest.raises(RateLimited) as caught:
-        pace.take(now + timedelta(seconds=20))
+        await turn(clock.now, script.pause)
     assert caught.value.after == timedelta(seconds=40)
 
-    pace.take(now + timedelta(seconds=61))
+    clock.advance(seconds=41)
+    await turn(clock.now, script.pause)
+    clock.advance(seconds=139)
     with pytest.raises(RateLimited) as caught:
-        pace.take(now + timedelta(seconds=200))
+        await turn(clock.now, script.pause)
     assert caught.value.after == timedelta(seconds=3400)
+
+
+async def test_a_few_writes_follow_at_once_and_more_a_second_apart(
+    script: Scripted,
+) -> None:
+    clock, pace = script.clock, Pace(burst=3)
+    began = clock.now()
+
+    at = []
+    for _ in range(6):
+        await pace.turn(clock.now, script.pause)
+        at.append((clock.now() - began).total_seconds())
+    clock.advance(seconds=30)
+    before = len(script.pauses)
+    for _ in range(3):
+        await pace.turn(clock.now, script.pause)
+
+    assert at == [0, 0, 0, 1, 2, 3]
+    assert len(script.pauses) == before
 
 
 # --- GraphQL --------------------------------------------------------------------

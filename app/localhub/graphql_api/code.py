@@ -16,6 +16,7 @@ from localhub.graphql_api.shapes import (
     branch,
     commit,
     git_object,
+    tree_entry,
 )
 from localhub.state import Hub, Issue, Organization, PullRequest, Repository, User
 
@@ -259,6 +260,7 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "author": _author,
         "authoredDate": lambda one, _: one.data.author.date,
         "committedDate": lambda one, _: one.data.committer.date,
+        "file": lambda one, _, path: tree_entry(one.repository, one.oid, path),
         "message": lambda one, _: one.data.message,
         "messageHeadline": lambda one, _: one.data.message.partition("\n")[0],
         "statusCheckRollup": _rollup,

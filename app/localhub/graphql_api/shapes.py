@@ -52,6 +52,23 @@ class Blob(GitObject):
 
 
 @dataclass(frozen=True)
+class TreeEntry:
+    """What stands at a path of a commit; only a file has an object here."""
+
+    repository: Repository
+    path: str
+    mode: int
+    type: str
+    oid: str
+    object: Blob | None
+
+    @property
+    def name(self) -> str:
+        """Give the last part of the path."""
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
 class PullCommit:
     """A commit as part of a pull request."""
 
@@ -114,11 +131,21 @@ def git_object(repository: Repository, expression: str) -> GitObject | None:
         return None
     if not colon:
         return commit(repository, sha)
+    entry = tree_entry(repository, sha, path)
+    return entry.object if entry else None
+
+
+def tree_entry(repository: Repository, sha: str, path: str) -> TreeEntry | None:
+    """Find what a commit has at a path."""
     entry = git.entry(repository.git_dir, sha, path)
-    if entry is None or entry.type != "blob":
+    if entry is None:
         return None
-    content = git.read_blob(repository.git_dir, entry.sha)
-    return Blob(f"B_{repository.id}_{entry.sha}", repository, entry.sha, content)
+    blob = None
+    if entry.type == "blob":
+        content = git.read_blob(repository.git_dir, entry.sha)
+        blob = Blob(f"B_{repository.id}_{entry.sha}", repository, entry.sha, content)
+    mode = int(entry.mode, 8)
+    return TreeEntry(repository, path, mode, entry.type, entry.sha, blob)
 
 
 def branch(repository: Repository, name: str) -> Ref | None:

@@ -7,18 +7,14 @@ limits for the GraphQL API".
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from vibeboard.errors import (
-    GitHubRefused,
-    GitHubUnavailable,
-    RateLimited,
-    VibeboardError,
-)
+from vibeboard.errors import GitHubRefused, GitHubUnavailable, VibeboardError
 
 # GitHub's advice where a limit names no time.
 _WITHOUT_ADVICE = timedelta(seconds=60)
@@ -39,18 +35,36 @@ def read(model: type[Model], data: Any) -> Model:
         raise GitHubUnavailable(message) from None
 
 
+@dataclass(frozen=True)
+class Limit:
+    """GitHub wants to hear nothing for a while.
+
+    A ``primary`` limit is one of REST or of GraphQL, a secondary one of both. Without
+    advice of GitHub's own, ``after`` is what it asks for at least.
+    """
+
+    message: str
+    after: timedelta
+    primary: bool = False
+    advised: bool = True
+
+
+def suspended(refusal: GitHubRefused) -> bool:
+    """Whether GitHub refuses because the installation is suspended."""
+    forbidden = refusal.status_code == HTTPStatus.FORBIDDEN
+    return forbidden and "has been suspended" in str(refusal)
+
+
 def fault_of(
     status: int, headers: Mapping[str, str], body: bytes, *, now: datetime
-) -> VibeboardError | None:
-    """The error that an answer stands for, or None if it is one to use."""
+) -> VibeboardError | Limit | None:
+    """What is wrong with an answer, or None if it is one to use."""
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return GitHubUnavailable(f"GitHub answered {status}")
     if status >= HTTPStatus.BAD_REQUEST:
         message = _message(body) or f"GitHub answered {status}"
-        wait = _limit(status, headers, message, now)
-        if wait is not None:
-            return RateLimited(message, after=wait)
-        return GitHubRefused(message, status_code=status)
+        limit = _limit(status, headers, message, now)
+        return limit or GitHubRefused(message, status_code=status)
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         return GitHubRefused("an unexpected redirect", status_code=status)
     if body and not _is_json(headers, body):
@@ -94,17 +108,31 @@ def _field(error: Mapping[str, Any]) -> str:
 
 def _limit(
     status: int, headers: Mapping[str, str], message: str, now: datetime
-) -> timedelta | None:
+) -> Limit | None:
     """How long to wait if this is a rate limit, in the order GitHub gives."""
     if status not in {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}:
         return None
-    if (after := headers.get("retry-after")) is not None:
-        return _bounded(_number(after))
-    if headers.get("x-ratelimit-remaining") == "0":
-        return until_reset(headers, now)
-    if status == HTTPStatus.TOO_MANY_REQUESTS or "rate limit" in message.lower():
-        return _WITHOUT_ADVICE
+    named = _named(headers, message, now)
+    if named is not None:
+        return named
+    if status == HTTPStatus.TOO_MANY_REQUESTS or _speaks_of_limits(message):
+        return Limit(message, _WITHOUT_ADVICE, advised=False)
     return None
+
+
+def _named(headers: Mapping[str, str], message: str, now: datetime) -> Limit | None:
+    """The limit whose end is in the headers."""
+    if (after := headers.get("retry-after")) is not None:
+        seconds = _number(after)
+        return Limit(message, _bounded(seconds), advised=seconds is not None)
+    if headers.get("x-ratelimit-remaining") == "0":
+        return Limit(message, until_reset(headers, now), primary=True)
+    return None
+
+
+def _speaks_of_limits(message: str) -> bool:
+    words = message.lower()
+    return "rate limit" in words or "abuse detection" in words
 
 
 def until_reset(headers: Mapping[str, str], now: datetime) -> timedelta:
@@ -155,21 +183,40 @@ def absence(error: GraphQLError) -> bool:
 
 
 def graphql_fault(
-    errors: Sequence[GraphQLError], *, tolerated: Tolerance, wait: timedelta
-) -> VibeboardError | None:
-    """The error that a GraphQL answer (status 200) stands for."""
+    errors: Sequence[GraphQLError],
+    headers: Mapping[str, str],
+    *,
+    tolerated: Tolerance,
+    now: datetime,
+) -> VibeboardError | Limit | None:
+    """What is wrong with a GraphQL answer (status 200); a limit above all."""
     for error in errors:
-        message = error.message[:_LONGEST_MESSAGE] or "GitHub cannot answer a query"
-        if error.type.startswith("RATE_LIMIT") or "rate limit" in message.lower():
-            return RateLimited(message, after=wait)
+        if error.type.startswith("RATE_LIMIT") or _speaks_of_limits(error.message):
+            message = error.message[:_LONGEST_MESSAGE]
+            unnamed = Limit(message, _WITHOUT_ADVICE, advised=False)
+            return _named(headers, message, now) or unnamed
+    for error in errors:
         if tolerated(error):
             continue
+        message = error.message[:_LONGEST_MESSAGE] or "GitHub cannot answer a query"
         if error.type in _STATUS_OF:
             return GitHubRefused(message, status_code=_STATUS_OF[error.type])
         if not error.type and "went wrong" in message:
             return GitHubUnavailable(message)
         return GitHubRefused(message, status_code=HTTPStatus.BAD_REQUEST)
     return None
+
+
+class _Points(BaseModel):
+    cost: int = 0
+
+
+def points_of(data: Mapping[str, Any]) -> int:
+    """What a GraphQL document cost, if it asked for ``rateLimit``; else one point."""
+    try:
+        return _Points.model_validate(data.get("rateLimit")).cost
+    except ValidationError:
+        return 1
 
 
 _STATUS_OF = {

@@ -1,10 +1,15 @@
 """All that the engine needs of GitHub, built on one client."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 
+from vibeboard.engine.ports import Calls
+from vibeboard.github import accounting
 from vibeboard.github.cards import GitHubCards
 from vibeboard.github.checks import GitHubChecks
 from vibeboard.github.client import GitHub, Identity, Installation
+from vibeboard.github.hook_deliveries import GitHubHookDeliveries
+from vibeboard.github.limits import Quota
 from vibeboard.github.manifest import missing
 from vibeboard.github.pulls import GitHubPulls
 from vibeboard.github.replies import GitHubReplies
@@ -21,6 +26,21 @@ class GitHubPorts:
         self.replies = GitHubReplies(github)
         self.pulls = GitHubPulls(github)
         self.checks = GitHubChecks(github)
+        self.hook_deliveries = GitHubHookDeliveries(github)
+
+    def counted(self) -> AbstractContextManager[Calls]:
+        """Count what is called inside, in child tasks too; counts may nest."""
+        return accounting.counted()
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """How many requests went out since the start, by purpose."""
+        return self.github.calls
+
+    @property
+    def quotas(self) -> Mapping[str, Mapping[str, Quota]]:
+        """What is left of GitHub's primary limits: by account, then by resource."""
+        return self.github.quotas
 
     async def identity(self) -> Identity:
         """Who we are on GitHub."""

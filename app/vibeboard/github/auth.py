@@ -19,13 +19,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from vibeboard.engine.ports import Clock
 from vibeboard.errors import SettingsInvalid
+from vibeboard.github.pace import Pause
+from vibeboard.github.turns import Turn, Turns
 
 # GitHub refuses a life above ten minutes; a minute is left for clocks that differ.
 _BACKDATED = timedelta(seconds=60)
 _LIFE = timedelta(minutes=9)
 _JWT_RENEWED = timedelta(minutes=2)
-# A push that begins with a token has to end with it.
-_TOKEN_RENEWED = timedelta(minutes=5)
+# A push that begins with a token has to end with it, by a clock that may be wrong.
+_TOKEN_RENEWED = timedelta(minutes=10)
 # A new token is not known to all of GitHub at once.
 _SETTLES_WITHIN = timedelta(seconds=5)
 _PATIENCE = 3
@@ -43,19 +45,26 @@ class Credential(Protocol):
         ...
 
 
+PrivateKey = str | Callable[[], str]
+
+
 class AppCredential:
     """The App itself: a JWT signed with its private key.
 
     ``app_id`` is the App's client id (GitHub's advice) or its numeric id.
+    ``private_key`` is PEM text, or what reads it: then a key that was changed is
+    found when GitHub takes the old one no more.
     """
 
-    def __init__(self, app_id: str, private_key: str, clock: Clock) -> None:
+    def __init__(self, app_id: str, private_key: PrivateKey, clock: Clock) -> None:
         self._app_id = app_id
-        self._key = _load(private_key)
+        self._read = private_key if callable(private_key) else None
+        self._text = private_key() if callable(private_key) else private_key
+        self._key = _load(self._text)
         self._clock = clock
         self._skew = timedelta(0)
         self._jwt = ""
-        self._expires = datetime.min.replace(tzinfo=UTC)
+        self._expires = _LONG_AGO
 
     def now(self) -> datetime:
         """The present by GitHub's clock, as far as we know it."""
@@ -75,20 +84,37 @@ class AppCredential:
         return f"Bearer {self._jwt}"
 
     async def rejected(self, authorization: str, *, date: str, attempt: int) -> bool:
-        """Set our clock by GitHub's answer, if that can have been the reason."""
+        """Set our clock by GitHub's, or read the key anew, if that was the reason."""
         del authorization
+        if attempt > 1 or not (self._set_clock(date) or await self._changed()):
+            return False
+        self._expires = _LONG_AGO
+        return True
+
+    def _set_clock(self, date: str) -> bool:
         try:
             theirs = email.utils.parsedate_to_datetime(date)
         except (TypeError, ValueError):
             return False
-        if theirs.tzinfo is None or attempt > 0:
+        if theirs.tzinfo is None:
             return False
         off_by = theirs - self.now()
         if abs(off_by) < _SETTLES_WITHIN:
             return False
         self._skew += off_by
-        self._expires = datetime.min.replace(tzinfo=UTC)
         return True
+
+    async def _changed(self) -> bool:
+        if self._read is None:
+            return False
+        text = await asyncio.to_thread(self._read)
+        if text == self._text:
+            return False
+        self._key, self._text = _load(text), text
+        return True
+
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 def _load(private_key: str) -> RSAPrivateKey:
@@ -140,27 +166,34 @@ Mint = Callable[[Scope], Awaitable[Token]]
 class InstallationCredential:
     """An installation of the App: tokens, kept until shortly before they expire."""
 
-    def __init__(
-        self,
-        mint: Mint,
-        now: Callable[[], datetime],
-        *,
-        pause: timedelta = timedelta(seconds=1),
-    ) -> None:
+    def __init__(self, mint: Mint, now: Callable[[], datetime], pause: Pause) -> None:
         self._mint = mint
         self._now = now
         self._pause = pause
         self._tokens: dict[Scope, Token] = {}
-        self._minting: dict[Scope, asyncio.Lock] = {}
+        self._minting: Turns[None, Token] = Turns()
 
     async def token(self, scope: Scope = EVERYTHING) -> str:
-        """A token that stays valid for a while; one call mints for many."""
-        async with self._minting.setdefault(scope, asyncio.Lock()):
-            token = self._tokens.get(scope)
-            if token is None or self._now() + _TOKEN_RENEWED >= token.expires_at:
-                token = await self._mint(scope)
-                self._tokens[scope] = token
-            return token.value
+        """A token that stays valid for a while; one call mints for all who wait."""
+        token = self._valid(scope)
+        if token is None:
+
+            async def mint(turn: Turn[None]) -> Token:
+                # Who came while another minted for those before finds it here.
+                found = self._valid(scope)
+                if found is None:
+                    found = self._tokens[scope] = await self._mint(scope)
+                turn.take()
+                return found
+
+            token = await self._minting.share(scope, None, mint)
+        return token.value
+
+    def _valid(self, scope: Scope) -> Token | None:
+        token = self._tokens.get(scope)
+        if token is None or self._now() + _TOKEN_RENEWED >= token.expires_at:
+            return None
+        return token
 
     async def authorization(self) -> str:
         """``Bearer`` and a token for the whole installation."""
@@ -173,7 +206,7 @@ class InstallationCredential:
         if token is None or authorization != f"Bearer {token.value}":
             return attempt < _PATIENCE  # somebody else put it away already
         if self._now() - token.minted_at < _SETTLES_WITHIN and attempt < _PATIENCE - 1:
-            await asyncio.sleep(self._pause.total_seconds() * (attempt + 1))
+            await self._pause(timedelta(seconds=attempt + 1))
         else:
             self._tokens.pop(EVERYTHING)
         return attempt < _PATIENCE

@@ -4,13 +4,22 @@ A column is known by its name. Options get new ids whenever their field is repla
 by API, so ids are read right before they are used and kept nowhere.
 """
 
-from vibeboard.domain.board import BoardKey, Place
-from vibeboard.errors import GitHubRefused, UserError
-from vibeboard.github.answers import absence, read
+from vibeboard.domain.board import BoardKey, CardKey, Place
+from vibeboard.engine.ports import BoardCard
+from vibeboard.errors import AppAbsent, GitHubRefused, UserError
+from vibeboard.github.answers import GraphQLError, absence, read
 from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.documents import load
-from vibeboard.github.objects import IssueNode, ItemColumns, Option, SelectField
+from vibeboard.github.objects import (
+    BoardItem,
+    BoardItems,
+    IssueNode,
+    ItemColumns,
+    Option,
+    SelectField,
+)
 
+_CARDS = load("cards_of_board")
 _COLUMNS = load("columns_at_item")
 _OF_BOARD = load("columns_of_board")
 _MOVE = load("move_item")
@@ -40,7 +49,7 @@ class Boards:
         """The names of a board's columns; None if there is nothing to read."""
         try:
             installation = await self._github.installation(board.owner)
-        except GitHubRefused:
+        except AppAbsent:
             return None
         answer = await installation.graphql(
             _OF_BOARD,
@@ -52,6 +61,26 @@ class Boards:
         if field_found.id is None:
             return None
         return [option.name for option in field_found.options]
+
+    async def cards(self, board: BoardKey, *, field: str) -> list[BoardCard] | None:
+        """All cards of a board; None if it or its field cannot be read."""
+        installation = await self._github.installation(board.owner)
+        found: list[BoardCard] = []
+        asked = {"owner": board.owner, "number": board.number, "field": field}
+        after: str | None = None
+        while True:
+            answer = await installation.graphql(
+                _CARDS, {**asked, "after": after}, tolerated=_not_shown
+            )
+            project = (answer.get("organization") or {}).get("projectV2") or {}
+            if not (project.get("field") or {}).get("id"):
+                return None
+            page = read(BoardItems, project.get("items"))
+            cards = (_board_card(item) for item in page.nodes if item is not None)
+            found += [card for card in cards if card is not None]
+            if not page.page_info.has_next_page:
+                return found
+            after = page.page_info.end_cursor
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
         """Put the card at ``place`` into ``column``; nothing if it is there."""
@@ -94,6 +123,28 @@ class Boards:
                 "option": option.id,
             },
         )
+
+
+def _not_shown(error: GraphQLError) -> bool:
+    # A board may have cards of repositories that the App does not reach.
+    of_an_item = error.type == "FORBIDDEN" and "items" in (error.path or ())
+    return of_an_item or absence(error)
+
+
+def _board_card(item: BoardItem) -> BoardCard | None:
+    content, value = item.content, item.field_value_by_name
+    if content is None or content.typename != "Issue" or content.repository is None:
+        return None
+    return BoardCard(
+        key=CardKey(content.repository.name_with_owner, content.number),
+        issue=content.id,
+        item=item.id,
+        column=value.name if value else None,
+        archived=item.is_archived,
+        updated_at=item.updated_at,
+        set_by=value.creator.actor if value and value.creator else None,
+        set_at=value.updated_at if value else None,
+    )
 
 
 def _column(options: list[Option], column: str, place: Place) -> Option:

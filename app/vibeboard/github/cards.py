@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey, Comment, Place
+from vibeboard.engine.ports import BoardCard
 from vibeboard.errors import GitHubRefused
 from vibeboard.github.answers import GraphQLError, absence, read
 from vibeboard.github.boards import Boards, places_of
@@ -48,6 +49,12 @@ class GitHubCards:
     async def columns(self, board: BoardKey, *, field: str) -> Sequence[str] | None:
         """The board's columns in order; None if it or its field cannot be read."""
         return await self._boards.columns(board, field=field)
+
+    async def on_board(
+        self, board: BoardKey, *, field: str
+    ) -> Sequence[BoardCard] | None:
+        """All cards of a board, a request a hundred; None if it cannot be read."""
+        return await self._boards.cards(board, field=field)
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
         """Put the card into ``column``; doing it twice does nothing more."""

@@ -1,11 +1,13 @@
 """Check runs: one a commit, name and external id, within GitHub's limits.
 
 Annotations can only be added, fifty at a time. So those that GitHub has already
-are counted and never sent again, which also mends a batch that got lost.
+are counted and never sent again, which also mends a batch that got lost. Of many
+states of one check run that wait for their turn, only the last is written.
 Source: docs.github.com, "Using the REST API to interact with checks".
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from vibeboard.engine.ports import Annotation, CheckRun
@@ -14,6 +16,7 @@ from vibeboard.github import objects
 from vibeboard.github.answers import read
 from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.text import cut, in_bytes, one_line
+from vibeboard.github.turns import Turn, Turns
 
 _LONGEST_TITLE = 255
 _LONGEST_TEXT = 65_535
@@ -27,13 +30,19 @@ class GitHubChecks:
 
     def __init__(self, github: GitHub) -> None:
         self._github = github
+        self._putting: Turns[CheckRun, int] = Turns()
 
     async def put(self, repository: str, check: CheckRun) -> int:
         """Create the check run or bring the one of this name and id up to date."""
+        one = (repository, check.head, check.name, check.external_id)
+        return await self._putting.share(one, check, partial(self._put, repository))
+
+    async def _put(self, repository: str, turn: Turn[CheckRun]) -> int:
         installation, names = await self._github.of(repository)
+        found = await self._find(installation, names, turn.value)
+        check = turn.take()
         wanted = _body(check)
         annotations = [_annotation(one) for one in check.annotations]
-        found = await self._find(installation, names, check)
         if found is None:
             run = await self._create(installation, names, check, annotations)
             sent = _BATCH

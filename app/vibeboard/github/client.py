@@ -3,29 +3,32 @@
 One object for the whole process, because tokens, clocks and limits are shared.
 """
 
-import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import aiohttp
 
 from vibeboard.engine.ports import Clock
-from vibeboard.errors import GitHubRefused, GitHubUnavailable
+from vibeboard.errors import AppAbsent, GitHubRefused, GitHubUnavailable
 from vibeboard.github import objects
-from vibeboard.github.answers import read
+from vibeboard.github.answers import read, suspended
 from vibeboard.github.auth import (
     EVERYTHING,
     AppCredential,
     InstallationCredential,
+    PrivateKey,
     Scope,
     Token,
 )
-from vibeboard.github.connection import Access, Connection
-from vibeboard.github.pace import Pace
-from vibeboard.github.transport import Retries
+from vibeboard.github.connection import Connection
+from vibeboard.github.limits import Quota
+from vibeboard.github.pace import Pace, Pause
+from vibeboard.github.transport import Access, Retries, sleep
+from vibeboard.github.turns import Turn, Turns
 
 _FULL_NAME = re.compile(r"(?P<owner>[A-Za-z0-9_-]+)/(?P<name>[A-Za-z0-9._-]+)")
 
@@ -49,50 +52,143 @@ class Installation(Connection):
     """The App on one account: what it reads and writes there."""
 
     def __init__(
-        self,
-        access: Access,
-        credential: InstallationCredential,
-        app: AppCredential,
-        facts: objects.InstallationFacts,
+        self, access: Access, app: "App", facts: objects.InstallationFacts
     ) -> None:
-        super().__init__(access, credential, now=app.now, pace=Pace())
-        self.id = facts.id
-        self.owner = facts.owner
-        self.permissions: Mapping[str, str] = facts.permissions
-        self._credential = credential
+        self._app = app
+        self._facts = facts
+        self._credential = InstallationCredential(self._mint, app.now, access.pause)
+        super().__init__(
+            access, self._credential, now=app.now, pace=Pace(), account=facts.owner
+        )
+
+    @property
+    def id(self) -> int:
+        """GitHub's number of the installation; another one once installed again."""
+        return self._facts.id
+
+    @property
+    def owner(self) -> str:
+        """The login of the account."""
+        return self._facts.owner
+
+    @property
+    def permissions(self) -> Mapping[str, str]:
+        """What the account grants, when GitHub was last asked."""
+        return self._facts.permissions
+
+    def learn(self, facts: objects.InstallationFacts) -> None:
+        """Go by what GitHub says of the installation now."""
+        self._facts = facts
 
     async def token(self, scope: Scope = EVERYTHING) -> str:
         """A token that is valid now, to be used at once and never kept."""
         return await self._credential.token(scope)
 
+    async def _mint(self, scope: Scope) -> Token:
+        try:
+            return await self._app.mint(self._facts, scope)
+        except GitHubRefused as refusal:
+            if refusal.status_code != HTTPStatus.NOT_FOUND:
+                raise
+        # Removed and installed again, the App has another id there.
+        facts = await self._app.look_up(self.owner)
+        if facts.id == self.id:
+            message = f"GitHub does not know installation {self.id}"
+            raise AppAbsent(self.owner, message)
+        self.learn(facts)
+        return await self._app.mint(facts, scope)
+
+
+class App(Connection):
+    """The App's own calls: who it is, where it is installed, its tokens there."""
+
+    def __init__(self, access: Access, credential: AppCredential) -> None:
+        super().__init__(access, credential, now=credential.now)
+        self.now = credential.now
+
+    async def look_up(self, owner: str) -> objects.InstallationFacts:
+        """The App on ``owner``'s account; AppAbsent if suspended or not there."""
+        found = await self._of_account("/orgs/{owner}/installation", owner)
+        found = found or await self._of_account("/users/{owner}/installation", owner)
+        if found is None:
+            message = f"the App is not installed on {owner}"
+            raise AppAbsent(owner, message)
+        facts = read(objects.InstallationFacts, found)
+        if facts.suspended_at is not None:
+            message = f"the App is suspended on {owner}"
+            raise AppAbsent(owner, message)
+        return facts
+
+    async def _of_account(self, url: str, owner: str) -> object:
+        try:
+            return await self.getitem(url, {"owner": owner})
+        except GitHubRefused as refusal:
+            if refusal.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
+    async def mint(self, facts: objects.InstallationFacts, scope: Scope) -> Token:
+        """A new token; AppAbsent where the installation is suspended."""
+        try:
+            answer = await self.post(
+                "/app/installations/{id}/access_tokens",
+                {"id": str(facts.id)},
+                scope.request(),
+                repeatable=True,
+            )
+        except GitHubRefused as refusal:
+            if suspended(refusal):
+                raise AppAbsent(facts.owner, str(refusal)) from refusal
+            if refusal.status_code == HTTPStatus.UNAUTHORIZED:
+                # Whoever changes the App's key gives us the new one soon.
+                message = f"GitHub does not take the App's key: {refusal}"
+                raise GitHubUnavailable(message, after=_KEY_CHANGES) from refusal
+            raise
+        minted = read(objects.MintedToken, answer)
+        return Token(minted.token, self.now(), minted.expires_at)
+
+
+_KEY_CHANGES = timedelta(minutes=1)
+
 
 class GitHub:
     """One App on one GitHub, github.com or an Enterprise Server.
 
-    ``app_id`` is the client id or the numeric id; ``private_key`` is PEM text.
+    ``app_id`` is the client id or the numeric id; ``private_key`` is PEM text, or
+    what reads it when it may have changed.
     """
 
     def __init__(
         self,
         api_url: str,
         app_id: str,
-        private_key: str,
+        private_key: PrivateKey,
         session: aiohttp.ClientSession,
         *,
         clock: Clock,
         retries: Retries | None = None,
+        pause: Pause = sleep,
     ) -> None:
-        self._access = Access(session, api_url, retries or Retries())
-        self._credential = AppCredential(app_id, private_key, clock)
+        self._access = Access(session, api_url, retries or Retries(), pause)
         self._installations: dict[str, Installation] = {}
-        self._looking_up = asyncio.Lock()
+        self._looking_up: Turns[None, Installation] = Turns()
         self._identity: Identity | None = None
-        self.app = Connection(self._access, self._credential, now=self._credential.now)
+        self.app = App(self._access, AppCredential(app_id, private_key, clock))
 
     @property
     def calls(self) -> Counter[str]:
         """How many requests went out, by purpose."""
         return self._access.calls
+
+    @property
+    def quotas(self) -> Mapping[str, Mapping[str, Quota]]:
+        """What is left of the primary limits: by account, then by resource."""
+        known = self._installations.values()
+        return {one.owner: one.quotas for one in known if one.quotas}
+
+    def now(self) -> datetime:
+        """The present by GitHub's clock, as far as we know it."""
+        return self.app.now()
 
     async def identity(self) -> Identity:
         """Who we are; asked once."""
@@ -108,10 +204,16 @@ class GitHub:
         return [self._know(facts) for facts in found if facts.suspended_at is None]
 
     async def installation(self, owner: str) -> Installation:
-        """The App on ``owner``'s account; refused (404) if it is not installed."""
-        async with self._looking_up:
-            known = self._installations.get(owner.lower())
-            return known or self._know(await self._look_up(owner))
+        """The App on ``owner``'s account; AppAbsent if suspended or not there."""
+        known = self._installations.get(owner.lower())
+        if known is not None:
+            return known
+
+        async def look_up(turn: Turn[None]) -> Installation:
+            turn.take()
+            return self._know(await self.app.look_up(owner))
+
+        return await self._looking_up.share(owner.lower(), None, look_up)
 
     async def of(self, repository: str) -> tuple[Installation, dict[str, str]]:
         """Whose installation serves ``owner/name``, and both names for a route."""
@@ -121,43 +223,10 @@ class GitHub:
             raise ValueError(message)
         return await self.installation(names["owner"]), names.groupdict()
 
-    async def _look_up(self, owner: str) -> objects.InstallationFacts:
-        try:
-            found = await self.app.getitem(
-                "/orgs/{owner}/installation", {"owner": owner}
-            )
-        except GitHubRefused as refusal:
-            if refusal.status_code != HTTPStatus.NOT_FOUND:
-                raise
-            found = await self.app.getitem(
-                "/users/{owner}/installation", {"owner": owner}
-            )
-        return read(objects.InstallationFacts, found)
-
     def _know(self, facts: objects.InstallationFacts) -> Installation:
         known = self._installations.get(facts.owner.lower())
-        if known is None or known.id != facts.id:
-            known = self._installations[facts.owner.lower()] = self._connect(facts)
+        if known is None:
+            known = Installation(self._access, self.app, facts)
+            self._installations[facts.owner.lower()] = known
+        known.learn(facts)
         return known
-
-    def _connect(self, facts: objects.InstallationFacts) -> Installation:
-        async def mint(scope: Scope) -> Token:
-            try:
-                answer = await self.app.post(
-                    "/app/installations/{id}/access_tokens",
-                    {"id": str(facts.id)},
-                    scope.request(),
-                )
-            except GitHubRefused as refusal:
-                if refusal.status_code != HTTPStatus.NOT_FOUND:
-                    raise
-                # Removed and installed again, the App has another id there: the
-                # next attempt asks for it.
-                self._installations.pop(facts.owner.lower(), None)
-                message = f"installation {facts.id} on {facts.owner} is gone"
-                raise GitHubUnavailable(message) from refusal
-            minted = read(objects.MintedToken, answer)
-            return Token(minted.token, self._credential.now(), minted.expires_at)
-
-        credential = InstallationCredential(mint, self._credential.now)
-        return Installation(self._access, credential, self._credential, facts)

@@ -1,57 +1,40 @@
 """Calls to GitHub with one credential: the App's own, or an installation's.
 
-Writes go one at a time (GitHub asks for that), and after a rate limit nothing is
-sent until the time that GitHub named: going on can get an App banned.
+An installation's writes go one at a time and at GitHub's pace; whatever is read
+costs no turn.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
-
-from vibeboard.errors import GitHubUnavailable, RateLimited
+from vibeboard.errors import GitHubUnavailable
+from vibeboard.github import accounting
 from vibeboard.github.answers import (
     GraphQLAnswer,
     GraphQLError,
+    Limit,
     Tolerance,
     graphql_fault,
     nothing,
+    points_of,
     read,
 )
 from vibeboard.github.auth import Credential
 from vibeboard.github.documents import Document
+from vibeboard.github.limits import CORE, GRAPHQL, Quota
 from vibeboard.github.pace import Pace
-from vibeboard.github.transport import Now, Retries, Transport
+from vibeboard.github.transport import Access, Line, Now, Transport
 
 Variables = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Access:
-    """What all connections of one App share.
-
-    ``calls`` counts calls by purpose: the route, or the document's name.
-    """
-
-    session: aiohttp.ClientSession
-    api_url: str
-    retries: Retries = field(default_factory=Retries)
-    calls: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def graphql_url(self) -> str:
-        """GraphQL's address: GitHub Enterprise Server has it beside ``/api/v3``."""
-        url = self.api_url.rstrip("/")
-        return f"{url.removesuffix('/v3')}/graphql"
+Data = Mapping[str, Any]
+# Text that may still change while its turn is awaited is told by a function.
+Late = Callable[[], Data]
 
 
 class Connection:
-    """REST and GraphQL with one credential; ``pace`` limits what is created."""
+    """REST and GraphQL with one credential; ``pace`` is what writes are held to."""
 
     def __init__(
         self,
@@ -60,49 +43,71 @@ class Connection:
         *,
         now: Now,
         pace: Pace | None = None,
+        account: str = "",
     ) -> None:
-        def transport(retries: Retries | None) -> Transport:
-            return Transport(
-                access.session, access.api_url, credential, now=now, retries=retries
-            )
-
-        self._access = access
-        self._now = now
+        self._line = Line(access, credential, now=now, account=account)
         self._pace = pace
-        self._reads = transport(access.retries)
-        self._writes = transport(None)
         self._writing = asyncio.Lock()
-        self._limited_until = datetime.min.replace(tzinfo=UTC)
 
-    async def getitem(self, url: str, variables: Variables) -> Any:
-        """One thing; ``url`` is a template."""
-        async with self._call(f"GET {url}"):
-            return await self._reads.getitem(url, variables)
+    @property
+    def quotas(self) -> Mapping[str, Quota]:
+        """What is left of GitHub's primary limits, by resource, as last told."""
+        return dict(self._line.limits.quotas)
+
+    async def getitem(
+        self, url: str, variables: Variables, *, exists: bool = False
+    ) -> Any:
+        """One thing; ``url`` is a template.
+
+        What ``exists`` for sure may be too new for all of GitHub to know: then it is
+        asked for a few times.
+        """
+        asking = self._transport(f"GET {url}", repeatable=True, exists=exists)
+        return await asking.getitem(url, variables)
 
     async def getiter(
-        self, url: str, variables: Variables, *, key: str = "items"
-    ) -> AsyncIterator[Any]:
+        self,
+        url: str,
+        variables: Variables,
+        *,
+        key: str = "items",
+        exists: bool = False,
+    ) -> AsyncGenerator[Any, None]:
         """All things of all pages; ``key`` names them where a page is an object."""
-        async with self._call(f"GET {url}"):
-            pages = self._reads.getiter(url, variables, iterable_key=key)
-            async for thing in pages:
-                yield thing
+        asking = self._transport(f"GET {url}", repeatable=True, exists=exists)
+        async for thing in asking.getiter(url, variables, iterable_key=key):
+            yield thing
 
     async def post(
-        self, url: str, variables: Variables, data: Mapping[str, Any]
+        self,
+        url: str,
+        variables: Variables,
+        data: Data | Late,
+        *,
+        repeatable: bool = False,
     ) -> Any:
-        """Create something."""
-        async with self._call(f"POST {url}"), self._writing:
-            if self._pace is not None:
-                self._pace.take(self._now())
-            return await self._writes.post(url, variables, data=data)
+        """Create something; ``repeatable`` if a second one would do no harm.
+
+        ``data`` may be a function: asked when it is our turn.
+        """
+        asking = self._transport(f"POST {url}", repeatable=repeatable)
+        async with self._turn(CORE):
+            last = data() if callable(data) else data
+            return await asking.post(url, variables, data=last)
 
     async def patch(
-        self, url: str, variables: Variables, data: Mapping[str, Any]
+        self,
+        url: str,
+        variables: Variables,
+        data: Data | Late,
+        *,
+        exists: bool = False,
     ) -> Any:
-        """Change something."""
-        async with self._call(f"PATCH {url}"), self._writing:
-            return await self._writes.patch(url, variables, data=data)
+        """Change something that is there; else like ``post``."""
+        asking = self._transport(f"PATCH {url}", exists=exists)
+        async with self._turn(CORE):
+            last = data() if callable(data) else data
+            return await asking.patch(url, variables, data=last)
 
     async def graphql(
         self,
@@ -112,48 +117,65 @@ class Connection:
         tolerated: Tolerance = nothing,
     ) -> Mapping[str, Any]:
         """Send a document; ``tolerated`` errors leave null in the data."""
-        transport = self._writes if document.writes else self._reads
+        asking = self._transport(
+            document.name, resource=GRAPHQL, repeatable=not document.writes
+        )
+        url = self._line.access.graphql_url
         body = {"query": document.text, "variables": variables}
-        async with self._call(document.name):
-            if document.writes:
-                async with self._writing:
-                    data = await transport.post(
-                        self._access.graphql_url, None, data=body
-                    )
-            else:
-                data = await transport.post(self._access.graphql_url, None, data=body)
-            answer = read(GraphQLAnswer, data)
-            self._refuse(answer.errors or (), transport, tolerated)
-            if answer.data is None:
-                message = f"GitHub answered {document.name} without data"
-                raise GitHubUnavailable(message)
-            return answer.data
+        if document.writes:
+            async with self._turn(GRAPHQL):
+                data = await asking.post(url, None, data=body)
+        else:
+            data = await asking.post(url, None, data=body)
+        answer = read(GraphQLAnswer, data)
+        accounting.count(points=points_of(answer.data or {}))
+        self._refuse(answer.errors or (), asking.answered, tolerated)
+        if answer.data is None:
+            message = f"GitHub answered {document.name} without data"
+            raise GitHubUnavailable(message)
+        self._line.limits.passed()
+        return answer.data
 
     def _refuse(
         self,
         errors: Sequence[GraphQLError],
-        transport: Transport,
+        headers: Mapping[str, str],
         tolerated: Tolerance,
     ) -> None:
         # A limit of GraphQL comes with status 200; its end is in the headers.
-        limit = transport.rate_limit
-        wait = timedelta(seconds=60)
-        if limit is not None and limit.reset_datetime > self._now():
-            wait = limit.reset_datetime - self._now() + timedelta(seconds=1)
-        fault = graphql_fault(errors, tolerated=tolerated, wait=wait)
+        fault = graphql_fault(
+            errors, headers, tolerated=tolerated, now=self._line.now()
+        )
+        if isinstance(fault, Limit):
+            raise self._line.limits.impose(fault, GRAPHQL)
         if fault is not None:
             raise fault
 
+    def _transport(
+        self,
+        purpose: str,
+        *,
+        resource: str = CORE,
+        repeatable: bool = False,
+        exists: bool = False,
+    ) -> Transport:
+        self._line.limits.check(resource)
+        return Transport(
+            self._line,
+            purpose,
+            resource=resource,
+            repeatable=repeatable,
+            exists=exists,
+        )
+
     @asynccontextmanager
-    async def _call(self, purpose: str) -> AsyncIterator[None]:
-        """Count a call, and remember a rate limit that ends it."""
-        wait = self._limited_until - self._now()
-        if wait > timedelta(0):
-            message = "GitHub asked us to wait"
-            raise RateLimited(message, after=wait)
-        self._access.calls[purpose] += 1
-        try:
+    async def _turn(self, resource: str) -> AsyncIterator[None]:
+        """One write after the other, at GitHub's pace."""
+        if self._pace is None:
             yield
-        except RateLimited as limit:
-            self._limited_until = self._now() + limit.after
-            raise
+            return
+        async with self._writing:
+            # The one before may have met a limit.
+            self._line.limits.check(resource)
+            await self._pace.turn(self._line.now, self._line.access.pause)
+            yield

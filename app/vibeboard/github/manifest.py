@@ -11,8 +11,9 @@ import aiohttp
 
 from vibeboard.engine.ports import Clock
 from vibeboard.github.answers import read
-from vibeboard.github.connection import Access, Connection
+from vibeboard.github.connection import Connection
 from vibeboard.github.objects import Conversion
+from vibeboard.github.transport import Access
 
 _STRENGTH = {"read": 1, "write": 2, "admin": 3}
 

@@ -68,6 +68,27 @@ class MintedToken(BaseModel):
     expires_at: datetime
 
 
+class HookAttempt(BaseModel):
+    """One attempt to deliver a webhook."""
+
+    id: int
+    guid: str
+    event: str
+    action: str | None = None
+    delivered_at: datetime
+    redelivery: bool = False
+    status: str
+    status_code: int = 0
+    installation_id: int | None = None
+    repository_id: int | None = None
+
+
+class InstalledRepository(BaseModel):
+    """A repository that an installation reaches."""
+
+    full_name: str
+
+
 class RepositoryLinks(BaseModel):
     """Where a repository is cloned from."""
 
@@ -241,6 +262,53 @@ class ItemNode(Node):
     field_value_by_name: FieldValue | None = None
 
 
+class RepositoryName(Node):
+    """What names a repository."""
+
+    name_with_owner: str
+
+
+class ColumnValue(Node):
+    """The column of an item, and what GitHub tells of it."""
+
+    name: str | None = None
+    creator: Author | None = None
+    updated_at: datetime | None = None
+
+
+class ItemContent(Node):
+    """What an item stands for; only an issue has what makes it a card."""
+
+    typename: str = Field(alias="__typename")
+    id: str = ""
+    number: int = 0
+    repository: RepositoryName | None = None
+
+
+class BoardItem(Node):
+    """An item as its project lists it; what we may not see has no content."""
+
+    id: str
+    is_archived: bool
+    updated_at: datetime
+    content: ItemContent | None = None
+    field_value_by_name: ColumnValue | None = None
+
+
+class ForwardPage(Node):
+    """Whether there are more."""
+
+    has_next_page: bool
+    end_cursor: str | None = None
+
+
+class BoardItems(Node):
+    """A page of a project's items."""
+
+    nodes: list[BoardItem | None] = Field(default_factory=list)
+    page_info: ForwardPage
+
+
 class Items(Node):
     """Items; one that we may not see is null."""
 
@@ -251,12 +319,6 @@ class Labels(Node):
     """Labels of an issue."""
 
     nodes: list[Named | None] = Field(default_factory=list)
-
-
-class RepositoryName(Node):
-    """What names a repository."""
-
-    name_with_owner: str
 
 
 class IssueNode(Node):
@@ -311,12 +373,24 @@ class RepositoryFactsNode(Node):
     default_branch_ref: Named | None = None
 
 
-class GitObject(Node):
-    """A commit or a file; which of the two is known by what was asked."""
+class Blob(Node):
+    """A file's content; a binary one has no text."""
 
-    oid: str | None = None
     text: str | None = None
     is_truncated: bool = False
+
+
+class TreeEntry(Node):
+    """What stands at a path; a folder's object is no blob and has nothing."""
+
+    object: Blob | None = None
+
+
+class CommitNode(Node):
+    """A commit and what it has at a path."""
+
+    oid: str
+    file: TreeEntry | None = None
 
 
 class CommentNode(Node):

@@ -1,12 +1,15 @@
 """Staying below GitHub's limits on creating content.
 
-GitHub stops an App that creates more than 80 things a minute or 500 an hour, and
-may ban one that goes on. We stop a little earlier, by ourselves.
-Source: docs.github.com, "Rate limits for the REST API", secondary limits.
+GitHub stops an App that creates more than 80 things a minute or 500 an hour, asks
+for a second between two writes, and may ban one that goes on. We stop a little
+earlier, by ourselves. A few writes may follow each other at once after a rest:
+what a card's move causes is seen without delay.
+Source: docs.github.com, "Rate limits for the REST API", secondary limits, and "Best
+practices for using the REST API".
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 
 from vibeboard.errors import RateLimited
@@ -15,24 +18,59 @@ OURS: Mapping[timedelta, int] = {
     timedelta(minutes=1): 75,
     timedelta(hours=1): 480,
 }
+APART = timedelta(seconds=1)
+# A stage writes less than this from its card's move to its agent's start.
+BURST = 8
+
+Pause = Callable[[timedelta], Awaitable[None]]
 
 
 class Pace:
-    """Remembers when content was created, and says when it is too much."""
+    """Remembers when was written, and makes the next write wait.
 
-    def __init__(self, limits: Mapping[timedelta, int] = OURS) -> None:
+    ``limits`` are the most writes in a span, ``burst`` how many may follow each other
+    at once after a rest; later ones are ``apart``.
+    """
+
+    def __init__(
+        self,
+        limits: Mapping[timedelta, int] = OURS,
+        *,
+        apart: timedelta = APART,
+        burst: int = BURST,
+    ) -> None:
         self._limits = limits
+        self._apart = apart
+        self._burst = burst
         self._longest = max(limits)
-        self._created: deque[datetime] = deque()
+        self._written: deque[datetime] = deque()
+        self._rested_at: datetime | None = None
 
-    def take(self, now: datetime) -> None:
-        """Count one creation; raises RateLimited if it has to wait."""
-        while self._created and self._created[0] <= now - self._longest:
-            self._created.popleft()
+    async def turn(self, now: Callable[[], datetime], pause: Pause) -> None:
+        """Wait for the next write's moment, and count it.
+
+        Raises RateLimited where a minute or an hour is used up: that is too long to
+        be waited for here.
+        """
+        while (wait := self._too_early(now())) > timedelta(0):
+            await pause(wait)
+        self._count(now())
+
+    def _too_early(self, now: datetime) -> timedelta:
+        while self._written and self._written[0] <= now - self._longest:
+            self._written.popleft()
         for span, most in self._limits.items():
-            if len(self._created) >= most:
-                frees_at = self._created[-most] + span
+            if len(self._written) >= most:
+                frees_at = self._written[-most] + span
                 if frees_at > now:
                     message = f"{most} writes in {span} are enough for GitHub"
                     raise RateLimited(message, after=frees_at - now)
-        self._created.append(now)
+        if self._rested_at is None:
+            return timedelta(0)
+        return self._rested_at - (self._burst - 1) * self._apart - now
+
+    def _count(self, now: datetime) -> None:
+        # Each write takes ``apart`` of rest, as in a bucket that leaks: once all of
+        # it is had back, a whole burst may follow.
+        self._rested_at = max(self._rested_at or now, now) + self._apart
+        self._written.append(now)

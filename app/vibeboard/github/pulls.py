@@ -29,7 +29,9 @@ class GitHubPulls:
         """The pull request as it stands."""
         installation, names = await self._github.of(repository)
         answer = await installation.getitem(
-            "/repos/{owner}/{name}/pulls/{number}", {**names, "number": str(number)}
+            "/repos/{owner}/{name}/pulls/{number}",
+            {**names, "number": str(number)},
+            exists=True,  # a pull request can be too new, but not be deleted
         )
         return _pull_request(read(Pull, answer))
 
@@ -63,13 +65,18 @@ class GitHubPulls:
         answers = installation.getiter(
             "/repos/{owner}/{name}/pulls/{number}/files{?per_page}",
             {**names, "number": str(number), "per_page": "100"},
+            exists=True,
         )
         return [read(ChangedFile, answer).filename async for answer in answers]
 
 
 async def _of_branch(
-    installation: Installation, names: dict[str, str], branch: str
+    installation: Installation,
+    names: dict[str, str],
+    branch: str,
+    base: str | None = None,
 ) -> PullRequest | None:
+    """The open pull request of a branch, else the newest; into ``base`` if given."""
     answers = installation.getiter(
         "/repos/{owner}/{name}/pulls{?head,state,sort,direction,per_page}",
         {
@@ -86,7 +93,9 @@ async def _of_branch(
     ours = [
         _pull_request(pull)
         for pull in found
-        if pull.head.ref == branch and not pull.from_a_fork
+        if pull.head.ref == branch
+        and not pull.from_a_fork
+        and base in (None, pull.base.ref)
     ]
     return next((one for one in ours if one.is_open), ours[0] if ours else None)
 
@@ -100,7 +109,7 @@ async def _open(
     except (GitHubUnavailable, GitHubRefused) as error:
         if isinstance(error, GitHubRefused) and "already exists" not in str(error):
             raise
-        found = await _of_branch(installation, names, wanted["head"])
+        found = await _of_branch(installation, names, wanted["head"], wanted["base"])
         if found is None or not found.is_open:
             raise
         return found

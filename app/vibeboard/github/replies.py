@@ -3,13 +3,15 @@
 Comments have no natural key, so every one of ours ends with a hidden marker. It
 counts only in a comment that our own bot wrote: anybody can copy a marker. Before
 a comment is created we look for it, and again when the answer to its creation was
-lost; only the next attempt may write it again.
+lost; only the next attempt may write it again. Of many texts for one comment that
+wait for their turn, only the last is written.
 """
 
-import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
-from weakref import WeakValueDictionary
 
 from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import Marker
@@ -24,9 +26,13 @@ from vibeboard.github.objects import (
     ReviewComment,
 )
 from vibeboard.github.text import marked, topic_of
+from vibeboard.github.turns import Turn, Turns
 
 _NEWEST = load("newest_comments")
 _COMMENT = "/repos/{owner}/{name}/issues/comments/{comment}"
+# After this, all of GitHub knows a new comment.
+_NEW = timedelta(minutes=1)
+_MOST_NEW = 1_000
 
 
 class GitHubReplies:
@@ -34,26 +40,35 @@ class GitHubReplies:
 
     def __init__(self, github: GitHub) -> None:
         self._github = github
-        self._saying: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._saying: Turns[str, int] = Turns()
+        self._answering: Turns[str, None] = Turns()
+        self._new: OrderedDict[int, datetime] = OrderedDict()
 
     async def ensure(
         self, card: CardKey, marker: Marker, body: str, *, known: int | None = None
     ) -> int:
         """Post once, or edit the comment that has the marker; gives its id."""
-        lock = self._saying.setdefault(f"{card} {marker.topic}", asyncio.Lock())
-        async with lock:
-            installation, names = await self._github.of(card.repository)
-            thread = {**names, "number": str(card.number)}
-            text = marked(body, marker.topic)
-            if known is not None and await _edit(installation, names, known, text):
-                return known
-            found = await self._find(installation, thread, marker.topic)
-            if found is None:
-                return await self._create(installation, thread, marker.topic, text)
-            comment = found.full_database_id
-            if _normal(found.body) != text:
-                await _edit(installation, names, comment, text)
-            return comment
+        return await self._saying.share(
+            (card, marker.topic),
+            marked(body, marker.topic),
+            partial(self._say, card, marker.topic, known),
+        )
+
+    async def _say(
+        self, card: CardKey, topic: str, known: int | None, turn: Turn[str]
+    ) -> int:
+        installation, names = await self._github.of(card.repository)
+        thread = {**names, "number": str(card.number)}
+        if known is not None and await self._edit(installation, names, known, turn):
+            return known
+        found = await self._find(installation, thread, topic)
+        if found is None:
+            return await self._create(installation, thread, topic, turn)
+        comment = found.full_database_id
+        if _normal(found.body) != turn.value:
+            await self._edit(installation, names, comment, turn)
+        turn.take()
+        return comment
 
     async def react(
         self, repository: str, comment: int, content: str, *, review: bool
@@ -75,27 +90,32 @@ class GitHubReplies:
         self, repository: str, pull_request: int, comment: int, body: str
     ) -> None:
         """Reply in a review comment's thread, once."""
+        await self._answering.share(
+            (repository, comment),
+            body,
+            partial(self._answer, repository, pull_request, comment),
+        )
+
+    async def _answer(
+        self, repository: str, pull_request: int, comment: int, turn: Turn[str]
+    ) -> None:
         topic = f"review={comment}"
-        lock = self._saying.setdefault(f"{repository} {topic}", asyncio.Lock())
-        async with lock:
-            installation, names = await self._github.of(repository)
-            thread = {**names, "number": str(pull_request)}
-            remarks = await _remarks(installation, thread)
-            asked = next((one for one in remarks if one.id == comment), None)
-            if asked is None or await self._answered(remarks, topic):
-                return
-            first = asked.in_reply_to_id or asked.id  # replies take no replies
-            try:
-                await installation.post(
-                    "/repos/{owner}/{name}/pulls/{number}/comments/{comment}/replies",
-                    {**thread, "comment": str(first)},
-                    {"body": marked(body, topic)},
-                )
-            except GitHubUnavailable:
-                if not await self._answered(
-                    await _remarks(installation, thread), topic
-                ):
-                    raise
+        installation, names = await self._github.of(repository)
+        thread = {**names, "number": str(pull_request)}
+        remarks = await _remarks(installation, thread)
+        asked = next((one for one in remarks if one.id == comment), None)
+        if asked is None or await self._answered(remarks, topic):
+            return
+        first = asked.in_reply_to_id or asked.id  # replies take no replies
+        try:
+            await installation.post(
+                "/repos/{owner}/{name}/pulls/{number}/comments/{comment}/replies",
+                {**thread, "comment": str(first)},
+                {"body": marked(turn.take(), topic)},
+            )
+        except GitHubUnavailable:
+            if not await self._answered(await _remarks(installation, thread), topic):
+                raise
 
     async def _answered(self, remarks: list[ReviewComment], topic: str) -> bool:
         us = (await self._github.identity()).login
@@ -107,20 +127,50 @@ class GitHubReplies:
         )
 
     async def _create(
-        self, installation: Installation, thread: dict[str, str], topic: str, text: str
+        self,
+        installation: Installation,
+        thread: dict[str, str],
+        topic: str,
+        turn: Turn[str],
     ) -> int:
         try:
             answer = await installation.post(
                 "/repos/{owner}/{name}/issues/{number}/comments",
                 thread,
-                {"body": text},
+                lambda: {"body": turn.take()},
             )
         except GitHubUnavailable:
             found = await self._find(installation, thread, topic)
             if found is None:
                 raise
             return found.full_database_id
-        return read(CreatedComment, answer).id
+        comment = read(CreatedComment, answer).id
+        self._new[comment] = self._github.now()
+        if len(self._new) > _MOST_NEW:
+            self._new.popitem(last=False)
+        return comment
+
+    async def _edit(
+        self,
+        installation: Installation,
+        names: dict[str, str],
+        comment: int,
+        turn: Turn[str],
+    ) -> bool:
+        """Replace a comment's text; False if somebody deleted the comment."""
+        created = self._new.get(comment)
+        try:
+            await installation.patch(
+                _COMMENT,
+                {**names, "comment": str(comment)},
+                lambda: {"body": turn.take()},
+                exists=created is not None and self._github.now() - created < _NEW,
+            )
+        except GitHubRefused as refusal:
+            if refusal.status_code == HTTPStatus.NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def _find(
         self, installation: Installation, thread: dict[str, str], topic: str
@@ -137,21 +187,6 @@ class GitHubReplies:
 
 def _normal(body: str) -> str:
     return body.replace("\r\n", "\n")
-
-
-async def _edit(
-    installation: Installation, names: dict[str, str], comment: int, text: str
-) -> bool:
-    """Replace a comment's text; False if somebody deleted the comment."""
-    try:
-        await installation.patch(
-            _COMMENT, {**names, "comment": str(comment)}, {"body": text}
-        )
-    except GitHubRefused as refusal:
-        if refusal.status_code == HTTPStatus.NOT_FOUND:
-            return False
-        raise
-    return True
 
 
 async def _newest_first(

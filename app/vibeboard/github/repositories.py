@@ -1,27 +1,26 @@
 """Repositories: facts, files, where git finds them, and who may do what."""
 
-import re
+from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
 
 from vibeboard.domain.board import Permission
 from vibeboard.engine.ports import Remote, RepositoryFacts, SourceFile
-from vibeboard.errors import GitHubRefused, UserError
+from vibeboard.errors import AppAbsent, GitHubRefused, UserError
 from vibeboard.github.answers import absence, read
 from vibeboard.github.auth import Scope
 from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
     CollaboratorPermission,
-    GitObject,
+    CommitNode,
+    InstalledRepository,
     RepositoryFactsNode,
     RepositoryLinks,
 )
 
 _FACTS = load("repository_facts")
-_COMMIT = load("commit_at")
 _FILE = load("file_at")
-_COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 
 # A role of the organization's own is known by the permission it builds on.
 _PERMISSIONS = {
@@ -57,21 +56,23 @@ class GitHubRepositories:
     ) -> SourceFile | None:
         """The file at ``ref`` (default branch if None); None if it is not there."""
         installation, names = await self._github.of(repository)
-        # The commit is settled first, so that text and commit belong together.
-        commit = await _commit(installation, names, ref or "HEAD")
-        if commit is None:
-            return None
         answer = await installation.graphql(
-            _FILE, {**names, "expression": f"{commit}:{path}"}, tolerated=absence
+            _FILE, {**names, "ref": ref or "HEAD", "path": path}, tolerated=absence
         )
         found = (answer.get("repository") or {}).get("object")
         if not found:
             return None
-        blob = read(GitObject, found)
+        # The file is the commit's own, so that text and commit belong together.
+        commit = read(CommitNode, found)
+        if commit.file is None or commit.file.object is None:
+            return None
+        blob = commit.file.object
+        if "text" not in blob.model_fields_set:
+            return None
         if blob.text is None or blob.is_truncated:
             message = f"`{path}` is too large or is not text."
             raise UserError(message)
-        return SourceFile(blob.text, commit)
+        return SourceFile(blob.text, commit.oid)
 
     async def remote(self, repository: str) -> Remote:
         """Its clone address, and tokens that can write this one repository."""
@@ -100,14 +101,21 @@ class GitHubRepositories:
             found.role_name, _PERMISSIONS.get(found.permission, Permission.NONE)
         )
 
+    async def installed(self) -> Sequence[str]:
+        """Every repository that the App reaches where it is not suspended."""
+        found: list[str] = []
+        for installation in await self._github.installations():
+            try:
+                found += await _reached(installation)
+            except AppAbsent:
+                continue  # suspended since the list was made
+        return found
 
-async def _commit(
-    installation: Installation, names: dict[str, str], ref: str
-) -> str | None:
-    if _COMMIT_ID.fullmatch(ref):
-        return ref
-    answer = await installation.graphql(
-        _COMMIT, {**names, "ref": ref}, tolerated=absence
+
+async def _reached(installation: Installation) -> list[str]:
+    answers = installation.getiter(
+        "/installation/repositories{?per_page}",
+        {"per_page": "100"},
+        key="repositories",
     )
-    found = (answer.get("repository") or {}).get("object")
-    return read(GitObject, found).oid if found else None
+    return [read(InstalledRepository, answer).full_name async for answer in answers]

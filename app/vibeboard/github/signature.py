@@ -5,7 +5,6 @@ allowed, so that a secret can be changed without losing deliveries.
 Source: docs.github.com, "Validating webhook deliveries".
 """
 
-import hashlib
 import hmac
 from collections.abc import Sequence
 
@@ -24,4 +23,4 @@ def verify(body: bytes, header: str | None, secrets: Sequence[bytes]) -> bool:
 
 
 def _sign(body: bytes, secret: bytes) -> bytes:
-    return _PREFIX + hmac.new(secret, body, hashlib.sha256).hexdigest().encode()
+    return _PREFIX + hmac.digest(secret, body, "sha256").hex().encode()
