@@ -75,6 +75,7 @@ stages:
     tests: [unit]
     next: QA
     otherwise: Needs attention
+    priority: high
   look:
     agent: claude
     prompt: |

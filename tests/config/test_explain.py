@@ -11,10 +11,11 @@ Board `acme/7`, columns of the field `Status`.
 
 ### Stages
 
-| Column | Stage | Agent | Prompt | Result | Tests | Next | Otherwise | Needs |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| Column | Stage | Agent | Prompt | Result | Tests | Next | Otherwise | Needs | \
+Priority |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | `In progress` | `develop` | `claude` | `builtin:develop` | branch |  | stays | \
-stays |  |
+stays |  | normal |
 
 ### Agents
 
@@ -34,6 +35,7 @@ def test_a_full_file_is_explained() -> None:
     shown = explain(load(SUPPORTED, owner="acme"))
 
     assert "| by comment only | `look` | `claude` | inline | report |  |" in shown
+    assert "| `Needs attention` | `refine` | high |" in shown
     assert "| `script` | `python3 my agent.py --fast` | its default | 45 |" in shown
     assert "| `unit` | `pytest --junitxml=out/unit.xml` | `out/unit.xml` | 5 |" in shown
     assert "- Bots that may, too: `renovate[bot]`." in shown

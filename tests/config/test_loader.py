@@ -16,6 +16,7 @@ from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.workflow import (
     Agent,
     Cli,
+    Priority,
     Prompt,
     Result,
     Stage,
@@ -100,6 +101,7 @@ def test_a_full_file_means() -> None:
                 tests=(unit,),
                 next="QA",
                 otherwise="Needs attention",
+                priority=Priority.HIGH,
             ),
             "look": Stage(
                 name="look",

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey, Permission, Place
-from vibeboard.domain.decide import LONGEST_CHAIN, decide
+from vibeboard.domain.breaker import LONGEST_CHAIN
+from vibeboard.domain.decide import decide, sees_place
 from vibeboard.domain.effects import (
     CheckConfiguration,
     Effect,
@@ -30,7 +31,15 @@ from vibeboard.domain.events import (
 )
 from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.domain.situation import CardHistory, Situation
-from vibeboard.domain.workflow import Agent, Cli, Prompt, Result, Stage, Workflow
+from vibeboard.domain.workflow import (
+    Agent,
+    Cli,
+    Priority,
+    Prompt,
+    Result,
+    Stage,
+    Workflow,
+)
 from vibeboard.errors import Fault
 
 KEY = CardKey("acme/clock", 7)
@@ -144,6 +153,110 @@ def test_a_listed_bot_may_move_cards() -> None:
     effects = decide(moved(AUTOMATION), situation(workflow=workflow), cause="d1")
 
     assert kinds(effects) == ["StartRun"]
+
+
+def test_a_listed_bot_that_moves_too_early_is_told_and_not_put_back() -> None:
+    workflow = replace(WORKFLOW, trusted_bots=frozenset({AUTOMATION.login}))
+    known = situation("QA", before="Backlog", workflow=workflow)
+
+    (reply,) = decide(moved(AUTOMATION), known, cause="d1")
+
+    assert isinstance(reply, Reply)
+    assert "it needs *develop*" in reply.body
+    assert decide(moved(AUTOMATION), known, cause="d2") == [reply]
+
+
+def test_a_listed_bot_is_told_the_same_once() -> None:
+    workflow = replace(WORKFLOW, trusted_bots=frozenset({AUTOMATION.login}))
+    known = situation(workflow=workflow)
+    again = replace(said("/agent help", AUTOMATION), comment=100)
+
+    first = decide(said("/agent help", AUTOMATION), known, cause="d1")
+    second = decide(again, known, cause="d2")
+
+    assert kinds(first) == ["React", "Reply"]
+    assert first[1] == second[1]
+
+
+def test_a_run_that_no_person_asked_for_counts_on_from_the_newest() -> None:
+    workflow = replace(WORKFLOW, trusted_bots=frozenset({AUTOMATION.login}))
+    runs = (run(RunState.SUCCEEDED, chain=3),)
+    known = situation(runs=runs, workflow=workflow)
+
+    (by_bot,) = decide(moved(AUTOMATION), known, cause="d1")
+    (by_person,) = decide(moved(), known, cause="d1")
+
+    assert isinstance(by_bot, StartRun)
+    assert isinstance(by_person, StartRun)
+    assert (by_bot.chain, by_bot.parent) == (4, "r-develop")
+    assert (by_person.chain, by_person.parent) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("event", "cause"),
+    [
+        pytest.param(said("/agent develop"), "comment-99", id="a comment"),
+        pytest.param(
+            CardTouched(ALICE, "acme", "I_7", at="2026-01-02T03:04:05Z"),
+            "moved-2026-01-02T03:04:05Z",
+            id="a move",
+        ),
+        pytest.param(moved(), "d1", id="a move without its time"),
+    ],
+)
+def test_what_comes_by_two_deliveries_has_one_cause(event: Event, cause: str) -> None:
+    first = decide(event, situation(), cause="d1")[-1]
+    second = decide(event, situation(), cause="d2")[-1]
+
+    assert isinstance(first, StartRun)
+    assert first.cause == cause
+    assert (first.key == second.key) == (cause != "d1")
+
+
+def test_a_move_that_another_has_overtaken_is_left_to_that_one() -> None:
+    overtaken = replace(moved(), field="Status", after="Refinement")
+
+    assert decide(overtaken, situation(), cause="d1") == []
+    assert not sees_place(overtaken, situation())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param(replace(moved(), field="Priority"), id="another field"),
+        pytest.param(moved(US), id="our own move"),
+        pytest.param(said("/agent help"), id="a comment"),
+    ],
+)
+def test_only_a_decision_about_the_place_sees_it(event: Event) -> None:
+    assert not sees_place(event, situation())
+    assert sees_place(moved(), situation())
+    assert sees_place(replace(moved(), after="DEVELOPMENT"), situation())
+
+
+def test_a_card_that_is_back_where_its_run_works_changes_nothing() -> None:
+    working = situation(before=None, runs=(run(RunState.RUNNING),))
+    stopping = situation(before="Backlog", runs=(run(RunState.STOPPING),))
+
+    assert decide(moved(), working, cause="d1") == []
+    assert kinds(decide(moved(), stopping, cause="d1")) == ["StopRun", "StartRun"]
+
+
+def test_a_move_that_is_put_back_leaves_the_run_at_work() -> None:
+    runs = (run(RunState.RUNNING),)
+    known = situation("QA", before="Development", runs=runs)
+
+    assert kinds(decide(moved(), known, cause="d1")) == ["MoveCard", "Reply"]
+
+
+def test_a_run_carries_the_priority_of_its_stage() -> None:
+    urgent = replace(WORKFLOW.stages["develop"], priority=Priority.HIGH)
+    workflow = replace(WORKFLOW, stages={"develop": urgent})
+
+    (start,) = decide(moved(), situation(workflow=workflow), cause="d1")
+
+    assert isinstance(start, StartRun)
+    assert start.priority == 1
 
 
 def test_a_card_dragged_back_stops_its_run() -> None:
@@ -371,6 +484,17 @@ def review(**given: object) -> ReviewGiven:
     return ReviewGiven(**{**values, **given})  # type: ignore[arg-type]  # a test's own values
 
 
+def test_a_review_has_one_cause_whole_or_in_parts() -> None:
+    runs = (run(RunState.SUCCEEDED),)
+    part = decide(review(), situation("QA", runs=runs), cause="d1")[-1]
+    whole = review(comment=None, review=6)
+    start = decide(whole, situation("QA", runs=runs), cause="d1")[-1]
+
+    assert isinstance(part, StartRun)
+    assert isinstance(start, StartRun)
+    assert (part.cause, start.cause) == ("review-comment-5", "review-6")
+
+
 def test_a_review_comment_sends_the_agent_back_with_file_line_and_hunk() -> None:
     runs = (run(RunState.SUCCEEDED),)
 
@@ -411,6 +535,18 @@ def test_a_run_that_succeeded_moves_its_card_on_and_starts_the_next_stage() -> N
     assert move.column == "QA"
     assert isinstance(start, StartRun)
     assert (start.stage, start.chain, start.cause) == ("qa", 1, "r-develop")
+
+
+def test_a_stage_that_may_not_follow_yet_is_told_and_the_card_stays() -> None:
+    needy = replace(WORKFLOW.stages["qa"], needs=("develop", "refine"))
+    workflow = replace(WORKFLOW, stages={**WORKFLOW.stages, "qa": needy})
+    known = situation(runs=ended(RunState.SUCCEEDED), workflow=workflow)
+
+    show, reply = decide(RunEnded("r-develop", KEY), known, cause="r-develop")
+
+    assert isinstance(show, ShowRun)
+    assert isinstance(reply, Reply)
+    assert "it needs *refine*" in reply.body
 
 
 def test_a_run_that_failed_moves_its_card_aside_and_calls_a_person() -> None:
@@ -464,6 +600,15 @@ def test_the_configuration_is_checked_where_it_changes() -> None:
         CheckConfiguration("acme/clock", "def", None)
     ]
     assert kinds(decide(again, situation(), cause="d")) == ["CheckConfiguration"]
+
+
+def test_a_check_of_the_configuration_is_made_as_often_as_asked() -> None:
+    again = CheckAsked(ALICE, "acme/clock", "vibeboard / config", "abc", None)
+
+    (first,) = decide(again, situation(), cause="d1")
+    (second,) = decide(again, situation(), cause="d2")
+
+    assert first.key != second.key
 
 
 def test_a_rerun_of_our_check_repeats_its_stage() -> None:

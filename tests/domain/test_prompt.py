@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vibeboard.domain import prompt
 from vibeboard.domain.board import Actor, Card, CardKey, Comment
-from vibeboard.domain.prompt import Remark, render
+from vibeboard.domain.prompt import render
 from vibeboard.domain.workflow import Agent, Cli, Prompt, Result, Stage
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -48,7 +48,6 @@ def test_a_prompt_has_everything_in_its_place() -> None:
         comments=[a_comment("Mind the leap year.")],
         earlier={"refine": "AC1. It shows the right hour."},
         instructions="Keep the API.",
-        review=[Remark("bob", "Off by one.", path="clock.py", line=3, hunk="@@ -1 @@")],
         notes=["2 files of Git LFS are pointers"],
         branch_has_work=True,
     )
@@ -97,16 +96,13 @@ FOREIGN = st.one_of(
 
 
 @settings(deadline=None)
-@given(title=FOREIGN, body=FOREIGN, comment=FOREIGN, remark=FOREIGN)
-def test_no_text_can_close_its_frame(
-    title: str, body: str, comment: str, remark: str
-) -> None:
+@given(title=FOREIGN, body=FOREIGN, comment=FOREIGN)
+def test_no_text_can_close_its_frame(title: str, body: str, comment: str) -> None:
     text = render(
         card=a_card(title, body),
         stage=a_stage(),
         text="Do it.",
         comments=[a_comment(comment)],
-        review=[Remark("bob", remark, path=remark)],
     ).text
 
     named = re.search(r"Text between `<(quoted-text[-0-9]*) from=", text)
@@ -140,7 +136,6 @@ def test_a_prompt_stays_small_and_says_what_it_cut() -> None:
         comments=[a_comment(long) for _ in range(50)],
         earlier={f"s{i}": long for i in range(50)},
         instructions=long,
-        review=[Remark("bob", long, long, 1, long) for _ in range(50)],
         notes=[long] * 50,
     ).text
 
@@ -309,15 +304,6 @@ AC1. It shows the right hour.
 
 <quoted-text from="comment by ann">
 Mind the leap year.
-</quoted-text>
-
-## The review of your work: answer every remark with a change, or say in the summary \
-why not
-
-<quoted-text from="review by bob">
-clock.py:3
-@@ -1 @@
-Off by one.
 </quoted-text>
 
 ## Asked for with this run; it goes before the issue

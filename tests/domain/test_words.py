@@ -319,6 +319,42 @@ def test_foreign_text_has_no_effect(text: str, harmless: str) -> None:
     assert words.foreign(text) == harmless
 
 
+@pytest.mark.parametrize(
+    ("waits_for", "shown_as"),
+    [
+        pytest.param(
+            words.waiting_paused("the disk is full."),
+            "the operator of this server, who has paused runs here (the disk is full)",
+            id="paused",
+        ),
+        pytest.param(
+            words.waiting_paused(""),
+            "the operator of this server, who has paused runs here",
+            id="paused without a reason",
+        ),
+        pytest.param(
+            words.waiting_again(AT, "GitHub answers nobody (@ops knows)"),
+            "the next try, at 03:04 UTC (GitHub answers nobody (@\u200bops knows))",
+            id="tried again",
+        ),
+    ],
+)
+def test_what_a_run_waits_for_fits_its_comment(waits_for: str, shown_as: str) -> None:
+    assert waits_for == shown_as
+    assert f"Waiting for {shown_as}.\n" in shown(RUN, waiting_for=waits_for)
+
+
+def test_a_restart_is_noted() -> None:
+    assert f"\n> {words.interrupted()}\n" in shown(RUN, notes=[words.interrupted()])
+
+
+@pytest.mark.parametrize("asked_by", ["operator", "renovate[bot]"])
+def test_nobody_is_called_who_is_no_person(asked_by: str) -> None:
+    run = replace(over(Report(RunState.FAILED, reason="no")), asked_by=asked_by)
+
+    assert words.run_needs_you(run).startswith("*develop* failed: no")
+
+
 markdown = st.text(
     alphabet=st.sampled_from("ab @#/`~<>!&[]()|\n-*_1;:") | st.characters(), max_size=80
 ) | st.lists(

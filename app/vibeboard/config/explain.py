@@ -22,6 +22,7 @@ def explain(workflow: Workflow) -> str:
                 "Next",
                 "Otherwise",
                 "Needs",
+                "Priority",
             ],
             [_stage(stage) for stage in workflow.stages.values()],
         ),
@@ -58,6 +59,7 @@ def _stage(stage: Stage) -> list[str]:
         _code(stage.next) if stage.next else "stays",
         _code(stage.otherwise) if stage.otherwise else "stays",
         _codes(stage.needs),
+        stage.priority.name.lower(),
     ]
 
 

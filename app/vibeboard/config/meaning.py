@@ -18,6 +18,7 @@ from vibeboard.domain.commands import RESERVED
 from vibeboard.domain.workflow import (
     Agent,
     Cli,
+    Priority,
     Prompt,
     Result,
     Stage,
@@ -146,6 +147,7 @@ class Reader:
             tests=tuple(suites[each] for each in stage.tests if each in suites),
             next=stage.next,
             otherwise=stage.otherwise,
+            priority=Priority[stage.priority.upper()],
         )
 
     def _agent_of(

@@ -184,6 +184,9 @@ class Stage(Part):
     """The column the card moves to when the stage does not succeed; it stays if left
     out."""
 
+    priority: Literal["low", "normal", "high"] = "normal"
+    """Whose runs go first when more wait than may work at the same time."""
+
     gate: Gate | None = None
     """What must be true before a card may stand in this column."""
 
@@ -257,7 +260,8 @@ class Commands(Part):
     """The least permission on the repository that may start a run."""
 
     bots: Lines = Field(default_factory=list)
-    """Bot accounts (such as `renovate[bot]`) that may, too; all others are ignored."""
+    """Bot accounts (such as `renovate[bot]`) that may, too; all others are ignored.
+    List a program even if its account looks like a person's: loops of bots are cut."""
 
 
 class VibeYml(Part):

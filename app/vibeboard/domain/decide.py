@@ -5,9 +5,10 @@ effects are performed after. Every refusal is an effect too: it says why.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import assert_never
 
-from vibeboard.domain import commands, words
+from vibeboard.domain import breaker, commands, words
 from vibeboard.domain.board import Actor, CardKey, Place
 from vibeboard.domain.commands import Command
 from vibeboard.domain.effects import (
@@ -35,20 +36,33 @@ from vibeboard.domain.events import (
     RunEnded,
     StageAsked,
 )
-from vibeboard.domain.run import OPERATOR, Remark, RunState
+from vibeboard.domain.run import OPERATOR, Remark, Run, RunState
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.trust import is_ignored_bot, is_us, may_direct
+from vibeboard.domain.trust import is_ignored_bot, is_person, is_us, may_direct
 from vibeboard.domain.workflow import Result, Stage
-
-# A chain of stages that no person touched ends here: a loop of columns cannot
-# burn money for ever.
-LONGEST_CHAIN = 12
 
 Answer = Callable[..., list[Effect]]
 
 
+@dataclass(frozen=True)
+class _Wish:
+    """Who wants a run, and why; ``run`` is the one that led to it."""
+
+    cause: str
+    by: str
+    is_persons: bool
+    instructions: str = ""
+    remarks: tuple[Remark, ...] = ()
+    run: Run | None = None
+
+
 def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
-    """What to do about ``event``; ``cause`` names the delivery it came with."""
+    """What to do about ``event``; ``cause`` names the delivery it came with.
+
+    Where the event itself has a name (a comment's id, the time of a move), that is
+    the cause instead: what comes twice by two deliveries still happens once.
+    """
+    cause = _name(event) or cause
     match event:
         case CardTouched():
             return _card_touched(event, situation, cause)
@@ -74,6 +88,37 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
             assert_never(event)
 
 
+def sees_place(event: Event, situation: Situation) -> bool:
+    """Whether the decision about ``event`` rests on where the card stands now.
+
+    Only then may the place be remembered as seen. Another field's change says nothing
+    of it, and a move that another one has overtaken is not by whoever moved last.
+    """
+    workflow, place = situation.workflow, situation.place
+    if not isinstance(event, CardTouched) or workflow is None:
+        return False
+    if is_us(event.by, situation.us):
+        return False
+    if event.field not in (None, workflow.column_field):
+        return False
+    column = place.column if place is not None else None
+    return event.after is None or _same(event.after, column)
+
+
+def _name(event: Event) -> str:
+    match event:
+        case CommentMade(comment=comment):
+            return f"comment-{comment}"
+        case ReviewGiven(comment=int(comment)):
+            return f"review-comment-{comment}"
+        case ReviewGiven(review=int(review)):
+            return f"review-{review}"
+        case CardTouched(at=at) if at:
+            return f"moved-{at}"
+        case _:
+            return ""
+
+
 def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[Effect]:
     by = event.by
     card = situation.card
@@ -81,38 +126,64 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
         return []
     if situation.workflow is None:
         return _config_broken(card.key, situation)
-    if event.field not in (None, situation.workflow.column_field):
+    if not sees_place(event, situation):
         return []
     place = situation.place
     if place is None:
-        return _taken_off(by, situation, cause)
+        return _taken_off(by, situation)
     if _same(place.column, situation.history.column):
         return []
     entered = situation.stage
     left = situation.history.unfinished
     if entered is None and left is None:
         return []
+    if entered is not None and _works_on(entered, situation):
+        return []  # the card is back where its run is
     if is_ignored_bot(by, situation):
         return _stop(situation, why=words.moved_away(by, place.column))
     if not may_direct(situation):
         why = words.stranger_moved(by, place.column, situation)
         return _put_back(event, situation, cause, why)
-    stopped = _stop(situation, why=words.moved_away(by, place.column))
     if entered is None:
-        return stopped
-    refusal = _refusal(entered, situation)
-    if refusal is not None:
-        return [*stopped, *_put_back(event, situation, cause, refusal)]
-    return [*stopped, _start(entered, situation, cause=cause, asked_by=by.login)]
+        return _stop(situation, why=words.moved_away(by, place.column))
+    return _entered(entered, event, situation, cause)
 
 
-def _taken_off(by: Actor, situation: Situation, cause: str) -> list[Effect]:
+def _entered(
+    stage: Stage, event: CardTouched, situation: Situation, cause: str
+) -> list[Effect]:
+    """Somebody who may put the card into the column of ``stage`` did so."""
+    by, card = event.by, situation.card
+    assert card is not None
+    stopped = _stop(situation, why=words.moved_away(by, stage.column))
+    person = is_person(by, situation)
+    refusal = _refusal(stage, situation)
+    if refusal is None:
+        wish = _Wish(cause, by.login, person)
+        return [*stopped, *_start(stage, situation, wish)]
+    if person:
+        return _put_back(event, situation, cause, refusal)
+    # No move of ours answers a bot's: the two could go on for ever.
+    topic = f"refused-{stage.name}-{breaker.trail(situation).parent}"
+    return [*stopped, Reply(card.key, refusal, topic)]
+
+
+def _works_on(stage: Stage, situation: Situation) -> bool:
+    """Whether a run of ``stage`` waits or runs, and nobody has stopped it."""
+    going = (RunState.QUEUED, RunState.RUNNING)
+    return any(
+        run.stage == stage.name and run.state in going for run in situation.history.runs
+    )
+
+
+def _taken_off(by: Actor, situation: Situation) -> list[Effect]:
     assert situation.card is not None
-    if situation.history.unfinished is None:
+    run = situation.history.unfinished
+    if run is None:
         return []
     if not is_ignored_bot(by, situation) and not may_direct(situation):
         why = words.stranger_moved(by, None, situation)
-        return [Reply(situation.card.key, why, topic=f"taken-off-{cause}")]
+        return [Reply(situation.card.key, why, topic=f"taken-off-{run.id}")]
     return _stop(situation, why="the card was taken off the board")
 
 
@@ -125,11 +196,16 @@ def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[
     if command is None:
         return []
     thread = CardKey(event.repository, event.number)
+    topic = f"command-{event.comment}"
+    if not is_person(by, situation):
+        # A bot may answer what we say: the same answer is given it once a run.
+        kind = type(command).__name__.lower()
+        topic = f"bot-{kind}-{breaker.trail(situation).parent}"
 
     def answer(body: str, reaction: str = "confused") -> list[Effect]:
         return [
             React(event.repository, event.comment, reaction),
-            Reply(thread, body, topic=f"command-{event.comment}"),
+            Reply(thread, body, topic=topic),
         ]
 
     if situation.workflow is None:
@@ -202,22 +278,21 @@ def _ask_stage(
         return answer(words.already_running(run))
     if (refusal := _refusal(stage, situation)) is not None:
         return answer(refusal)
+    person = is_person(event.by, situation)
+    wish = _Wish(cause, event.by.login, person, instructions)
     seen = React(event.repository, event.comment, "eyes")
-    asked_by = event.by.login
-    return [seen, *_bring_and_start(stage, situation, cause, asked_by, instructions)]
+    return [seen, *_bring_and_start(stage, situation, wish)]
 
 
-def _bring_and_start(
-    stage: Stage, situation: Situation, cause: str, asked_by: str, instructions: str
-) -> list[Effect]:
+def _bring_and_start(stage: Stage, situation: Situation, wish: _Wish) -> list[Effect]:
     """Start a stage that nobody moved the card for: the board shows it, too."""
-    start = _start(
-        stage, situation, cause=cause, asked_by=asked_by, instructions=instructions
-    )
+    start = _start(stage, situation, wish)
     place = situation.place
     if place is None or not stage.column or _same(place.column, stage.column):
-        return [start]
-    return [_move(situation, place, stage.column, cause), start]
+        return start
+    if not any(isinstance(effect, StartRun) for effect in start):
+        return start
+    return [_move(situation, place, stage.column, wish.cause), *start]
 
 
 def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[Effect]:
@@ -238,17 +313,14 @@ def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[
     if event.comment is not None:
         effects.append(React(event.repository, event.comment, "eyes", review=True))
         remarks = (Remark(event.pull_request, event.comment),)
-    return [
-        *effects,
-        _start(
-            stage,
-            situation,
-            cause=cause,
-            asked_by=event.by.login,
-            instructions=words.review_instructions(event),
-            remarks=remarks,
-        ),
-    ]
+    wish = _Wish(
+        cause,
+        event.by.login,
+        is_person(event.by, situation),
+        words.review_instructions(event),
+        remarks,
+    )
+    return [*effects, *_start(stage, situation, wish)]
 
 
 def _branch_stage(situation: Situation) -> Stage | None:
@@ -263,16 +335,18 @@ def _branch_stage(situation: Situation) -> Stage | None:
 
 
 def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Effect]:
+    if is_us(event.by, situation.us):
+        return []
     if event.check == words.CONFIG_CHECK:
-        return [CheckConfiguration(event.repository, event.head, None)]
+        return [CheckConfiguration(event.repository, event.head, None, cause)]
     run = next((r for r in situation.history.runs if r.id == event.run), None)
     workflow = situation.workflow
     if run is None or workflow is None or run.stage not in workflow.stages:
         return []
     if not may_direct(situation) or situation.history.unfinished is not None:
         return []
-    stage = workflow.stages[run.stage]
-    return [_start(stage, situation, cause=cause, asked_by=event.by.login)]
+    wish = _Wish(cause, event.by.login, is_person(event.by, situation))
+    return _start(workflow.stages[run.stage], situation, wish)
 
 
 def _issue_closed(card: CardKey, situation: Situation, cause: str) -> list[Effect]:
@@ -298,7 +372,8 @@ def _stage_asked(
     stage = workflow.stages[name]
     if situation.history.unfinished or _refusal(stage, situation) is not None:
         return []
-    return _bring_and_start(stage, situation, cause, OPERATOR, instructions)
+    wish = _Wish(cause, OPERATOR, is_persons=True, instructions=instructions)
+    return _bring_and_start(stage, situation, wish)
 
 
 def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
@@ -328,25 +403,28 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
     column = stage.next if run.state is RunState.SUCCEEDED else stage.otherwise
     if column is None or _same(column, place.column):
         return effects
-    effects.append(_move(situation, place, column, run.id))
+    move = _move(situation, place, column, run.id)
     following = workflow.stage_of(column)
     if following is None or situation.history.queued is not None:
-        return effects
-    if run.chain + 1 >= LONGEST_CHAIN:
-        return [
-            *effects,
-            Reply(run.card, words.chain_too_long(run), topic=f"chain-{run.id}"),
-        ]
-    return [
-        *effects,
-        _start(
-            following,
-            situation,
-            cause=run.id,
-            asked_by=run.asked_by,
-            chain=run.chain + 1,
-        ),
-    ]
+        return [*effects, move]
+    if breaker.trail(situation).is_open:
+        return [*effects, *_park(stage, situation, run.id), *_cut(following, situation)]
+    refusal = _refusal(following, situation)
+    if refusal is not None:
+        return [*effects, Reply(run.card, refusal, topic=f"not-started-{run.id}")]
+    wish = _Wish(run.id, run.asked_by, is_persons=False, run=run)
+    return [*effects, move, *_start(following, situation, wish)]
+
+
+def _park(stage: Stage, situation: Situation, cause: str) -> list[Effect]:
+    """Put the card where people look for what needs them, if that starts nothing."""
+    workflow, place = situation.workflow, situation.place
+    assert workflow is not None
+    assert place is not None
+    aside = stage.otherwise
+    if not aside or _same(aside, place.column) or workflow.stage_of(aside):
+        return []
+    return [_move(situation, place, aside, cause)]
 
 
 def _move(situation: Situation, place: Place, column: str, cause: str) -> MoveCard:
@@ -361,29 +439,37 @@ def _move(situation: Situation, place: Place, column: str, cause: str) -> MoveCa
     )
 
 
-def _start(
-    stage: Stage,
-    situation: Situation,
-    *,
-    cause: str,
-    asked_by: str,
-    instructions: str = "",
-    remarks: tuple[Remark, ...] = (),
-    chain: int = 0,
-) -> StartRun:
+def _start(stage: Stage, situation: Situation, wish: _Wish) -> list[Effect]:
+    """Start ``stage``, unless no person asks and the loop breaker is open."""
     assert situation.card is not None
     assert situation.workflow is not None
-    return StartRun(
-        card=situation.card.key,
-        stage=stage.name,
-        cause=cause,
-        asked_by=asked_by,
-        config_commit=situation.config_commit,
-        parallel=situation.workflow.parallel,
-        instructions=instructions,
-        remarks=remarks,
-        chain=chain,
-    )
+    trail = breaker.trail(situation)
+    if trail.is_open and not wish.is_persons:
+        return _cut(stage, situation)
+    led = wish.run.id if wish.run is not None else trail.parent
+    return [
+        StartRun(
+            card=situation.card.key,
+            stage=stage.name,
+            cause=wish.cause,
+            asked_by=wish.by,
+            config_commit=situation.config_commit,
+            parallel=situation.workflow.parallel,
+            instructions=wish.instructions,
+            remarks=wish.remarks,
+            chain=0 if wish.is_persons else trail.chain,
+            parent="" if wish.is_persons else led,
+            priority=stage.priority.value,
+        )
+    ]
+
+
+def _cut(stage: Stage, situation: Situation) -> list[Effect]:
+    """Say that the loop breaker is open, once."""
+    assert situation.card is not None
+    trail = breaker.trail(situation)
+    body = words.loop_cut(trail, stage)
+    return [Reply(situation.card.key, body, topic=trail.topic)]
 
 
 def _stop(situation: Situation, *, why: str) -> list[Effect]:

@@ -15,7 +15,9 @@ class CardTouched:
     """A card was added, moved, archived or removed; ``issue`` is its node id.
 
     ``owner`` is the account whose board it is. ``field`` is the changed field's
-    name and ``before`` its value until then, where the payload tells them.
+    name, ``before`` its value until then and ``after`` its value from then on, where
+    the payload tells them. ``at`` is GitHub's time of the change, as GitHub wrote it:
+    two deliveries of one change have the same.
     """
 
     by: Actor
@@ -23,6 +25,8 @@ class CardTouched:
     issue: str
     field: str | None = None
     before: str | None = None
+    after: str | None = None
+    at: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,9 @@ class CommentMade:
 class ReviewGiven:
     """A review, or one comment of it, on the pull request of ``branch``.
 
-    ``comment`` is the review comment's id, or None for the review as a whole;
-    ``asks`` is false for a plain approval, which sends nobody back to work.
+    ``comment`` is the review comment's id, or None for the review as a whole, whose
+    id is ``review``. ``asks`` is false for a plain approval, which sends nobody back
+    to work.
     """
 
     by: Actor
@@ -52,6 +57,7 @@ class ReviewGiven:
     body: str
     asks: bool
     comment: int | None = None
+    review: int | None = None
     path: str | None = None
     line: int | None = None
     hunk: str | None = None

@@ -21,9 +21,7 @@ MOST_BODY = 24_000
 MOST_TEXT = 32_000
 MOST_INSTRUCTIONS = 8_000
 MOST_COMMENT = 8_000
-MOST_HUNK = 3_000
 MOST_COMMENTS = 24_000
-MOST_REVIEW = 24_000
 MOST_EARLIER = 16_000
 MOST_NOTES = 4_000
 
@@ -32,17 +30,6 @@ _TAG = "\x00"
 
 MOST_BRANCH = 60
 MOST_SUBJECT = 72
-
-
-@dataclass(frozen=True)
-class Remark:
-    """A remark of a review; without ``path`` it is about the whole change."""
-
-    author: str
-    body: str
-    path: str | None = None
-    line: int | None = None
-    hunk: str | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +48,6 @@ def render(
     comments: Sequence[Comment] = (),
     earlier: Mapping[str, str] | None = None,
     instructions: str = "",
-    review: Sequence[Remark] = (),
     notes: Sequence[str] = (),
     branch_has_work: bool = False,
 ) -> Rendered:
@@ -82,7 +68,6 @@ def render(
         words.quote(f"comment by {comment.author.login}", comment.body, MOST_COMMENT)
         for comment in comments
     ]
-    remarks = [_remark(words, remark) for remark in review]
 
     sections = [
         _opening(card, stage),
@@ -90,11 +75,6 @@ def render(
         _section(f"## The issue: {card.key}", [title, body]),
         _section("## What earlier stages left", _newest(done, MOST_EARLIER)),
         _section("## What people with write permission said", _newest(said)),
-        _section(
-            "## The review of your work: answer every remark with a change, or say in "
-            "the summary why not",
-            _newest(remarks, MOST_REVIEW),
-        ),
         _section("## Asked for with this run; it goes before the issue", [asked]),
         _section("## Of this workspace", _workspace(notes, begun=branch_has_work)),
         _ending(stage.result),
@@ -197,17 +177,6 @@ class _Words:
             number += 1
             tag = f"quoted-text-{number}"
         return whole.replace(_TAG, tag)
-
-
-def _remark(words: _Words, remark: Remark) -> str:
-    where = ""
-    if remark.path is not None:
-        line = f":{remark.line}" if remark.line is not None else ""
-        where = f"{_one_line(remark.path)}{line}\n"
-    hunk = _cut(clean(remark.hunk or "").text, MOST_HUNK)
-    text = "\n".join(part for part in (where + hunk, remark.body) if part.strip())
-    source = f"review by {remark.author}"
-    return words.quote(source, text, MOST_COMMENT + MOST_HUNK)
 
 
 def _plain(prompt: str) -> str:

@@ -9,14 +9,26 @@ def is_us(actor: Actor, us: str) -> bool:
     return actor.login.casefold() == us.casefold()
 
 
+def is_person(actor: Actor, situation: Situation) -> bool:
+    """Whether somebody acted, not something: a listed account is a bot in any case.
+
+    Programs may act from an account that looks like a person's; listing it under
+    ``commands.bots`` makes the loop breaker count what it does.
+    """
+    return not actor.is_bot and not _is_listed(actor, situation)
+
+
 def is_ignored_bot(actor: Actor, situation: Situation) -> bool:
     """Whether the actor is a bot that `.vibe.yml` does not list."""
+    return actor.is_bot and not _is_listed(actor, situation)
+
+
+def _is_listed(actor: Actor, situation: Situation) -> bool:
     workflow = situation.workflow
-    listed = (
+    return (
         workflow is not None
         and workflow.permission_of_bot(actor.login) is not Permission.NONE
     )
-    return actor.is_bot and not listed
 
 
 def may_direct(situation: Situation) -> bool:

@@ -6,12 +6,13 @@ Markdown as GitHub renders it. Text of others goes through ``quoted`` or
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from html import escape, unescape
 
 from vibeboard.domain import commands
 from vibeboard.domain.board import Actor, BoardKey, CardKey
+from vibeboard.domain.breaker import Trail
 from vibeboard.domain.commands import Command, Unknown
 from vibeboard.domain.events import ReviewGiven
 from vibeboard.domain.evidence import (
@@ -40,11 +41,15 @@ def run_check(stage: str) -> str:
 # --- Text of others ---------------------------------------------------------
 
 
+def _flat(text: str, limit: int) -> str:
+    """On one line, and no longer than ``limit``."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
 def inline(text: str, limit: int = 200) -> str:
     """Foreign text on one line: no mention, command, link or markup works in it."""
-    flat = closing_nothing(" ".join(text.split()))
-    if len(flat) > limit:
-        flat = flat[: limit - 1] + "…"
+    flat = closing_nothing(_flat(text, limit))
     return re.sub(r"([\\`*_{}\[\]<>#|@~])", r"\\\1", flat).replace(
         "\\@", "@\N{ZERO WIDTH SPACE}"
     )
@@ -52,17 +57,13 @@ def inline(text: str, limit: int = 200) -> str:
 
 def in_html(text: str, limit: int = 200) -> str:
     """Foreign text on one line inside an HTML tag, where no Markdown is read."""
-    flat = closing_nothing(" ".join(text.split()))
-    if len(flat) > limit:
-        flat = flat[: limit - 1] + "…"
+    flat = closing_nothing(_flat(text, limit))
     return escape(flat, quote=False).replace("@", f"@{_BREAK}")
 
 
 def _ours(text: str, limit: int) -> str:
     """A sentence of our own that names what `.vibe.yml` says."""
-    flat = " ".join(text.split())
-    flat = flat if len(flat) <= limit else flat[: limit - 1] + "…"
-    return flat.replace("@", f"@{_BREAK}").replace("<", "&lt;")
+    return _flat(text, limit).replace("@", f"@{_BREAK}").replace("<", "&lt;")
 
 
 def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
@@ -233,11 +234,18 @@ def tracking(
     lines += [
         "",
         (
-            f"<sub>{agent} · {cost} · attempt {max(run.attempt, 1)} · asked for by "
-            f"{inline(run.asked_by)} · `.vibe.yml@{config}` · `/agent help`</sub>"
+            f"<sub>{agent} · {cost} · attempt {max(run.attempt, 1)}{_calls(run)} · "
+            f"asked for by {inline(run.asked_by)} · `.vibe.yml@{config}` · "
+            "`/agent help`</sub>"
         ),
     ]
     return "\n".join(lines)
+
+
+def _calls(run: Run) -> str:
+    """What the run asked of GitHub, once it is known."""
+    requests = run.calls.get("requests", 0)
+    return f" · {requests} calls to GitHub" if requests else ""
 
 
 def _steps(stage: Stage) -> list[Step]:
@@ -264,6 +272,25 @@ def _is_published(run: Run) -> bool:
     """Whether the last step was made, whatever the tests said."""
     opened = run.report is not None and run.report.pull_request is not None
     return run.state is RunState.SUCCEEDED or opened
+
+
+def waiting_paused(why: str) -> str:
+    """What a run waits for where the operator has paused runs."""
+    reason = inline(why).rstrip(".")
+    because = f" ({reason})" if reason else ""
+    return f"the operator of this server, who has paused runs here{because}"
+
+
+def waiting_again(when: datetime, why: str) -> str:
+    """What a run waits for that is tried again, as when GitHub is away."""
+    reason = inline(why).rstrip(".")
+    because = f" ({reason})" if reason else ""
+    return f"the next try, at {when.astimezone(UTC):%H:%M} UTC{because}"
+
+
+def interrupted() -> str:
+    """Noted on a run that the server's restart cut short."""
+    return "The server is restarting; this run goes on by itself afterwards."
 
 
 def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
@@ -640,7 +667,9 @@ def run_needs_you(run: Run) -> str:
 
 
 def _mention(run: Run) -> str:
-    return "" if run.asked_by == OPERATOR else f"@{run.asked_by} "
+    """Call who asked for the run, if that is a person: a bot might answer."""
+    is_person = run.asked_by != OPERATOR and not run.asked_by.endswith("[bot]")
+    return f"@{run.asked_by} " if is_person else ""
 
 
 def _ended_words(run: Run) -> str:
@@ -656,11 +685,18 @@ def card_not_moved(run: Run, situation: Situation) -> str:
     )
 
 
-def chain_too_long(run: Run) -> str:
-    """A loop of columns was cut."""
+def loop_cut(trail: Trail, stage: Stage) -> str:
+    """The loop breaker opened: what it saw, and how to go on."""
+    seen = ", ".join(
+        f"*{name}* {count(times, 'time')}" for name, times in trail.times.items()
+    )
     return (
-        f"{_mention(run)}{run.chain + 1} stages ran one after the other without a "
-        "person in between, so this chain ends here. Move the card to go on."
+        f"{_mention(trail.runs[0])}This looks like a loop, so it was cut: without a "
+        f"person in between, {count(len(trail.automatic), 'run')} began on this card "
+        f"within {duration(trail.span)} ({seen}). So *{stage.name}* was not started, "
+        "and nothing starts here any more until a person asks for it.\n\n"
+        "To go on, move the card into the column of a stage yourself, or comment "
+        f"`/agent retry` for the last stage or `/agent {stage.name}` for this one."
     )
 
 

@@ -6,7 +6,7 @@ The file's shape and its faults live in ``config/``; here is only the meaning.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
+from enum import Enum, IntEnum
 
 from vibeboard.domain.board import BoardKey, Permission
 
@@ -58,6 +58,14 @@ class Prompt:
     builtin: str | None = None
 
 
+class Priority(IntEnum):
+    """Whose runs go first when not all can; higher before lower."""
+
+    LOW = -1
+    NORMAL = 0
+    HIGH = 1
+
+
 @dataclass(frozen=True)
 class Stage:
     """What a column does with a card."""
@@ -71,6 +79,7 @@ class Stage:
     tests: tuple[Suite, ...] = ()
     next: str | None = None
     otherwise: str | None = None
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from vibeboard.domain.board import Actor, CardKey, Permission
 from vibeboard.domain.commands import parse
-from vibeboard.domain.decide import decide
+from vibeboard.domain.decide import decide, sees_place
 from vibeboard.domain.effects import Effect, MoveCard
 from vibeboard.domain.events import (
     CardTouched,
@@ -247,7 +247,7 @@ def _written(event: Event, situation: Situation, effects: list[Effect]) -> Decis
         f"{type(event).__name__}: {names}",
         actor=by.login if isinstance(by, Actor) else "",
     )
-    if situation.card is None or (not moves and not isinstance(event, CardTouched)):
+    if situation.card is None or not (moves or sees_place(event, situation)):
         return decision
     column = moves[-1].column if moves else (place.column if place else None)
     return replace(decision, card=situation.card.key, seen=column, saw_place=True)
