@@ -1,108 +1,26 @@
 """Deliveries, decisions and runs on both databases."""
 
 import asyncio
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from tests.conftest import HandClock
+from tests.store.ledgers import CARD, OTHER, Ledger, start
 from vibeboard.domain.board import BoardKey, CardKey, Place
-from vibeboard.domain.effects import Effect, MoveCard, Reply, StartRun, StopRun
+from vibeboard.domain.effects import MoveCard, Reply, StopRun
 from vibeboard.domain.run import Report, RunState, Step, run_id
-from vibeboard.engine.ports import Decision, DeliveryState, Kept
+from vibeboard.engine.ports import Decision, DeliveryState
+from vibeboard.errors import Fenced
 from vibeboard.store.database import Database
-from vibeboard.store.deliveries import SqlDeliveries
-from vibeboard.store.runs import SqlRuns
 
-CARD = CardKey("acme/clock", 7)
-OTHER = CardKey("acme/clock", 8)
-
-
-class Handed:
-    """Remembers what was handed to the engine."""
-
-    def __init__(self) -> None:
-        self.work: list[tuple[str, str]] = []
-        self.out_of_order = False
-
-    def __call__(
-        self, connection: Connection, kind: str, identity: str, partition: str
-    ) -> None:
-        del connection, partition
-        if self.out_of_order:
-            raise OSError("the engine is out of order")
-        self.work.append((kind, identity))
-
-    @property
-    def runs(self) -> list[str]:
-        return [identity for kind, identity in self.work if kind == "carry_out"]
-
-
-class Ledger:
-    """Deliveries and runs of one database."""
-
-    def __init__(self, database: Any, clock: Any) -> None:
-        self.handed = Handed()
-        self.deliveries = SqlDeliveries(database.engine, self.handed, clock)
-        self.runs = SqlRuns(database.engine, self.handed, clock)
-        self._guid = 0
-
-    async def keep(self, guid: str = "g1", body: bytes = b"{}") -> Kept:
-        return await self.deliveries.keep(
-            hook="1",
-            guid=guid,
-            event="issues",
-            headers={"X-GitHub-Event": "issues"},
-            body=body,
-            partition="acme",
-        )
-
-    async def decided(self, *effects: Effect, **given: Any) -> int:
-        """A delivery with this decision."""
-        self._guid += 1
-        await self.keep(f"d{self._guid}")
-        delivery = int(self.handed.work[-1][1])
-        await self.deliveries.settle(delivery, Decision(effects, "test", **given))
-        return delivery
+MOVE = MoveCard(CARD, Place(BoardKey("acme", 1), "P", "A"), "B", "d", "Status")
 
 
 @pytest.fixture
-def ledger(database: Database, clock: HandClock) -> Ledger:
-    return Ledger(database, clock)
-
-
-def start(card: CardKey = CARD, stage: str = "develop", **given: Any) -> StartRun:
-    values = {"cause": "d1", "asked_by": "alice", "config_commit": "c0ffee"}
-    return StartRun(card, stage, **{**values, **given})
-
-
-async def test_a_delivery_is_kept_once_and_handed_over_once(ledger: Ledger) -> None:
-    assert await ledger.keep() is Kept.NEW
-    assert await ledger.keep() is Kept.DUPLICATE
-    assert await ledger.keep(body=b"[]") is Kept.CONFLICT
-
-    assert [kind for kind, _ in ledger.handed.work] == ["advance"]
-    stored = await ledger.deliveries.get(int(ledger.handed.work[0][1]))
-    assert stored.body == b"{}"
-
-
-async def test_a_hundred_copies_at_once_are_one_delivery(ledger: Ledger) -> None:
-    kept = await asyncio.gather(*(ledger.keep() for _ in range(100)))
-
-    assert kept.count(Kept.NEW) == 1
-    assert kept.count(Kept.DUPLICATE) == 99
-
-
-async def test_a_delivery_that_cannot_be_handed_over_is_not_kept(
-    ledger: Ledger,
-) -> None:
-    ledger.handed.out_of_order = True
-    with pytest.raises(OSError, match="out of order"):
-        await ledger.keep()
-    ledger.handed.out_of_order = False
-
-    assert await ledger.keep() is Kept.NEW
+async def ledger(database: Database, clock: HandClock) -> Ledger:
+    made = Ledger(database, clock)
+    await made.workers.enter()
+    return made
 
 
 async def test_a_decision_is_written_once(ledger: Ledger) -> None:
@@ -112,16 +30,24 @@ async def test_a_decision_is_written_once(ledger: Ledger) -> None:
     assert await ledger.deliveries.effects(delivery) == [start().key]
     assert (await ledger.runs.history(OTHER)).runs == ()
     state = (await ledger.deliveries.get(delivery)).state
-    assert state is DeliveryState.SETTLED
+    assert state is DeliveryState.DECIDED
+
+
+async def test_a_delivery_is_settled_once_its_effects_are_done(ledger: Ledger) -> None:
+    delivery = await ledger.decided()
+    await ledger.delivery_queue.claim(1)
+
+    await ledger.delivery_queue.finish(delivery)
+
+    assert (await ledger.deliveries.get(delivery)).state is DeliveryState.SETTLED
 
 
 async def test_effects_come_back_as_they_were_until_performed(ledger: Ledger) -> None:
-    move = MoveCard(CARD, Place(BoardKey("acme", 1), "P", "A"), "B", "d", "Status")
-    delivery = await ledger.decided(move, Reply(CARD, "Hello", "greeting"))
+    delivery = await ledger.decided(MOVE, Reply(CARD, "Hello", "greeting"))
 
     keys = await ledger.deliveries.effects(delivery)
-    assert await ledger.deliveries.pending(keys[0]) == move
-    await ledger.deliveries.performed(move)
+    assert await ledger.deliveries.pending(keys[0]) == MOVE
+    await ledger.deliveries.performed(MOVE)
 
     assert await ledger.deliveries.pending(keys[0]) is None
     assert await ledger.deliveries.pending(keys[1]) == Reply(CARD, "Hello", "greeting")
@@ -130,11 +56,10 @@ async def test_effects_come_back_as_they_were_until_performed(ledger: Ledger) ->
 async def test_a_card_that_could_not_be_moved_is_remembered_where_it_stands(
     ledger: Ledger,
 ) -> None:
-    move = MoveCard(CARD, Place(BoardKey("acme", 1), "P", "A"), "B", "d", "Status")
-    await ledger.decided(move, card=CARD, seen="B", saw_place=True)
+    await ledger.decided(MOVE, card=CARD, seen="B", saw_place=True)
     assert (await ledger.runs.history(CARD)).column == "B"
 
-    await ledger.deliveries.performed(move, error="there is no column B")
+    await ledger.deliveries.performed(MOVE, error="there is no column B")
 
     assert (await ledger.runs.history(CARD)).column == "A"
 
@@ -146,30 +71,29 @@ async def test_a_run_is_started_once_by_one_cause(ledger: Ledger) -> None:
     (run,) = (await ledger.runs.history(CARD)).runs
     assert run.id == run_id(CARD, "develop", "d1")
     assert run.state is RunState.QUEUED
-    assert ledger.handed.runs == [run.id]
+    assert await ledger.run_queue.claim(9) == [run.id]
 
 
 async def test_a_card_has_one_run_at_a_time(ledger: Ledger) -> None:
     await ledger.decided(start(stage="refine"))
     await ledger.decided(start(cause="d2"))
     first, second = (await ledger.runs.history(CARD)).runs
-    assert ledger.handed.runs == [first.id]
+    assert await ledger.run_queue.claim(9) == [first.id]
 
-    await ledger.runs.begin(first.id)
-    await ledger.runs.end(first.id, Report(RunState.SUCCEEDED))
+    await ledger.end(first.id)
 
-    assert ledger.handed.runs == [first.id, second.id]
+    assert await ledger.run_queue.claim(9) == [second.id]
 
 
 async def test_a_repository_has_as_many_runs_as_its_file_allows(ledger: Ledger) -> None:
     cards = [CardKey("acme/clock", n) for n in range(5)]
     await ledger.decided(*(start(card, parallel=2) for card in cards))
-    assert len(ledger.handed.runs) == 2
+    claimed = await ledger.run_queue.claim(9)
+    assert len(claimed) == 2
 
-    await ledger.runs.begin(ledger.handed.runs[0])
-    await ledger.runs.end(ledger.handed.runs[0], Report(RunState.FAILED))
+    await ledger.end(claimed[0], RunState.FAILED)
 
-    assert len(ledger.handed.runs) == 3
+    assert len(await ledger.run_queue.claim(9)) == 1
 
 
 async def test_two_wishes_for_a_waiting_stage_are_one_run(ledger: Ledger) -> None:
@@ -181,33 +105,75 @@ async def test_two_wishes_for_a_waiting_stage_are_one_run(ledger: Ledger) -> Non
     assert waiting.instructions == "name it\n\ntest it"
 
 
+async def test_two_wishes_at_once_start_one_run_on_the_card(ledger: Ledger) -> None:
+    wishes = [start(stage=f"s{n}", cause=f"d{n}") for n in range(8)]
+    deliveries = await ledger.sorted(*(f"acme {n}" for n in range(8)))
+
+    async with asyncio.TaskGroup() as group:
+        for delivery, wish in zip(deliveries, wishes, strict=True):
+            decision = Decision((wish,), "test")
+            group.create_task(ledger.deliveries.settle(delivery, decision))
+
+    assert len((await ledger.runs.history(CARD)).runs) == 8
+    assert len(await ledger.dispatched()) == 1
+
+
 async def test_a_run_that_ends_becomes_an_event_once(ledger: Ledger) -> None:
-    await ledger.decided(start())
-    (run,) = (await ledger.runs.history(CARD)).runs
-    await ledger.runs.begin(run.id)
+    run = await ledger.begun()
     await ledger.runs.note(run.id, step=Step.TESTS, comment=5, session="s")
     report = Report(RunState.SUCCEEDED, summary="done", pull_request=3)
-    await ledger.runs.end(run.id, report)
-    await ledger.runs.end(run.id, Report(RunState.FAILED))
+    await ledger.runs.end(run, report)
+    with pytest.raises(Fenced):
+        await ledger.runs.end(run, Report(RunState.FAILED))
 
-    advances = [work for work in ledger.handed.work if work[0] == "advance"]
-    event = await ledger.deliveries.get(int(advances[-1][1]))
+    decided, ended = await ledger.delivery_queue.claim(9), 0
+    assert len(decided) == 1  # the decision that began it comes first
+    await ledger.delivery_queue.finish(decided[0])
+    (ended,) = await ledger.delivery_queue.claim(9)
+    event = await ledger.deliveries.get(ended)
     assert (event.hook, event.event, event.guid) == ("vibeboard", "run_ended", run.id)
-    assert len(advances) == 2
     stored = await ledger.runs.get(run.id)
     assert stored.report == report
     assert (stored.step, stored.comment, stored.session) == (Step.TESTS, 5, "s")
+    assert stored.worker is None
+
+
+async def test_a_step_that_ended_is_known_until_the_run_ends(ledger: Ledger) -> None:
+    run = await ledger.begun()
+    assert await ledger.runs.answer(run.id, "agent") is None
+
+    await ledger.runs.remember(run, "agent", {"made": [1]})
+    assert await ledger.runs.answer(run.id, "agent") == {"made": [1]}
+
+    await ledger.runs.end(run, Report(RunState.SUCCEEDED))
+    assert await ledger.runs.answer(run.id, "agent") is None
+
+
+async def test_an_older_attempt_can_write_nothing(ledger: Ledger) -> None:
+    older = await ledger.begun()
+    await ledger.run_queue.release(older.id)
+    assert await ledger.run_queue.claim(1) == [older.id]
+    newer = await ledger.runs.begin(older.id)
+
+    with pytest.raises(Fenced):
+        await ledger.runs.hold(older)
+    with pytest.raises(Fenced):
+        await ledger.runs.remember(older, "agent", {})
+    with pytest.raises(Fenced):
+        await ledger.runs.end(older, Report(RunState.FAILED))
+
+    await ledger.runs.hold(newer)
+    assert (await ledger.runs.get(newer.id)).state is RunState.RUNNING
 
 
 async def test_a_running_run_is_asked_to_stop(ledger: Ledger) -> None:
-    await ledger.decided(start())
-    (run,) = (await ledger.runs.history(CARD)).runs
-    await ledger.runs.begin(run.id)
+    run = await ledger.begun()
     await ledger.decided(StopRun(run.id, "@alice asked"))
 
     stored = await ledger.runs.get(run.id)
     assert stored.state is RunState.STOPPING
     assert stored.stop_reason == "@alice asked"
+    await ledger.runs.hold(stored)  # its attempt goes on, to save the work
 
 
 async def test_a_run_that_has_not_begun_is_stopped_at_once(ledger: Ledger) -> None:
@@ -217,14 +183,21 @@ async def test_a_run_that_has_not_begun_is_stopped_at_once(ledger: Ledger) -> No
 
     assert (await ledger.runs.get(run.id)).state is RunState.STOPPED
     assert (await ledger.runs.begin(run.id)).attempt == 0
+    assert await ledger.run_queue.claim(1) == []
 
 
 async def test_attempts_are_counted(ledger: Ledger) -> None:
-    await ledger.decided(start())
-    (run,) = (await ledger.runs.history(CARD)).runs
-    await ledger.runs.begin(run.id)
+    run = await ledger.begun()
 
     assert (await ledger.runs.begin(run.id)).attempt == 2
+
+
+async def test_calls_of_all_attempts_are_added_up(ledger: Ledger) -> None:
+    run = await ledger.begun()
+    await ledger.runs.spent(run, {"requests": 2})
+    await ledger.runs.spent(run, {"requests": 3, "points": 1})
+
+    assert (await ledger.runs.get(run.id)).calls == {"requests": 5, "points": 1}
 
 
 async def test_the_column_a_card_was_seen_in_is_remembered(ledger: Ledger) -> None:
