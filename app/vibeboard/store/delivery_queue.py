@@ -9,7 +9,18 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.engine.ports import Clock, Delivery, DeliveryState, Sorted
@@ -24,6 +35,15 @@ _AN_ACCOUNT = 8
 _TABLE = schema.delivery
 _DELIVERY = _TABLE.c
 _EARLIER = _TABLE.alias("earlier")
+
+
+def _is_open(of: FromClause) -> ColumnElement[bool]:
+    # Written into the statement: for a parameter SQLite does not use the index of
+    # open deliveries, and reads every delivery there is.
+    states: BindParameter[str] = bindparam(
+        None, OPEN, expanding=True, literal_execute=True
+    )
+    return and_(of.c.ordering_key.is_not(None), of.c.state.in_(states))
 
 
 class SqlDeliveryQueue:
@@ -77,12 +97,10 @@ class SqlDeliveryQueue:
     async def claim(self, most: int) -> Sequence[int]:
         """Take due deliveries: the head of each key, fairly among accounts."""
         open_now = and_(
-            _DELIVERY.state.in_(OPEN),
-            _DELIVERY.ordering_key.is_not(None),
+            _is_open(_TABLE),
             ~exists().where(
+                _is_open(_EARLIER),
                 _EARLIER.c.ordering_key == _DELIVERY.ordering_key,
-                _EARLIER.c.ordering_key.is_not(None),
-                _EARLIER.c.state.in_(OPEN),
                 _EARLIER.c.id < _DELIVERY.id,
             ),
         )
@@ -163,8 +181,7 @@ class SqlDeliveryQueue:
             found: datetime | None = await connection.scalar(
                 select(_DELIVERY.due_at)
                 .where(
-                    _DELIVERY.ordering_key.is_not(None),
-                    _DELIVERY.state.in_(OPEN),
+                    _is_open(_TABLE),
                     _DELIVERY.worker.is_(None),
                     _DELIVERY.due_at > self._clock.now(),
                 )
