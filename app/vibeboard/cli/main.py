@@ -181,7 +181,7 @@ def upgrade() -> None:
     from vibeboard.store.database import open_database
 
     database = open_database(read_settings().database)
-    before, after = migrate.upgrade(database)
+    before, after = migrate.upgrade_apart(database)
     if before == after:
         typer.echo(f"the database is at {after} already")
     else:

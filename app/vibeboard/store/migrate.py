@@ -1,19 +1,28 @@
-"""Brings the database to this version's schema with Alembic."""
+"""Brings the database to this version's schema with Alembic.
+
+One upgrade is one transaction: it is done or it was not begun, and a second one waits
+for the first.
+"""
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.exc import OperationalError
 
 from vibeboard.errors import SettingsInvalid
 from vibeboard.resources import shipped
-from vibeboard.store.database import Database, connected
+from vibeboard.store.database import Database, connected, lock_number, only_process
+
+_PATIENCE = 60  # seconds that PostgreSQL waits for another upgrade
 
 
 def _config(database: Database) -> Config:
     config = Config()
     config.set_main_option("script_location", str(shipped("migrations")))
-    config.attributes["engine"] = database.sync_engine
+    config.attributes.update(
+        engine=database.sync_engine, lock=lock_number("upgrade"), patience=_PATIENCE
+    )
     return config
 
 
@@ -33,20 +42,37 @@ def head(database: Database) -> str:
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Upgrade to the head; gives the revisions before and after.
 
-    Raises SettingsInvalid when the database is of a newer version.
+    Raises SettingsInvalid when the database is of a newer version, or another process
+    does not let go of it.
     """
     config = _config(database)
-    before, known = current(database), ScriptDirectory.from_config(config)
-    if before is not None and before not in {
-        r.revision for r in known.walk_revisions()
-    }:
+    _refuse_newer(database, current(database))
+    try:
+        command.upgrade(config, "head")
+    except OperationalError as error:
+        if "lock" not in str(error.orig):
+            raise
+        message = "another process upgrades the database or writes to it; try again"
+        raise SettingsInvalid(message) from error
+    return config.attributes["before"], head(database)
+
+
+def upgrade_apart(database: Database) -> tuple[str | None, str]:
+    """Upgrade, unless a server runs on the SQLite file: that one would trip over it."""
+    if not database.is_sqlite or current(database) == head(database):
+        return upgrade(database)
+    with only_process(database, "upgrade"):
+        return upgrade(database)
+
+
+def _refuse_newer(database: Database, revision: str | None) -> None:
+    known = ScriptDirectory.from_config(_config(database)).walk_revisions()
+    if revision is not None and revision not in {each.revision for each in known}:
         message = (
-            f"the database is at revision {before}, which this version does not know: "
-            "it was used by a newer Vibeboard. Install that version again"
+            f"the database is at revision {revision}, which this version does not "
+            "know: it was used by a newer Vibeboard. Install that version again"
         )
         raise SettingsInvalid(message)
-    command.upgrade(config, "head")
-    return before, head(database)
 
 
 def ready(database: Database) -> None:
@@ -57,7 +83,14 @@ def ready(database: Database) -> None:
     """
     if database.is_sqlite:
         upgrade(database)
-        return
-    if current(database) != head(database):
+    else:
+        check(database)
+
+
+def check(database: Database) -> None:
+    """Raise SettingsInvalid unless the schema is this version's."""
+    found = current(database)
+    _refuse_newer(database, found)
+    if found != head(database):
         message = "the database is not at this version: run `vibeboard db upgrade`"
         raise SettingsInvalid(message)
