@@ -255,6 +255,7 @@ def _executor(
     environment = Environment(machine.path)
     return Executor(
         runs=crew.kept.runs,
+        queue=crew.kept.run_queue,
         cards=crew.ports.cards,
         repositories=crew.ports.repositories,
         workspaces=crew.workspaces,

@@ -1,8 +1,8 @@
-"""A process with the durable engine in it and toy workflows to carry out.
+"""A process that takes toy deliveries and toy runs from a database's queues.
 
-Which steps a workflow takes is read from the file ``FOLDER/KIND-IDENTITY``; what it
-did is appended to ``FOLDER/journal``. Orders come on standard input, one a line, and
-each is answered with one line.
+What is done for each is written in it: ``step WORD``, ``hold WORD`` (until the file
+``FOLDER/WORD`` is there), ``later WORD`` and so on, separated by semicolons. What
+was done is appended to ``FOLDER/journal``.
 """
 
 import argparse
@@ -10,18 +10,40 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Connection
+from vibeboard.domain.run import Report, RunState
+from vibeboard.engine import pump
+from vibeboard.engine.dispatch import Dispatcher
+from vibeboard.engine.ports import Delivery, Sorted
+from vibeboard.engine.steps import Steps
+from vibeboard.errors import AppAbsent, RetryLater
+from vibeboard.store.database import open_database
+from vibeboard.store.deliveries import SqlDeliveries
+from vibeboard.store.delivery_queue import SqlDeliveryQueue
+from vibeboard.store.due import Due
+from vibeboard.store.notices import Notices
+from vibeboard.store.run_queue import SqlRunQueue
+from vibeboard.store.runs import SqlRuns
+from vibeboard.store.workers import SqlWorkers
 
-from vibeboard.engine.durable import Durable, Steps
-from vibeboard.errors import RetryLater
-from vibeboard.store.database import Database, open_database
+if TYPE_CHECKING:
+    from vibeboard.engine.advance import Advancer
+    from vibeboard.engine.execute import Executor
+
+
+class PlainClock:
+    """The present."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
 
 
 class Toys:
-    """The bodies of the workflows."""
+    """What is done, and the journal of it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,23 +54,20 @@ class Toys:
         os.write(handle, f"{line}\n".encode())
         os.close(handle)
 
-    async def advance(self, delivery: int, step: Steps) -> None:
-        await self._play(f"advance-{delivery}", step)
-
-    async def carry_out(self, run: str, step: Steps) -> None:
-        await self._play(f"carry_out-{run}", step)
-
-    async def _play(self, name: str, step: Steps) -> None:
-        for line in (self._folder / name).read_text().splitlines():
+    async def play(
+        self,
+        script: str,
+        do: Callable[[str, Callable[[], Awaitable[str]]], Awaitable[str]],
+    ) -> None:
+        for line in filter(None, map(str.strip, script.split(";"))):
             verb, _, word = line.partition(" ")
 
             async def part(verb: str = verb, word: str = word) -> str:
                 return await self._do(verb, word)
 
-            answer = await step(word, part)
+            answer = await do(word, part)
             if verb == "step":
                 self.note(f"{word} is known as {answer}")
-        self.note(f"{name} ended")
 
     async def _do(self, verb: str, word: str) -> str:
         self.note(word)
@@ -61,76 +80,107 @@ class Toys:
                     self.note(f"{word} cut off")
                     raise
             case "later" if self._times(word) == 1:
-                raise RetryLater("not now")
+                raise RetryLater("not now", after=timedelta(seconds=1.2))
+            case "absent" if self._times(word) == 1:
+                raise AppAbsent("acme", "the App is suspended on acme")
             case "fail":
                 message = f"{word} is impossible"
                 raise ValueError(message)
+            case "die":
+                os.kill(os.getpid(), signal.SIGKILL)
         return word.upper()
 
     def _times(self, word: str) -> int:
         return (self._folder / "journal").read_text().splitlines().count(word)
 
 
-class Program:
-    """One process's life."""
+class ToyAdvancer:
+    """Reads ``ACCOUNT KEY SCRIPT`` from a delivery and plays the script."""
 
-    def __init__(self, options: Any) -> None:
-        self._options = options
-        self._database: Database = open_database(options.url)
-        self._toys = Toys(options.folder)
+    def __init__(self, deliveries: SqlDeliveries, toys: Toys) -> None:
+        self._deliveries = deliveries
+        self._toys = toys
 
-    async def live(self) -> None:
-        leave = asyncio.Event()
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
-        self._durable = await self._launched()
-        say("ready")
-        orders = asyncio.create_task(self._obey())
-        await leave.wait()
-        orders.cancel()
-        await self._durable.close()
-        await self._database.close()
+    def sort(self, delivery: Delivery) -> Sorted:
+        account, key, _ = delivery.body.decode().split(" ", 2)
+        return Sorted(account, key)
 
-    async def _launched(self) -> Durable:
-        durable = Durable(
-            self._database.sync_engine,
-            executor=self._options.name,
-            runners=self._options.runners,
-            place=self._options.place,
-        )
-        durable.register(advance=self._toys.advance, carry_out=self._toys.carry_out)
-        if self._options.idle:
-            await durable.prepare()
-        else:
-            await durable.launch()
-        return durable
+    async def advance(self, identity: int) -> None:
+        delivery = await self._deliveries.get(identity)
+        _, _, script = f"{delivery.body.decode()}  ".split(" ", 2)
+        await self._toys.play(script, lambda _, part: part())
 
-    async def _obey(self) -> None:
-        reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-        )
-        while line := (await reader.readline()).decode().split():
-            match line:
-                case ["keep", *what]:
-                    async with self._database.engine.begin() as connection:
-                        await connection.run_sync(self._enqueue, *what)
-                case ["drop", *what]:
-                    await self._drop(*what)
-                case ["relaunch"]:
-                    await self._durable.close()
-                    self._durable = await self._launched()
-            say("done")
+    async def give_up(self, identity: int, reason: str) -> None:
+        self._toys.note(f"delivery {identity} given up: {reason}")
 
-    async def _drop(self, *what: str) -> None:
-        async with self._database.engine.connect() as connection:
-            await connection.begin()
-            await connection.run_sync(self._enqueue, *what)
-            await connection.rollback()
 
-    def _enqueue(
-        self, connection: Connection, kind: str, identity: str, partition: str = ""
+class ToyExecutor:
+    """Plays the script that is a run's instructions, in durable steps."""
+
+    def __init__(
+        self, runs: SqlRuns, queue: SqlRunQueue, toys: Toys, name: str
     ) -> None:
-        self._durable.enqueue(connection, kind, identity, partition)
+        self._runs = runs
+        self._queue = queue
+        self._toys = toys
+        self._name = name
+
+    async def carry_out(self, identity: str) -> None:
+        run = await self._queue.begin(identity)
+        if run.ended:
+            return
+        await self._toys.play(run.instructions, Steps(self._runs, run))
+        await self._runs.end(run, Report(RunState.SUCCEEDED))
+        self._toys.note(f"{run.stage} ended by {self._name}")
+
+    async def give_up(self, identity: str, reason: str) -> None:
+        run = await self._runs.get(identity)
+        await self._runs.end(run, Report(RunState.FAILED, reason=reason))
+
+    async def show(self, identity: str) -> None:
+        self._toys.note(f"{(await self._runs.get(identity)).stage} shown")
+
+
+async def live(options: Any) -> None:
+    leave = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
+    database = open_database(options.url)
+    clock, toys = PlainClock(), Toys(options.folder)
+    lease = timedelta(seconds=options.lease)
+    ears: list[Dispatcher] = []
+
+    def wake() -> None:
+        for each in ears:
+            each.wake()
+
+    due = Due(database.engine, wake)
+    workers = SqlWorkers(
+        database, due, clock, name=options.name, place=options.place, lease=lease
+    )
+    deliveries = SqlDeliveries(database.engine, due, clock)
+    runs = SqlRuns(database.engine, due, clock)
+    run_queue = SqlRunQueue(database.engine, due, clock, workers, place=options.place)
+    dispatcher = Dispatcher(
+        deliveries=deliveries,
+        delivery_queue=SqlDeliveryQueue(database.engine, due, clock, workers),
+        advancer=cast("Advancer", ToyAdvancer(deliveries, toys)),
+        runs=runs,
+        run_queue=run_queue,
+        executor=cast("Executor", ToyExecutor(runs, run_queue, toys, options.name)),
+        workers=workers,
+        clock=clock,
+        runners=options.runners,
+        lease=lease,
+    )
+    ears.append(dispatcher)
+    notices = Notices(database, dispatcher.wake)
+    notices.start()
+    await dispatcher.start()
+    say("ready")
+    await leave.wait()
+    await dispatcher.close(timedelta(0))
+    await notices.close()
+    await database.close()
 
 
 def say(word: str) -> None:
@@ -145,8 +195,11 @@ def main() -> None:
     parser.add_argument("--name", default="one")
     parser.add_argument("--runners", type=int, default=2)
     parser.add_argument("--place", default="here")
-    parser.add_argument("--idle", action="store_true", help="enqueue, take no work")
-    asyncio.run(Program(parser.parse_args()).live())
+    parser.add_argument("--lease", type=float, default=1.0)
+    parser.add_argument("--look-every", type=float, default=1.0)
+    options = parser.parse_args()
+    pump._LOOK_EVERY = timedelta(seconds=options.look_every)
+    asyncio.run(live(options))
 
 
 if __name__ == "__main__":

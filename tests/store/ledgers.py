@@ -30,8 +30,8 @@ def start(card: CardKey = CARD, stage: str = "develop", **given: Any) -> StartRu
 
 
 def as_written(delivery: Delivery) -> Sorted:
-    """A toy sorter: the body is ``ACCOUNT KEY``."""
-    account, _, key = delivery.body.decode().partition(" ")
+    """A toy sorter: the body begins with ``ACCOUNT KEY``."""
+    account, key = delivery.body.decode().split(" ")[:2]
     return Sorted(account, key)
 
 
@@ -103,10 +103,10 @@ class Ledger:
         """A run that this process has, in its first attempt."""
         await self.decided(effect or start())
         (claimed,) = await self.run_queue.claim(1)
-        return await self.runs.begin(claimed)
+        return await self.run_queue.begin(claimed)
 
     async def end(self, run: str, state: RunState = RunState.SUCCEEDED) -> None:
-        begun = await self.runs.begin(run)
+        begun = await self.run_queue.begin(run)
         await self.runs.end(begun, Report(state))
 
     async def dispatched(self) -> Sequence[str]:

@@ -153,7 +153,7 @@ async def test_an_older_attempt_can_write_nothing(ledger: Ledger) -> None:
     older = await ledger.begun()
     await ledger.run_queue.release(older.id)
     assert await ledger.run_queue.claim(1) == [older.id]
-    newer = await ledger.runs.begin(older.id)
+    newer = await ledger.run_queue.begin(older.id)
 
     with pytest.raises(Fenced):
         await ledger.runs.hold(older)
@@ -182,14 +182,14 @@ async def test_a_run_that_has_not_begun_is_stopped_at_once(ledger: Ledger) -> No
     await ledger.decided(StopRun(run.id, "@alice asked"))
 
     assert (await ledger.runs.get(run.id)).state is RunState.STOPPED
-    assert (await ledger.runs.begin(run.id)).attempt == 0
+    assert (await ledger.run_queue.begin(run.id)).attempt == 0
     assert await ledger.run_queue.claim(1) == []
 
 
 async def test_attempts_are_counted(ledger: Ledger) -> None:
     run = await ledger.begun()
 
-    assert (await ledger.runs.begin(run.id)).attempt == 2
+    assert (await ledger.run_queue.begin(run.id)).attempt == 2
 
 
 async def test_calls_of_all_attempts_are_added_up(ledger: Ledger) -> None:

@@ -30,6 +30,7 @@ from vibeboard.engine.ports import (
     Cards,
     Change,
     Repositories,
+    RunQueue,
     Runs,
     Suites,
     Workspace,
@@ -86,6 +87,7 @@ class Executor:
         self,
         *,
         runs: Runs,
+        queue: RunQueue,
         cards: Cards,
         repositories: Repositories,
         workspaces: Workspaces,
@@ -100,6 +102,7 @@ class Executor:
         counter: CallCounter,
     ) -> None:
         self._runs = runs
+        self._queue = queue
         self._cards = cards
         self._repositories = repositories
         self._workspaces = workspaces
@@ -119,7 +122,7 @@ class Executor:
         Raises RetryLater and AppAbsent, to be called again: it goes on behind the last
         finished step. Raises Fenced if another attempt has the run.
         """
-        run = await self._runs.begin(run_id)
+        run = await self._queue.begin(run_id)
         if run.ended:
             return
         log.info("run started", extra={**run.log_fields(), "attempt": run.attempt})

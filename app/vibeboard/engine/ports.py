@@ -555,10 +555,6 @@ class Runs(Protocol):
 
     async def history(self, card: CardKey) -> CardHistory: ...
 
-    async def begin(self, run: str) -> Run:
-        """Count an attempt, and start the run if it has not; ended ones stay."""
-        ...
-
     async def hold(self, run: Run) -> None:
         """Raise Fenced unless this attempt still has the run."""
         ...
@@ -599,6 +595,13 @@ class RunQueue(Protocol):
 
     async def claim(self, most: int) -> Sequence[str]:
         """Take due runs, those of high priority first."""
+        ...
+
+    async def begin(self, run: str) -> Run:
+        """Count an attempt, and start the run if it has not; ended ones stay.
+
+        Raises Fenced unless this worker still has it.
+        """
         ...
 
     async def postpone(self, run: str, after: timedelta, why: str) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from vibeboard.domain.run import RunState
+from vibeboard.domain.run import Run, RunState
 from vibeboard.engine.ports import Clock
-from vibeboard.store import schema
+from vibeboard.store import runs, schema
 from vibeboard.store.due import Due
 from vibeboard.store.pauses import paused
-from vibeboard.store.runs import UNENDED
 from vibeboard.store.workers import SqlWorkers
 
 _RUN = schema.run.c
@@ -47,7 +46,7 @@ class SqlRunQueue:
             select(_RUN.id)
             .where(
                 _RUN.dispatched_at.is_not(None),
-                _RUN.state.in_(UNENDED),
+                _RUN.state.in_(runs.UNENDED),
                 _RUN.worker.is_(None),
                 or_(_RUN.due_at.is_(None), _RUN.due_at <= self._clock.now()),
                 or_(_RUN.state != RunState.QUEUED.value, ~paused()),
@@ -79,6 +78,13 @@ class SqlRunQueue:
             )
         return claimed
 
+    async def begin(self, run: str) -> Run:
+        """Count an attempt, and start the run if it has not; ended ones stay."""
+        async with self._engine.begin() as connection:
+            return await runs.begin(
+                connection, run, self._workers.life, self._clock.now()
+            )
+
     async def postpone(self, run: str, after: timedelta, why: str) -> None:
         """Give it back, to be taken again ``after`` a while; counts a try."""
         await self._give_back(
@@ -98,7 +104,7 @@ class SqlRunQueue:
             found: datetime | None = await connection.scalar(
                 select(_RUN.due_at)
                 .where(
-                    _RUN.state.in_(UNENDED),
+                    _RUN.state.in_(runs.UNENDED),
                     _RUN.worker.is_(None),
                     _RUN.due_at > self._clock.now(),
                 )

@@ -60,19 +60,6 @@ class SqlRuns:
             )
         return CardHistory(column=column, runs=runs)
 
-    async def begin(self, run: str) -> Run:
-        """Count an attempt, and start the run if it has not; ended ones stay."""
-        now = self._clock.now()
-        async with self._engine.begin() as connection:
-            stored = await _load(connection, run)
-            if stored.ended:
-                return stored
-            begun = replace(stored, attempt=stored.attempt + 1)
-            if begun.state is RunState.QUEUED:
-                begun = replace(begun.to(RunState.RUNNING, at=now), started_at=now)
-            await _save(connection, begun)
-        return begun
-
     async def note(
         self,
         run: str,
@@ -180,6 +167,11 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
             .values(
                 instructions=both,
                 config_commit=effect.config_commit,
+                # Whoever of the two is nearer to a person counts.
+                chain=min(waiting.chain, effect.chain),
+                parent=waiting.parent if effect.chain else "",
+                asked_by=waiting.asked_by if effect.chain else effect.asked_by,
+                priority=max(waiting.priority, effect.priority),
                 remarks=codec.dump_remarks(
                     (*codec.load_remarks(waiting.remarks), *effect.remarks)
                 ),
@@ -211,6 +203,22 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
             )
         )
     await _dispatch(connection, card.repository, now)
+
+
+async def begin(connection: AsyncConnection, run: str, life: str, now: datetime) -> Run:
+    """Count an attempt of the worker that has the run; Fenced if another has it."""
+    await connection.execute(select(_RUN.id).where(_RUN.id == run).with_for_update())
+    stored = await _load(connection, run)
+    if stored.ended:
+        return stored
+    if stored.worker != life:
+        message = f"run {run} was given to another worker"
+        raise Fenced(message)
+    begun = replace(stored, attempt=stored.attempt + 1)
+    if begun.state is RunState.QUEUED:
+        begun = replace(begun.to(RunState.RUNNING, at=now), started_at=now)
+    await _save(connection, begun)
+    return begun
 
 
 async def stop(connection: AsyncConnection, effect: StopRun, now: datetime) -> None:
