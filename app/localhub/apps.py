@@ -200,7 +200,7 @@ def issue_token(
 
 def _value(app: App) -> str:
     # GitHub's newer tokens are long, of no fixed length, and have dots in them.
-    body = secrets.token_urlsafe(400).replace("-", "_")
+    body = secrets.token_urlsafe(360).replace("-", "_")
     token = f"ghs_{app.id}_{body[:80]}.{body[80:400]}.{body[400:]}"
     return token + secrets.token_hex(TOKEN_LENGTH)[: TOKEN_LENGTH - len(token)]
 

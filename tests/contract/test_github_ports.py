@@ -3,39 +3,28 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-import localhub
-from localhub import apps, checks, comments, issues, keys, projects, pulls, reviews
-from localhub.faults import FAULTS, Fault
+from localhub import apps, checks, comments, issues, projects, pulls, reviews
 from localhub.state import Delivery
-from tests.localhub.small_hub import SmallHub, commit, small_hub
+from tests.github.on_localhub import World, on_localhub
+from tests.localhub.small_hub import SmallHub, commit
 from vibeboard.domain.board import (
     Actor,
     BoardKey,
     CardKey,
     Permission,
-    Place,
 )
 from vibeboard.engine.ports import (
     Annotation,
-    CallCounter,
-    Cards,
     CheckRun,
-    Checks,
     Conclusion,
-    HookDeliveries,
     Marker,
-    Pulls,
-    Replies,
-    Repositories,
 )
 from vibeboard.errors import (
     GitHubRefused,
@@ -43,106 +32,16 @@ from vibeboard.errors import (
     RateLimited,
     UserError,
 )
-from vibeboard.github.app import GitHubPorts
-from vibeboard.github.client import GitHub
-from vibeboard.github.transport import Retries
 
 CARD = CardKey("acme/cart", 1)
 MARK = Marker("run=01J")
 COMMENT = "/repos/{owner}/{name}/issues/comments/{comment}"
 
 
-@dataclass
-class HubClock:
-    small: SmallHub
-
-    def now(self) -> Any:
-        return self.small.clock()
-
-
-@dataclass
-class World:
-    """A local GitHub, and our ports on it."""
-
-    small: SmallHub
-    running: localhub.Running
-    ports: GitHubPorts
-
-    # Typed as the engine asks for them, so that mypy holds us to the ports.
-
-    @property
-    def repositories(self) -> Repositories:
-        return self.ports.repositories
-
-    @property
-    def cards(self) -> Cards:
-        return self.ports.cards
-
-    @property
-    def replies(self) -> Replies:
-        return self.ports.replies
-
-    @property
-    def pulls(self) -> Pulls:
-        return self.ports.pulls
-
-    @property
-    def checks(self) -> Checks:
-        return self.ports.checks
-
-    @property
-    def hook_deliveries(self) -> HookDeliveries:
-        return self.ports.hook_deliveries
-
-    @property
-    def counter(self) -> CallCounter:
-        return self.ports
-
-    def order(self, how: dict[str, Any], **match: Any) -> None:
-        """Make the next matching call go wrong."""
-        times = match.pop("times", 1)
-        fault = Fault.model_validate({"match": match, "do": how, "times": times})
-        self.running.runner.app[FAULTS].ordered.append(fault)
-
-    def lose_the_answer(self, **match: Any) -> None:
-        self.order({"kind": "fail_after_effect", "status": 502}, **match)
-
-    @property
-    def bodies(self) -> list[str]:
-        return [one.body for one in self.small.issue.comments]
-
-    @property
-    def ours(self) -> list[str]:
-        bot = self.small.app.bot
-        return [one.body for one in self.small.issue.comments if one.user is bot]
-
-    def place(self) -> Place:
-        item = self.small.card("Fix the rounding")
-        column = self.small.column(item)
-        return Place(BoardKey("acme", self.small.board.number), item.node_id, column)
-
-
-@cache
-def key_pair() -> tuple[str, str]:
-    return keys.generate()
-
-
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    small = small_hub(tmp_path)
-    private, small.app.public_key = key_pair()
-    running = await localhub.start(small.hub)
-    async with aiohttp.ClientSession() as session:
-        github = GitHub(
-            f"{running.url}/api/v3",
-            str(small.app.id),
-            private,
-            session,
-            clock=HubClock(small),
-            retries=Retries(attempts=2, pause=timedelta(milliseconds=1)),
-        )
-        yield World(small, running, GitHubPorts(github))
-    await running.close()
+    async with on_localhub(tmp_path) as one:
+        yield one
 
 
 # --- Who we are -----------------------------------------------------------------

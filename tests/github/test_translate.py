@@ -181,7 +181,7 @@ def test_a_pull_request_with_a_new_head(action: str) -> None:
     ],
 )
 def test_a_review_asks_or_does_not(state: str, body: str, *, asks: bool) -> None:
-    payload = pull("submitted", review={"state": state, "body": body})
+    payload = pull("submitted", review={"id": 5, "state": state, "body": body})
 
     assert read("pull_request_review", payload) == ReviewGiven(
         by=Actor("alice"),
@@ -195,7 +195,7 @@ def test_a_review_asks_or_does_not(state: str, body: str, *, asks: bool) -> None
 
 @pytest.mark.parametrize("body", ["", None, " \n"])
 def test_a_review_that_only_groups_remarks_is_nothing(body: str | None) -> None:
-    payload = pull("submitted", review={"state": "commented", "body": body})
+    payload = pull("submitted", review={"id": 5, "state": "commented", "body": body})
 
     assert read("pull_request_review", payload) is None
 
@@ -238,7 +238,7 @@ def test_an_outdated_remark_has_its_original_line() -> None:
 
 @pytest.mark.parametrize("source", ["mallory/shop", None])
 def test_a_forks_branch_is_never_taken_for_ours(source: str | None) -> None:
-    review = {"state": "commented", "body": "Go on"}
+    review = {"id": 5, "state": "commented", "body": "Go on"}
 
     assert read("pull_request_review", pull("submitted", source, review=review)) is None
     assert (

@@ -210,8 +210,12 @@ class GitHub:
             return known
 
         async def look_up(turn: Turn[None]) -> Installation:
+            # Who came while another asked for those before finds it here.
+            found = self._installations.get(owner.lower())
+            if found is None:
+                found = self._know(await self.app.look_up(owner))
             turn.take()
-            return self._know(await self.app.look_up(owner))
+            return found
 
         return await self._looking_up.share(owner.lower(), None, look_up)
 
