@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from vibeboard.engine.context import fields
+
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -27,9 +29,28 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-def log_to_stderr(level: str = "INFO") -> None:
-    """Send our own events to standard error, others' warnings too."""
+class About(logging.Filter):
+    """Adds to each record what is being worked on, unless it says so itself."""
+
+    def __init__(self, **always: str) -> None:
+        super().__init__()
+        self._always = always
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let it pass, with the fields."""
+        for name, value in {**self._always, **fields()}.items():
+            if not hasattr(record, name):
+                setattr(record, name, value)
+        return True
+
+
+def log_to_stderr(level: str = "INFO", **always: str) -> None:
+    """Send our own events to standard error, others' warnings too.
+
+    Every line has the fields of ``always``.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
+    handler.addFilter(About(**always))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("vibeboard").setLevel(level)

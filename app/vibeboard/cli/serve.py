@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def run_server(*, name: str) -> int:
     """Serve until SIGINT or SIGTERM."""
-    log_to_stderr()
+    log_to_stderr(worker=name)
     settings = read_settings()
     asyncio.run(_serve(settings, name))
     return 0
@@ -27,7 +27,7 @@ def run_server(*, name: str) -> int:
 
 def run_worker(*, name: str) -> int:
     """Carry runs out until SIGINT or SIGTERM; raises SettingsInvalid on SQLite."""
-    log_to_stderr()
+    log_to_stderr(worker=name)
     settings = read_settings()
     if open_database(settings.database).is_sqlite:
         message = (

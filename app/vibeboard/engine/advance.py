@@ -31,6 +31,7 @@ from vibeboard.domain.events import (
 from vibeboard.domain.prompt import parse_branch
 from vibeboard.domain.situation import CardHistory, Situation
 from vibeboard.domain.trust import is_us
+from vibeboard.engine.context import about
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.ports import (
     OWN_HOOK,
@@ -124,6 +125,7 @@ class Advancer:
         async with AsyncExitStack() as held:
             card = await self._card_of(event) if event is not None else None
             if card is not None:
+                about(card=str(card), run=getattr(event, "run", None) or "")
                 # One decision about a card at a time, and its effects with it.
                 name = f"card {str(card).casefold()}"
                 await held.enter_async_context(self._locks.hold(name))

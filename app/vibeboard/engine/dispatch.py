@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from vibeboard.domain.retry import MOST_CRASHES, MOST_TRIES, wait_before
 from vibeboard.engine.advance import Advancer
+from vibeboard.engine.context import about
 from vibeboard.engine.execute import Executor
 from vibeboard.engine.lease import Lease
 from vibeboard.engine.ports import (
@@ -103,6 +104,7 @@ class Dispatcher:
         queue = self._delivery_queue
         try:
             stored = await self._kept.get(delivery)
+            about(delivery=stored.guid)
             if stored.crashes >= MOST_CRASHES:
                 reason = f"{stored.crashes} processes died over it"
                 await queue.give_up(delivery, reason)
@@ -111,9 +113,7 @@ class Dispatcher:
                 await self._advancer.advance(delivery)
                 await queue.finish(delivery)
             except AppAbsent as absent:
-                log.warning(
-                    "parked", extra={"delivery": stored.guid, "account": absent.account}
-                )
+                log.warning("parked", extra={"account": absent.account})
                 await queue.give_up(delivery, str(absent), DeliveryState.PARKED)
             except RetryLater as later:
                 if stored.tries + 1 >= MOST_TRIES:
@@ -123,22 +123,16 @@ class Dispatcher:
                 wait = wait_before(stored.tries, later.after)
                 log.warning(
                     "tried again later",
-                    extra={
-                        "delivery": stored.guid,
-                        "why": str(later),
-                        "after": wait.total_seconds(),
-                    },
+                    extra={"why": str(later), "after": wait.total_seconds()},
                 )
                 await queue.postpone(delivery, wait, str(later))
             except GitHubRefused as refusal:
                 # The App's sight of what this is about may be gone by now.
                 reason = f"GitHub answered {refusal.status_code}: {refusal}"
-                log.warning(
-                    "not decided", extra={"delivery": stored.guid, "why": reason}
-                )
+                log.warning("not decided", extra={"why": reason})
                 await queue.give_up(delivery, reason)
             except Exception as error:
-                log.exception("not decided", extra={"delivery": stored.guid})
+                log.exception("not decided")
                 await queue.give_up(delivery, f"{type(error).__name__}: {error}")
         except asyncio.CancelledError:
             await _quietly(lambda: queue.release(delivery))
@@ -147,9 +141,11 @@ class Dispatcher:
     async def _carry_out(self, run: str) -> None:
         queue = self._run_queue
         try:
+            stored = await self._stored.get(run)
+            about(run=run, card=str(stored.card), delivery=stored.cause)
             await self._executor.carry_out(run)
         except Fenced as fenced:
-            log.warning("fenced", extra={"run": run, "why": str(fenced)})
+            log.warning("fenced", extra={"why": str(fenced)})
         except (RetryLater, AppAbsent) as later:
             stored = await self._stored.get(run)
             asked = later.after if isinstance(later, RetryLater) else _ABSENCE
@@ -159,11 +155,7 @@ class Dispatcher:
             wait = wait_before(stored.tries, asked)
             log.warning(
                 "run waits",
-                extra={
-                    **stored.log_fields(),
-                    "why": str(later),
-                    "after": wait.total_seconds(),
-                },
+                extra={"why": str(later), "after": wait.total_seconds()},
             )
             await queue.postpone(run, wait, str(later))
         except asyncio.CancelledError:
