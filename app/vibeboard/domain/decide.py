@@ -24,6 +24,7 @@ from vibeboard.domain.effects import (
     StopRun,
 )
 from vibeboard.domain.events import (
+    CardSeen,
     CardTouched,
     CheckAsked,
     CommentMade,
@@ -66,6 +67,8 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
     match event:
         case CardTouched():
             return _card_touched(event, situation, cause)
+        case CardSeen():
+            return _card_seen(event, situation, cause)
         case CommentMade():
             return _comment_made(event, situation, cause)
         case ReviewGiven():
@@ -95,14 +98,18 @@ def sees_place(event: Event, situation: Situation) -> bool:
     of it, and a move that another one has overtaken is not by whoever moved last.
     """
     workflow, place = situation.workflow, situation.place
-    if not isinstance(event, CardTouched) or workflow is None:
-        return False
-    if is_us(event.by, situation.us):
-        return False
-    if event.field not in (None, workflow.column_field):
+    if workflow is None:
         return False
     column = place.column if place is not None else None
-    return event.after is None or _same(event.after, column)
+    match event:
+        case CardSeen():
+            return _same(event.column, column)
+        case CardTouched(by=by, field=field, after=after):
+            if is_us(by, situation.us) or field not in (None, workflow.column_field):
+                return False
+            return after is None or _same(after, column)
+        case _:
+            return False
 
 
 def _name(event: Event) -> str:
@@ -147,6 +154,32 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
     if entered is None:
         return _stop(situation, why=words.moved_away(by, place.column))
     return _entered(entered, event, situation, cause)
+
+
+def _card_seen(event: CardSeen, situation: Situation, cause: str) -> list[Effect]:
+    """A move that GitHub told nobody of, or told us in vain.
+
+    Where somebody answers for it, it is a move like any other. Else nothing starts for
+    it: whoever moved the card may not be allowed to. Stopping needs no such care.
+    """
+    card, place = situation.card, situation.place
+    if card is None or not sees_place(event, situation):
+        return []
+    if event.by is not None:
+        owner = situation.board.owner if situation.board else ""
+        touched = CardTouched(event.by, owner, card.node_id, after=event.column)
+        return _card_touched(touched, situation, cause)
+    if _same(event.column, situation.history.column):
+        return []
+    entered = situation.stage
+    if entered is not None and _works_on(entered, situation):
+        return []
+    column = place.column if place is not None else None
+    effects = _stop(situation, why=words.move_missed(column))
+    if entered is None or not card.is_open:
+        return effects
+    body = words.moved_unseen(entered)
+    return [*effects, Reply(card.key, body, topic=f"unseen-{cause}")]
 
 
 def _entered(

@@ -1,7 +1,7 @@
 """The closed list of what can happen, in our words.
 
-``github/translate.py`` makes all but ``RunEnded`` out of deliveries; the engine
-makes that one when a run is over. Facts that a payload only hints at are read
+``github/translate.py`` makes most out of deliveries; ``RunEnded``, ``StageAsked`` and
+``CardSeen`` are our own. Facts that a payload only hints at are read
 back before anything is decided.
 """
 
@@ -27,6 +27,19 @@ class CardTouched:
     before: str | None = None
     after: str | None = None
     at: str = ""
+
+
+@dataclass(frozen=True)
+class CardSeen:
+    """A board was read, and the card stood in another column than we remembered.
+
+    ``column`` is None if it was not on the board. ``by`` answers for the move: the
+    owner of a board that only its owner lets people into. None: nobody knows who.
+    """
+
+    card: CardKey
+    column: str | None
+    by: Actor | None = None
 
 
 @dataclass(frozen=True)
@@ -130,6 +143,7 @@ class RunEnded:
 
 Event = (
     CardTouched
+    | CardSeen
     | CommentMade
     | ReviewGiven
     | IssueClosed

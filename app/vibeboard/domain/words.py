@@ -504,6 +504,22 @@ def moved_away(by: Actor, column: str | None) -> str:
     return f"{who} moved the card to {inline(column or 'no column')}"
 
 
+def move_missed(column: str | None) -> str:
+    """Why a run stops whose card left its column while nobody heard of it."""
+    where = f"to {inline(column)}" if column else "off the board"
+    return f"the card was moved {where} while GitHub's webhooks did not arrive"
+
+
+def moved_unseen(stage: Stage) -> str:
+    """Why a card in a stage's column has no run: nobody knows who moved it."""
+    return (
+        f"This card came to *{inline(stage.column or '')}* while GitHub's webhooks did "
+        "not arrive. GitHub does not tell afterwards who moved it, so nothing was "
+        f"started. Comment `/agent {stage.name}` to start *{stage.name}*, or move the "
+        "card out of the column and back."
+    )
+
+
 def stranger_asked(by: Actor, situation: Situation) -> str:
     """Why a command was not obeyed."""
     return (
@@ -764,7 +780,16 @@ def board_unreadable(board: BoardKey, field: str) -> str:
     """`.vibe.yml` names a board that cannot be seen."""
     return (
         f"board {board} has no single-select field “{field}” that this App can read: "
-        "is it an organization's board, and has the App its Projects permission?"
+        "has the App its Projects permission there?"
+    )
+
+
+def persons_board(board: BoardKey) -> str:
+    """`.vibe.yml` names a person's board, and no token of that person is there."""
+    return (
+        f"board {board} belongs to a person, and GitHub lets no App read a person's "
+        f"board. Whoever operates Vibeboard can set VIBEBOARD_USER_TOKEN_FILE to a "
+        f"personal access token of {board.owner}, or use an organization's board"
     )
 
 
