@@ -137,6 +137,7 @@ class Branch(BaseModel):
 
     ref: str
     sha: str
+    label: str = ""
     repo: SourceRepository | None = None
 
 

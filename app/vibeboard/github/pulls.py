@@ -134,7 +134,8 @@ def _pull_request(pull: Pull) -> PullRequest:
     return PullRequest(
         number=pull.number,
         url=pull.html_url,
-        branch=pull.head.ref,
+        # A fork's branch may bear the name of one of ours, and is not ours.
+        branch=pull.head.label or ":" if pull.from_a_fork else pull.head.ref,
         head=pull.head.sha,
         is_open=pull.state == "open",
         is_draft=pull.draft,
