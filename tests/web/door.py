@@ -8,16 +8,18 @@ import json
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Connection, select
+from sqlalchemy import select, text
 
 from tests.conftest import HandClock
 from vibeboard.github.signature import verify
 from vibeboard.store import schema
+from vibeboard.store.bodies import unpack
 from vibeboard.store.database import Database
-from vibeboard.store.deliveries import SqlDeliveries
+from vibeboard.store.intake import open_intake
 from vibeboard.web.server import make_runner
 from vibeboard.web.webhook import Webhook
 
@@ -64,44 +66,48 @@ class Answer:
         return json.loads(self.text)
 
 
-class Handed:
-    """Stands where the durable engine takes work; can be out of order."""
-
-    def __init__(self) -> None:
-        self.partitions: list[str] = []
-        self.out_of_order = False
-
-    def __call__(
-        self, connection: Connection, kind: str, identity: str, partition: str
-    ) -> None:
-        del connection, kind, identity
-        if self.out_of_order:
-            raise OSError("the engine is out of order: /secret/path")
-        partition.encode()
-        self.partitions.append(partition)
-
-
 @dataclass
 class Door:
     """A served webhook."""
 
     port: int
     database: Database
-    handed: Handed
+    through_aiohttp: bool = False
+    woken: int = 0
+
+    async def out_of_order(self, *, broken: bool) -> None:
+        """Let the database refuse every delivery, or take them again."""
+        statement = (
+            "CREATE TRIGGER broken BEFORE INSERT ON delivery BEGIN "
+            "SELECT RAISE(ROLLBACK, 'out of order: /secret/path'); END"
+        )
+        async with self.database.engine.begin() as connection:
+            await connection.execute(
+                text(statement if broken else "DROP TRIGGER broken")
+            )
 
     async def rows(self) -> list[Any]:
+        """What is kept, oldest first, with the bodies as they came."""
         async with self.database.engine.connect() as connection:
-            return list(
-                await connection.execute(
-                    select(schema.delivery).order_by(schema.delivery.c.id)
-                )
+            rows = await connection.execute(
+                select(schema.delivery).order_by(schema.delivery.c.id)
             )
+            return [
+                SimpleNamespace(
+                    **{**row._mapping, "body": unpack(row.encoding, row.body)}
+                )
+                for row in rows
+            ]
 
     @asynccontextmanager
     async def connected(
         self,
     ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        if self.through_aiohttp:
+            # The first request out of the ordinary takes the connection there.
+            writer.write(head("GET", "/healthz", []))
+            await read_answer(reader)
         try:
             yield reader, writer
         finally:
@@ -166,15 +172,23 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 
 
 @asynccontextmanager
-async def opened(database: Database, *, deadline: float = 8.0) -> AsyncIterator[Door]:
+async def opened(
+    database: Database, *, deadline: float = 8.0, through_aiohttp: bool = False
+) -> AsyncIterator[Door]:
     """Serve the webhook on ``database``."""
-    handed = Handed()
-    deliveries = SqlDeliveries(database.engine, handed, HandClock())
-    webhook = Webhook(deliveries, verify, [SECRET, NEXT_SECRET], read_deadline=deadline)
+    door = Door(0, database, through_aiohttp)
+
+    def wake() -> None:
+        door.woken += 1
+
+    intake = open_intake(database, HandClock(), wake)
+    webhook = Webhook(intake, verify, [SECRET, NEXT_SECRET], read_deadline=deadline)
     runner = make_runner(webhook)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield Door(runner.addresses[0][1], database, handed)
+        door.port = runner.addresses[0][1]
+        yield door
     finally:
         await runner.cleanup()
+        await intake.close()

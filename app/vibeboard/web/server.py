@@ -1,11 +1,13 @@
 """The HTTP server's routes."""
 
 import logging
+from typing import cast
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from vibeboard.config.schema import json_schema
+from vibeboard.web.door import Doors
 from vibeboard.web.webhook import LARGEST, Webhook
 
 
@@ -22,13 +24,24 @@ def make_app(webhook: Webhook) -> web.Application:
     return app
 
 
-def make_runner(webhook: Webhook) -> web.AppRunner:
+class _Runner(web.AppRunner):
+    """Puts the short way in before the application."""
+
+    def __init__(self, webhook: Webhook, app: web.Application) -> None:
+        log = logging.getLogger(__name__)
+        log.addFilter(_is_our_fault)
+        super().__init__(app, access_log=None, auto_decompress=False, logger=log)
+        self._webhook = webhook
+
+    async def _make_server(self) -> web.Server:
+        behind = await super()._make_server()
+        # It has all that a runner and its sites call: `()`, and the two shutdowns.
+        return cast("web.Server", Doors(self._webhook, behind))
+
+
+def make_runner(webhook: Webhook, app: web.Application | None = None) -> web.AppRunner:
     """What serves the application; bodies come as they were on the wire."""
-    log = logging.getLogger(__name__)
-    log.addFilter(_is_our_fault)
-    return web.AppRunner(
-        make_app(webhook), access_log=None, auto_decompress=False, logger=log
-    )
+    return _Runner(webhook, app or make_app(webhook))
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:

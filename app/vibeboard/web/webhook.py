@@ -1,29 +1,76 @@
 """``POST /webhook``: verified, stored durably, and only then answered 202.
 
 No work happens before the answer, and GitHub is not called here. See GitHub's
-"Validating webhook deliveries" and "Best practices for using webhooks".
+"Validating webhook deliveries" and "Best practices for using webhooks". The rules are
+here; how the bytes came is the business of aiohttp (``receive``) or of ``door.py``.
 """
 
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import web
 
-from vibeboard.engine.ports import OWN_HOOK, Deliveries, Kept
+from vibeboard.engine.ports import OWN_HOOK, Kept
 
 log = logging.getLogger(__name__)
 
 LARGEST = 25 * 1024 * 1024  # GitHub sends no larger payload
-_READ_DEADLINE = 8.0  # seconds; GitHub hangs up after ten
+READ_DEADLINE = 8.0  # seconds; GitHub hangs up after ten
+_MOST_ARRIVING = 8 * LARGEST  # bytes of bodies that have not been stored yet
 _NAMES = ("X-GitHub-Event", "X-GitHub-Delivery", "X-GitHub-Hook-ID")
 _ONCE = (*_NAMES, "X-Hub-Signature-256")
 _KEPT = (*_ONCE, "X-GitHub-Hook-Installation-Target-ID")
-_LONGEST_NAME = 64
+# Databases take no half characters, and PostgreSQL no NUL.
+_NAME = re.compile(r"[!-~]{1,64}")
+BY_LOWER = {name.lower(): name for name in _KEPT}
+_CODING = "content-encoding"
+
+_quote = json.encoder.encode_basestring_ascii  # the C function beneath json.dumps
 
 Verify = Callable[[bytes, str | None, Sequence[bytes]], bool]
+
+
+class Keeper(Protocol):
+    """Where deliveries are kept."""
+
+    def keep(
+        self,
+        *,
+        hook: str,
+        guid: str,
+        event: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Awaitable[Kept]:
+        """Store durably; raises, at once or when awaited, if it was not stored."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP status and a JSON body."""
+
+    status: int
+    body: bytes
+
+
+def no(status: int, reason: str) -> Answer:
+    """What is answered to what is not GitHub's."""
+    return Answer(status, json.dumps({"error": reason}).encode())
+
+
+_WORDS = {kept: kept.value for kept in Kept}
+Head = Mapping[str, str]  # GitHub's headers by their names as GitHub writes them
+_TOO_LARGE = no(413, "larger than GitHub's 25 MB")
+_TOO_SLOW = no(408, "the body did not arrive in time")
+_TOO_MUCH = no(503, "too much arrives at once; send it again")
+_UNSIGNED = no(401, "the signature does not fit the body")
+_NOT_STORED = no(503, "cannot store the delivery now; send it again")
 
 
 class Webhook:
@@ -31,104 +78,115 @@ class Webhook:
 
     def __init__(
         self,
-        deliveries: Deliveries,
+        intake: Keeper,
         verify: Verify,
         secrets: Sequence[bytes],
         *,
-        read_deadline: float = _READ_DEADLINE,
+        read_deadline: float = READ_DEADLINE,
     ) -> None:
-        self._deliveries = deliveries
+        self._intake = intake
         self._verify = verify
         self._secrets = secrets
-        self._read_deadline = read_deadline
+        self._arriving = 0
+        self.read_deadline = read_deadline
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer 202 once stored, 200 for a duplicate, 4xx for what is not GitHub's."""
-        for name in _ONCE:
-            if len(request.headers.getall(name, ())) > 1:
-                return _no(400, f"{name} is given twice")
-        if request.headers.get("Content-Encoding"):
-            return _no(415, "content encodings are not accepted")
-        if (request.content_length or 0) > LARGEST:
-            return _no(413, "larger than GitHub's 25 MB")
-        try:
-            async with asyncio.timeout(self._read_deadline):
-                body = await _read(request)
-        except TimeoutError:
-            return _no(408, "the body did not arrive in time")
-        if body is None:
-            return _no(413, "larger than GitHub's 25 MB")
-        signature = request.headers.get("X-Hub-Signature-256")
-        if not self._verify(body, signature, self._secrets):
-            return _no(401, "the signature does not fit the body")
-        for name in _NAMES:
-            if not _is_name(request.headers.get(name, "")):
-                return _no(400, f"{name} is missing or is no name")
-        if request.headers["X-GitHub-Hook-ID"] == OWN_HOOK:
-            return _no(400, "X-GitHub-Hook-ID is not GitHub's")
-        return await self._keep(request, body)
-
-    async def _keep(self, request: web.Request, body: bytes) -> web.Response:
-        event, guid, hook = (request.headers[name] for name in _NAMES)
-        keeping = self._deliveries.keep(
-            hook=hook,
-            guid=guid,
-            event=event,
-            headers={n: request.headers[n] for n in _KEPT if n in request.headers},
-            body=body,
-            partition=_account(body),
+        answer = await self._receive(request)
+        return web.Response(
+            status=answer.status, body=answer.body, content_type="application/json"
         )
+
+    async def _receive(self, request: web.Request) -> Answer:
+        head = self.look(
+            (name.decode("utf-8", "surrogateescape"), _text(value))
+            for name, value in request.raw_headers
+        )
+        if isinstance(head, Answer):
+            return head
+        if (request.content_length or 0) > LARGEST:
+            return _TOO_LARGE
+        body = await self._read(request)
+        if isinstance(body, Answer):
+            return body
+        keeping = self.take(head, body)
+        if isinstance(keeping, Answer):
+            return keeping
         # Whoever hangs up now must not leave a half-stored delivery behind.
         try:
-            kept = await asyncio.shield(keeping)
-        except Exception:
-            log.exception("delivery not stored", extra={"delivery": guid})
-            return _no(503, "cannot store the delivery now; send it again")
-        log.info(
-            "delivery", extra={"delivery": guid, "kind": event, "kept": kept.value}
-        )
-        if kept is Kept.CONFLICT:
+            return self.kept(head, await asyncio.shield(keeping))
+        except Exception as error:  # noqa: BLE001 - whatever the database says
+            return self.not_kept(head, error)
+
+    async def _read(self, request: web.Request) -> bytes | Answer:
+        parts: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self.read_deadline):
+                async for part in request.content.iter_any():
+                    size += len(part)
+                    self._arriving += len(part)
+                    if size > LARGEST:
+                        return _TOO_LARGE
+                    if self._arriving > _MOST_ARRIVING:
+                        return _TOO_MUCH
+                    parts.append(part)
+        except TimeoutError:
+            return _TOO_SLOW
+        finally:
+            self._arriving -= size
+        return b"".join(parts)
+
+    def look(self, headers: Iterable[tuple[str, str]]) -> Head | Answer:
+        """What GitHub says about the delivery, or why its body is not even read."""
+        head: dict[str, str] = {}
+        for given, value in headers:
+            lower = given.lower()
+            name = BY_LOWER.get(lower)
+            if name is not None:
+                if name in head and name in _ONCE:
+                    return no(400, f"{name} is given twice")
+                head[name] = value
+            elif lower == _CODING and value:
+                return no(415, "content encodings are not accepted")
+        return head
+
+    def take(self, head: Head, body: bytes) -> Awaitable[Kept] | Answer:
+        """Begin to store the delivery, or say why not."""
+        if not self._verify(body, head.get("X-Hub-Signature-256"), self._secrets):
+            return _UNSIGNED
+        for name in _NAMES:
+            if not _NAME.fullmatch(head.get(name, "")):
+                return no(400, f"{name} is missing or is no name")
+        if head["X-GitHub-Hook-ID"] == OWN_HOOK:
+            return no(400, "X-GitHub-Hook-ID is not GitHub's")
+        try:
+            return self._intake.keep(
+                hook=head["X-GitHub-Hook-ID"],
+                guid=head["X-GitHub-Delivery"],
+                event=head["X-GitHub-Event"],
+                headers=head,
+                body=body,
+            )
+        except Exception as error:  # noqa: BLE001 - whatever the database says
+            return self.not_kept(head, error)
+
+    def kept(self, head: Head, kept: Kept) -> Answer:
+        """What is answered once it is stored."""
+        guid = head["X-GitHub-Delivery"]
+        if kept is Kept.DUPLICATE:
+            log.info("delivery once more", extra={"delivery": guid})
+        elif kept is Kept.CONFLICT:
             log.warning("same delivery, other body", extra={"delivery": guid})
-        status = 202 if kept is Kept.NEW else 200
-        return web.json_response({"delivery": guid, "kept": kept.value}, status=status)
+        body = f'{{"delivery": {_quote(guid)}, "kept": "{_WORDS[kept]}"}}'
+        return Answer(202 if kept is Kept.NEW else 200, body.encode())
+
+    def not_kept(self, head: Head, error: BaseException) -> Answer:
+        """What is answered if it cannot be stored."""
+        extra = {"delivery": head["X-GitHub-Delivery"]}
+        log.error("delivery not stored", extra=extra, exc_info=error)
+        return _NOT_STORED
 
 
-async def _read(request: web.Request) -> bytes | None:
-    body = bytearray()
-    async for chunk in request.content.iter_chunked(65_536):
-        body += chunk
-        if len(body) > LARGEST:
-            return None
-    return bytes(body)
-
-
-def _is_name(value: str) -> bool:
-    # Databases take no half characters, and PostgreSQL no NUL.
-    plain = value.isascii() and value.isprintable() and " " not in value
-    return plain and 0 < len(value) <= _LONGEST_NAME
-
-
-def _account(body: bytes) -> str:
-    """Whose deliveries stay in order: the account that owns what it is about."""
-    try:
-        payload: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return "unreadable"
-    if not isinstance(payload, dict):
-        return "unreadable"
-    for holder in (payload.get("organization"), _owner(payload)):
-        login = holder.get("login") if isinstance(holder, dict) else None
-        if isinstance(login, str) and _is_name(login):
-            return login.casefold()
-    return "nobody"
-
-
-def _owner(payload: dict[str, Any]) -> Any:
-    repository = payload.get("repository") or payload.get("installation")
-    if not isinstance(repository, dict):
-        return None
-    return repository.get("owner") or repository.get("account")
-
-
-def _no(status: int, reason: str) -> web.Response:
-    return web.json_response({"error": reason}, status=status)
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")

@@ -1,0 +1,58 @@
+"""Keeps deliveries as they come: durable when the answer is given, many to one fsync.
+
+Whatever waits when the disk is free goes in together, in one statement that is its own
+transaction: a flood costs one flush a group, a single delivery one flush. SQLite is
+written by a thread of its own (``sqlite_intake``), PostgreSQL by connections that take
+turns (``postgres_intake``). What a delivery means is not asked here.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from vibeboard.engine.ports import Clock, Kept
+from vibeboard.store.database import Database
+from vibeboard.store.line import Line
+from vibeboard.store.postgres_intake import PostgresIntake
+from vibeboard.store.sqlite_intake import SqliteIntake
+
+
+class Intake(Protocol):
+    """Where deliveries are left to be kept."""
+
+    @property
+    def groups(self) -> int:
+        """How many groups were written so far, each with one flush."""
+        ...
+
+    def keep(
+        self,
+        *,
+        hook: str,
+        guid: str,
+        event: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Awaitable[Kept]:
+        """Store durably; awaiting it raises if that was not possible.
+
+        Raises RetryLater at once while too much waits already. Who awaits may be
+        cancelled, which takes nothing back.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Store what waits, take no more, and give the connections back."""
+        ...
+
+
+def open_intake(
+    database: Database, clock: Clock, on_kept: Callable[[], None] = lambda: None
+) -> Intake:
+    """The intake of this database; on the running loop.
+
+    ``on_kept`` is called on the loop after each group that brought something new.
+    """
+    line = Line(clock, on_kept)
+    if database.path is not None:
+        return SqliteIntake(database.path, line)
+    return PostgresIntake(database.engine, line)

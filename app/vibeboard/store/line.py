@@ -1,0 +1,116 @@
+"""The line in which deliveries wait for the disk, and go in group by group."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from vibeboard.engine.ports import Clock, Kept
+from vibeboard.errors import RetryLater
+
+_MOST_WAITING = 256 * 1024 * 1024  # bytes of bodies; beyond it deliveries are refused
+_MOST_ROWS = 128
+_MOST_BYTES = 16 * 1024 * 1024  # of one group; a larger delivery goes alone
+_AFTER = timedelta(seconds=10)
+_TICK = timedelta(microseconds=1)
+
+_json = json.JSONEncoder(separators=(",", ":")).encode
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A delivery on its way in, and who waits for what becomes of it."""
+
+    hook: str
+    guid: str
+    event: str
+    headers: str  # JSON
+    body: bytes = field(repr=False)
+    received_at: datetime  # UTC without its zone; no two of a process are the same
+    told: asyncio.Future[Kept]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes it the same delivery."""
+        return self.hook, self.guid
+
+
+Outcome = Kept | Exception
+
+
+class Line:
+    """The deliveries that wait for the disk, and the counting of their bytes.
+
+    ``put`` and ``tell`` belong to the event loop, ``take`` to whoever writes.
+    """
+
+    def __init__(self, clock: Clock, on_kept: Callable[[], None]) -> None:
+        self._clock = clock
+        self._on_kept = on_kept
+        self._loop = asyncio.get_running_loop()
+        self._bytes = 0
+        self._last = datetime.min  # noqa: DTZ901 - as the column holds it
+        self.queue: deque[Waiting] = deque()
+        self.groups = 0
+        self.closed = False
+
+    def put(
+        self,
+        hook: str,
+        guid: str,
+        event: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Waiting:
+        """Stand at the end; raises RetryLater if the line is full or closed."""
+        if self.closed or self._bytes + len(body) > _MOST_WAITING:
+            raise RetryLater("too many deliveries wait for the disk", after=_AFTER)
+        self._bytes += len(body)
+        now = self._clock.now().astimezone(UTC).replace(tzinfo=None)
+        self._last = now if now > self._last else self._last + _TICK
+        waiting = Waiting(
+            hook,
+            guid,
+            event,
+            _json(headers),
+            body,
+            self._last,
+            self._loop.create_future(),
+        )
+        self.queue.append(waiting)
+        return waiting
+
+    def take(self) -> list[Waiting]:
+        """Take from the head what goes into one transaction."""
+        queue, size = self.queue, 0
+        group: list[Waiting] = []
+        while queue and len(group) < _MOST_ROWS:
+            size += len(queue[0].body)
+            if group and size > _MOST_BYTES:
+                break
+            group.append(queue.popleft())
+        return group
+
+    def tell(self, group: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        """Let those who wait go on, and wake who handles deliveries, once."""
+        self._bytes -= sum(len(waiting.body) for waiting in group)
+        self.groups += 1
+        for waiting, outcome in zip(group, outcomes, strict=True):
+            if waiting.told.done():
+                continue
+            if isinstance(outcome, Exception):
+                waiting.told.set_exception(outcome)
+            else:
+                waiting.told.set_result(outcome)
+        if Kept.NEW in outcomes:
+            self._on_kept()
+
+
+def firsts(group: Iterable[Waiting]) -> list[Waiting]:
+    """The group without second copies: no statement may meet a key twice."""
+    seen: dict[tuple[str, str], Waiting] = {}
+    for waiting in group:
+        seen.setdefault(waiting.key, waiting)
+    return list(seen.values())

@@ -1,0 +1,153 @@
+"""Intake into PostgreSQL: two connections that take turns, one statement a group.
+
+While one connection waits for its flush, the next group goes in on the other. The
+statement is its own transaction. The driver is spoken to directly: through SQLAlchemy
+the same costs a third more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from vibeboard.engine.ports import Kept
+from vibeboard.store.bodies import Packer, unpack
+from vibeboard.store.due import CHANNEL
+from vibeboard.store.line import Line, Outcome, Waiting, firsts
+
+_CONNECTIONS = 2
+_INSERT = """
+INSERT INTO delivery (hook, guid, event, headers, body, encoding, received_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::json[], $5::bytea[],
+                     $6::smallint[], $7::timestamp[])
+ON CONFLICT DO NOTHING
+RETURNING hook, guid
+"""
+_READ = "SELECT encoding, body FROM delivery WHERE hook = $1 AND guid = $2"
+_FLAG = "UPDATE delivery SET conflict = true WHERE hook = $1 AND guid = $2"
+_NOTIFY = f"NOTIFY {CHANNEL}"
+# These are about one delivery, whatever the others are; a deadlock is with another
+# process that keeps the same deliveries.
+_OF_ONE = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DeadlockDetectedError,
+)
+
+
+class PostgresIntake:
+    """Satisfies ``Intake``."""
+
+    def __init__(self, engine: AsyncEngine, line: Line) -> None:
+        self._engine = engine
+        self._line = line
+        self._wanted = asyncio.Event()
+        self._writers = [
+            asyncio.create_task(_Writer(engine, line, self._wanted).run())
+            for _ in range(_CONNECTIONS)
+        ]
+
+    @property
+    def groups(self) -> int:
+        """How many groups were written."""
+        return self._line.groups
+
+    def keep(
+        self,
+        *,
+        hook: str,
+        guid: str,
+        event: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> Awaitable[Kept]:
+        """Store durably; raises RetryLater while too much waits."""
+        waiting = self._line.put(hook, guid, event, headers, body)
+        self._wanted.set()
+        return waiting.told
+
+    async def close(self) -> None:
+        """Store what waits, and give the connections back."""
+        self._line.closed = True
+        self._wanted.set()
+        await asyncio.gather(*self._writers)
+
+
+class _Writer:
+    """One connection, and the groups that go in through it."""
+
+    def __init__(self, engine: AsyncEngine, line: Line, wanted: asyncio.Event) -> None:
+        self._engine = engine
+        self._line = line
+        self._wanted = wanted
+        self._packer = Packer()
+        self._connection: AsyncConnection | None = None
+        self._driver: Any = None
+
+    async def run(self) -> None:
+        """Write groups until the line is closed and empty."""
+        while not self._line.closed or self._line.queue:
+            await self._wanted.wait()
+            if group := self._line.take():
+                self._line.tell(group, await self._store(group))
+            elif not self._line.closed:
+                self._wanted.clear()
+        await self._give_back()
+
+    async def _store(self, group: Sequence[Waiting]) -> Sequence[Outcome]:
+        try:
+            return await self._store_together(group)
+        except _OF_ONE as error:
+            if len(group) == 1:
+                return [error]
+            return [(await self._store([waiting]))[0] for waiting in group]
+        except Exception as error:  # noqa: BLE001 - all are told that it was not stored
+            await self._give_back()
+            return [error] * len(group)
+
+    async def _store_together(self, group: Sequence[Waiting]) -> Sequence[Outcome]:
+        driver = await self._connected()
+        rows = firsts(group)
+        packed = self._packer.pack([waiting.body for waiting in rows])
+        inserted = await driver.fetch(
+            _INSERT,
+            [waiting.hook for waiting in rows],
+            [waiting.guid for waiting in rows],
+            [waiting.event for waiting in rows],
+            [waiting.headers for waiting in rows],
+            [body for _, body in packed],
+            [encoding for encoding, _ in packed],
+            [waiting.received_at for waiting in rows],
+        )
+        if len(inserted) == len(group):
+            outcomes: Sequence[Outcome] = [Kept.NEW] * len(group)
+        else:
+            new = {(hook, guid) for hook, guid in inserted}
+            first = {id(waiting) for waiting in rows if waiting.key in new}
+            outcomes = [
+                Kept.NEW if id(waiting) in first else await self._compare(waiting)
+                for waiting in group
+            ]
+        return outcomes
+
+    async def _compare(self, waiting: Waiting) -> Outcome:
+        row = await self._driver.fetchrow(_READ, *waiting.key)
+        if unpack(row["encoding"], row["body"]) == waiting.body:
+            return Kept.DUPLICATE
+        await self._driver.execute(_FLAG, *waiting.key)
+        return Kept.CONFLICT
+
+    async def _connected(self) -> Any:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+            raw = await self._connection.get_raw_connection()
+            self._driver = raw.driver_connection
+        return self._driver
+
+    async def _give_back(self) -> None:
+        if self._connection is not None:
+            connection, self._connection, self._driver = self._connection, None, None
+            await connection.invalidate()
+            await connection.close()
