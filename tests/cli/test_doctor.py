@@ -85,6 +85,20 @@ async def test_a_machine_without_git(terminal: Terminal) -> None:
     assert found["git"]["fix"] == "apt-get install git"
 
 
+async def test_a_git_that_is_too_old(terminal: Terminal) -> None:
+    old = terminal.home / "bin" / "git"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho git version 2.33.8\n")
+    old.chmod(0o755)
+    terminal.settings["PATH"] = f"{old.parent}:{terminal.environment()['PATH']}"
+
+    code, found = await findings(terminal)
+
+    assert code == 1
+    assert found["git"]["mark"] == "fail"
+    assert "too old (git version 2.33.8): install 2.34+" in found["git"]["seen"]
+
+
 async def test_a_secret_that_others_can_read(terminal: Terminal) -> None:
     (terminal.home / "secret").chmod(0o644)
 
