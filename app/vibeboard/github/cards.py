@@ -1,6 +1,6 @@
 """Cards: issues as the engine knows them, with their places on boards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -9,12 +9,13 @@ from vibeboard.engine.ports import BoardCard
 from vibeboard.errors import GitHubRefused
 from vibeboard.github.answers import GraphQLError, absence, read
 from vibeboard.github.boards import Boards, places_of
-from vibeboard.github.client import GitHub
+from vibeboard.github.client import GitHub, Person
 from vibeboard.github.documents import load
-from vibeboard.github.objects import GHOST, IssueComment, IssueNode
+from vibeboard.github.objects import GHOST, IssueComment, IssueNode, PlacesNode
 from vibeboard.github.text import LONGEST_BODY, cut
 
-_OF_ISSUE = load("card_of_issue", "card_parts")
+_OF_ISSUE = load("card_of_issue", "card_parts", "card_places")
+_PLACES = load("places_of_issue", "card_places")
 _OF_NODE = load("card_of_node")
 
 # The field of a new board whose options are its columns.
@@ -28,12 +29,31 @@ class GitHubCards:
         self._github = github
         self._boards = Boards(github)
 
-    async def read(self, card: CardKey, *, field: str = STATUS) -> Card | None:
-        """The card with all its places; None if gone or not an issue."""
+    async def read(
+        self, card: CardKey, *, field: str = STATUS, board: BoardKey | None = None
+    ) -> Card | None:
+        """The card with its places; None if gone or not an issue."""
         installation, names = await self._github.of(card.repository)
         variables = {**names, "number": card.number, "field": field}
         answer = await installation.graphql(_OF_ISSUE, variables, tolerated=_may_miss)
-        return _card((answer.get("repository") or {}).get("issue"))
+        issue = (answer.get("repository") or {}).get("issue")
+        person = self._github.person_of(board) if board is not None else None
+        if issue is None or person is None:
+            return _card(issue, _places)
+        theirs = await self._on_persons_boards(person, issue["id"], field)
+        return _card(issue, lambda _: theirs)
+
+    async def _on_persons_boards(
+        self, person: Person, issue: str, field: str
+    ) -> tuple[Place, ...]:
+        answer = await person.graphql(
+            _PLACES, {"id": issue, "field": field}, tolerated=_may_miss
+        )
+        if not answer.get("node"):
+            # Not the same as standing nowhere: that would stop what is running.
+            message = f"the token of {person.login} cannot read this issue"
+            raise GitHubRefused(message, status_code=HTTPStatus.FORBIDDEN)
+        return places_of(read(PlacesNode, answer["node"]).project_items)
 
     async def at(self, owner: str, issue: str) -> CardKey | None:
         """Which card an issue's node id is, as ``owner`` sees it; None if gone."""
@@ -87,15 +107,21 @@ def _may_miss(error: GraphQLError) -> bool:
     return unreadable or absence(error)
 
 
-def _card(node: Mapping[str, Any] | None) -> Card | None:
-    if node is None or node.get("__typename", "Issue") != "Issue":
-        return None
-    issue = read(IssueNode, node)
+def _places(issue: IssueNode) -> tuple[Place, ...]:
     items = issue.project_items.nodes
     if items and not any(items):
         # Not the same as standing nowhere: that would stop what is running.
         message = f"no board of {issue.url} can be read"
         raise GitHubRefused(message, status_code=HTTPStatus.FORBIDDEN)
+    return places_of(issue.project_items)
+
+
+def _card(
+    node: Mapping[str, Any] | None, places: Callable[[IssueNode], tuple[Place, ...]]
+) -> Card | None:
+    if node is None or node.get("__typename", "Issue") != "Issue":
+        return None
+    issue = read(IssueNode, node)
     labels = issue.labels.nodes if issue.labels else []
     return Card(
         key=CardKey(issue.repository.name_with_owner, issue.number),
@@ -106,7 +132,7 @@ def _card(node: Mapping[str, Any] | None) -> Card | None:
         author=issue.author.actor if issue.author else GHOST,
         is_open=not issue.closed,
         labels=tuple(label.name for label in labels if label is not None),
-        places=places_of(issue),
+        places=places(issue),
     )
 
 
