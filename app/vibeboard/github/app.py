@@ -1,13 +1,13 @@
 """All that the engine needs of GitHub, built on one client."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from vibeboard.engine.ports import Calls
 from vibeboard.github import accounting
 from vibeboard.github.cards import GitHubCards
 from vibeboard.github.checks import GitHubChecks
-from vibeboard.github.client import GitHub, Identity, Installation
+from vibeboard.github.client import GitHub, Identity, Installation, Person
 from vibeboard.github.hook_deliveries import GitHubHookDeliveries
 from vibeboard.github.limits import Quota
 from vibeboard.github.manifest import missing
@@ -41,6 +41,10 @@ class GitHubPorts:
     def quotas(self) -> Mapping[str, Mapping[str, Quota]]:
         """What is left of GitHub's primary limits: by account, then by resource."""
         return self.github.quotas
+
+    async def take_token(self, token: Callable[[], str]) -> Person:
+        """Use a person's token from now on, for that person's own boards."""
+        return await self.github.take_token(token)
 
     async def identity(self) -> Identity:
         """Who we are on GitHub."""

@@ -114,6 +114,24 @@ class AppCredential:
         return True
 
 
+class PersonalCredential:
+    """A person, by a token of theirs: it is read anew when GitHub takes it no more."""
+
+    def __init__(self, token: Callable[[], str]) -> None:
+        self._read = token
+        self._token = token()
+
+    async def authorization(self) -> str:
+        """``Bearer`` and the token."""
+        return f"Bearer {self._token}"
+
+    async def rejected(self, authorization: str, *, date: str, attempt: int) -> bool:
+        """Read the token anew, if it has changed."""
+        del authorization, date
+        before, self._token = self._token, await asyncio.to_thread(self._read)
+        return attempt == 0 and before != self._token
+
+
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 

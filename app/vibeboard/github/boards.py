@@ -4,17 +4,22 @@ A column is known by its name. Options get new ids whenever their field is repla
 by API, so ids are read right before they are used and kept nowhere.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from vibeboard.domain import words
 from vibeboard.domain.board import BoardKey, CardKey, Place
 from vibeboard.engine.ports import BoardCard
 from vibeboard.errors import AppAbsent, GitHubRefused, UserError
 from vibeboard.github.answers import GraphQLError, absence, read
-from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.client import GitHub
+from vibeboard.github.connection import Connection
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
     BoardItem,
     BoardItems,
-    IssueNode,
     ItemColumns,
+    Items,
     Option,
     SelectField,
 )
@@ -26,15 +31,15 @@ _MOVE = load("move_item")
 _STALE_OPTION = "does not belong to the field"
 
 
-def places_of(issue: IssueNode) -> tuple[Place, ...]:
-    """Where the issue stands; an archived item stands nowhere."""
+def places_of(items: Items) -> tuple[Place, ...]:
+    """Where an issue stands; an archived item stands nowhere."""
     return tuple(
         Place(
             BoardKey(item.project.owner.login, item.project.number),
             item.id,
             item.field_value_by_name.name if item.field_value_by_name else None,
         )
-        for item in issue.project_items.nodes
+        for item in items.nodes
         if item is not None and not item.is_archived
     )
 
@@ -46,17 +51,18 @@ class Boards:
         self._github = github
 
     async def columns(self, board: BoardKey, *, field: str) -> list[str] | None:
-        """The names of a board's columns; None if there is nothing to read."""
+        """The names of a board's columns; None if there is nothing to read.
+
+        Raises UserError for a board of a person who lent us no token.
+        """
         try:
-            installation = await self._github.installation(board.owner)
+            connection = await self._github.of_board(board)
         except AppAbsent:
             return None
-        answer = await installation.graphql(
-            _OF_BOARD,
-            {"owner": board.owner, "number": board.number, "field": field},
-            tolerated=absence,
+        answer = await connection.graphql(
+            _OF_BOARD, self._asked(board, field), tolerated=absence
         )
-        project = (answer.get("organization") or {}).get("projectV2") or {}
+        project = _project(board, answer)
         field_found = read(SelectField, project.get("field") or {})
         if field_found.id is None:
             return None
@@ -64,15 +70,15 @@ class Boards:
 
     async def cards(self, board: BoardKey, *, field: str) -> list[BoardCard] | None:
         """All cards of a board; None if it or its field cannot be read."""
-        installation = await self._github.installation(board.owner)
+        connection = await self._github.of_board(board)
         found: list[BoardCard] = []
-        asked = {"owner": board.owner, "number": board.number, "field": field}
+        asked = self._asked(board, field)
         after: str | None = None
         while True:
-            answer = await installation.graphql(
+            answer = await connection.graphql(
                 _CARDS, {**asked, "after": after}, tolerated=_not_shown
             )
-            project = (answer.get("organization") or {}).get("projectV2") or {}
+            project = _project(board, answer)
             if not (project.get("field") or {}).get("id"):
                 return None
             page = read(BoardItems, project.get("items"))
@@ -83,20 +89,20 @@ class Boards:
             after = page.page_info.end_cursor
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
-        """Put the card at ``place`` into ``column``; nothing if it is there."""
-        installation = await self._github.installation(place.board.owner)
+        """Put the card into ``column``, unless it has left its ``place`` by now."""
+        connection = await self._github.of_board(place.board)
         try:
-            await self._move(installation, place, column, field)
+            await self._move(connection, place, column, field)
         except GitHubRefused as refusal:
             # Between our look and our move somebody replaced the columns.
             if _STALE_OPTION not in str(refusal):
                 raise
-            await self._move(installation, place, column, field)
+            await self._move(connection, place, column, field)
 
     async def _move(
-        self, installation: Installation, place: Place, column: str, field: str
+        self, connection: Connection, place: Place, column: str, field: str
     ) -> None:
-        answer = await installation.graphql(
+        answer = await connection.graphql(
             _COLUMNS, {"item": place.item, "field": field}, tolerated=absence
         )
         if not answer.get("node"):
@@ -114,7 +120,11 @@ class Boards:
         value = item.field_value_by_name
         if value is not None and value.option_id == option.id:
             return
-        await installation.graphql(
+        names = {each.id: each.name for each in options.options}
+        stands = names.get(value.option_id or "") if value is not None else None
+        if (stands or "").casefold() != (place.column or "").casefold():
+            return  # somebody was quicker, and knows better
+        await connection.graphql(
             _MOVE,
             {
                 "project": item.project.id,
@@ -123,6 +133,22 @@ class Boards:
                 "option": option.id,
             },
         )
+
+    def _asked(self, board: BoardKey, field: str) -> dict[str, object]:
+        return {
+            "owner": board.owner,
+            "number": board.number,
+            "field": field,
+            "persons": self._github.person_of(board) is not None,
+        }
+
+
+def _project(board: BoardKey, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    owner = answer.get("user") or answer.get("organization")
+    if owner is None:
+        # The App is installed there, and it is no organization.
+        raise UserError(words.persons_board(board))
+    return owner.get("projectV2") or {}
 
 
 def _not_shown(error: GraphQLError) -> bool:

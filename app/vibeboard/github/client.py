@@ -5,14 +5,15 @@ One object for the whole process, because tokens, clocks and limits are shared.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
 import aiohttp
 
-from vibeboard.engine.ports import Clock
+from vibeboard.domain.board import BoardKey
+from vibeboard.engine.ports import Clock, PointsLeft
 from vibeboard.errors import AppAbsent, GitHubRefused, GitHubUnavailable
 from vibeboard.github import objects
 from vibeboard.github.answers import read, suspended
@@ -20,12 +21,13 @@ from vibeboard.github.auth import (
     EVERYTHING,
     AppCredential,
     InstallationCredential,
+    PersonalCredential,
     PrivateKey,
     Scope,
     Token,
 )
 from vibeboard.github.connection import Connection
-from vibeboard.github.limits import Quota
+from vibeboard.github.limits import GRAPHQL, Quota
 from vibeboard.github.pace import Pace, Pause
 from vibeboard.github.transport import Access, Retries, sleep
 from vibeboard.github.turns import Turn, Turns
@@ -151,6 +153,31 @@ class App(Connection):
 _KEY_CHANGES = timedelta(minutes=1)
 
 
+class Person(Connection):
+    """A person who lent us a token: no App sees boards of people."""
+
+    def __init__(self, access: Access, token: Callable[[], str], app: App) -> None:
+        credential = PersonalCredential(token)
+        super().__init__(access, credential, now=app.now, pace=Pace())
+        self.login = ""
+
+    async def introduce(self) -> None:
+        """Learn whose token it is."""
+        self.login = read(objects.User, await self.getitem("/user", {})).login
+
+    @property
+    def points(self) -> PointsLeft | None:
+        """What is left of the person's points; None before the first use."""
+        quota = self.quotas.get(GRAPHQL)
+        if quota is None:
+            return None
+        return PointsLeft(quota.limit, quota.remaining, quota.resets_at)
+
+    def owns(self, board: BoardKey) -> bool:
+        """Whether a board is this person's own."""
+        return board.owner.lower() == self.login.lower()
+
+
 class GitHub:
     """One App on one GitHub, github.com or an Enterprise Server.
 
@@ -173,6 +200,7 @@ class GitHub:
         self._installations: dict[str, Installation] = {}
         self._looking_up: Turns[None, Installation] = Turns()
         self._identity: Identity | None = None
+        self._person: Person | None = None
         self.app = App(self._access, AppCredential(app_id, private_key, clock))
 
     @property
@@ -218,6 +246,22 @@ class GitHub:
             return found
 
         return await self._looking_up.share(owner.lower(), None, look_up)
+
+    async def take_token(self, token: Callable[[], str]) -> Person:
+        """Use a person's token from now on, for that person's own boards."""
+        person = Person(self._access, token, self.app)
+        await person.introduce()
+        self._person = person
+        return person
+
+    def person_of(self, board: BoardKey) -> Person | None:
+        """The owner of a board, if that is who lent us a token."""
+        person = self._person
+        return person if person is not None and person.owns(board) else None
+
+    async def of_board(self, board: BoardKey) -> Connection:
+        """Who reads and changes a board for us; AppAbsent if nobody does."""
+        return self.person_of(board) or await self.installation(board.owner)
 
     async def of(self, repository: str) -> tuple[Installation, dict[str, str]]:
         """Whose installation serves ``owner/name``, and both names for a route."""

@@ -337,6 +337,12 @@ class IssueNode(Node):
     project_items: Items
 
 
+class PlacesNode(Node):
+    """An issue's places alone."""
+
+    project_items: Items
+
+
 class Option(Node):
     """One option of a single-select field: a column."""
 
