@@ -16,6 +16,7 @@ from vibeboard.domain.commands import parse
 from vibeboard.domain.decide import decide, sees_place
 from vibeboard.domain.effects import Effect, MoveCard
 from vibeboard.domain.events import (
+    CardSeen,
     CardTouched,
     CheckAsked,
     CommentMade,
@@ -164,7 +165,12 @@ class Advancer:
                     return (await self._runs.get(run)).card
                 except KeyError:
                     return None
-            case IssueClosed(card=card) | RunEnded(card=card) | StageAsked(card=card):
+            case (
+                IssueClosed(card=card)
+                | RunEnded(card=card)
+                | StageAsked(card=card)
+                | CardSeen(card=card)
+            ):
                 return card
             case _:
                 return None
@@ -205,6 +211,8 @@ class Advancer:
                 return None if card is None else await self._about(card, by)
             case IssueClosed(card=key):
                 return Situation(us=self._us, history=await self._runs.history(key))
+            case CardSeen(card=key, by=seen_by):
+                return await self._about(key, seen_by)
             case RunEnded(card=key) | StageAsked(card=key):
                 return await self._about(key, None)
             case _:
@@ -220,7 +228,8 @@ class Advancer:
         card, history = None, CardHistory()
         if key is not None:
             field = workflow.column_field if workflow else "Status"
-            card = await self._cards.read(key, field=field)
+            board = workflow.board if workflow else None
+            card = await self._cards.read(key, field=field, board=board)
             history = await self._runs.history(key)
         permission = Permission.NONE
         if by is not None and not by.is_bot:
@@ -260,6 +269,10 @@ def _own_event(delivery: Delivery) -> Event:
         asked = json.loads(delivery.body)
         card = CardKey.parse(asked["card"])
         return StageAsked(card, asked["stage"], asked["instructions"])
+    if delivery.event == "card_seen":
+        seen = json.loads(delivery.body)
+        by = Actor(seen["by"]) if seen["by"] is not None else None
+        return CardSeen(CardKey.parse(seen["card"]), seen["column"], by)
     return RunEnded(delivery.guid, CardKey.parse(delivery.body.decode()))
 
 
@@ -272,7 +285,12 @@ def _order(event: Event) -> tuple[str, str]:
             return repository.partition("/")[0], f"{repository}#{number}"
         case ReviewGiven(repository=repository, pull_request=number):
             return repository.partition("/")[0], f"{repository}#{number}"
-        case IssueClosed(card=card) | RunEnded(card=card) | StageAsked(card=card):
+        case (
+            IssueClosed(card=card)
+            | RunEnded(card=card)
+            | StageAsked(card=card)
+            | CardSeen(card=card)
+        ):
             return card.owner, str(card)
         case PullRequestUpdated(repository=repository, pull_request=number):
             return repository.partition("/")[0], f"{repository}#{number}"

@@ -103,10 +103,13 @@ class BoardCard:
 class Cards(Protocol):
     """Cards and their places on boards."""
 
-    async def read(self, card: CardKey, *, field: str = "Status") -> Card | None:
-        """The card with all its places; None if gone or not an issue.
+    async def read(
+        self, card: CardKey, *, field: str = "Status", board: BoardKey | None = None
+    ) -> Card | None:
+        """The card with its places; None if gone or not an issue.
 
-        ``field`` is the single-select field whose options are the columns.
+        ``field`` is the single-select field whose options are the columns. A person's
+        ``board`` has to be named for the place on it to be among them.
         """
         ...
 
@@ -298,6 +301,15 @@ class CallCounter(Protocol):
     def counted(self) -> AbstractContextManager[Calls]:
         """Count what is called inside, in child tasks too; counts may nest."""
         ...
+
+
+@dataclass(frozen=True)
+class PointsLeft:
+    """What is left of GraphQL's points, as GitHub last told it."""
+
+    limit: int
+    remaining: int
+    resets_at: datetime
 
 
 # --- The runner ---------------------------------------------------------------
@@ -651,6 +663,82 @@ class Locks(Protocol):
 
 
 # --- Time -----------------------------------------------------------------------
+
+    def attempt(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Hold the name if nobody else does; whether it is held."""
+        ...
+
+
+class Marks(Protocol):
+    """How far something that goes over GitHub's own lists has come."""
+
+    async def at(self, name: str) -> datetime | None: ...
+
+    async def advance(self, name: str, at: datetime) -> None:
+        """Remember ``at``, unless it is later already."""
+        ...
+
+
+class Ledger(Protocol):
+    """Which of GitHub's deliveries we have."""
+
+    async def known(self, guids: Sequence[str]) -> set[str]:
+        """Those of the GUIDs that we have, or have reported as lost."""
+        ...
+
+    async def newest(self) -> datetime | None:
+        """When the last delivery came; None if there never was one."""
+        ...
+
+    async def lost(self, delivery: HookDelivery, why: str) -> None:
+        """Report a delivery that cannot be had any more."""
+        ...
+
+    async def gap(self, since: datetime, until: datetime) -> None:
+        """Report a time whose deliveries GitHub does not list any more."""
+        ...
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """Where we last saw a card or put it, and its run that has not ended."""
+
+    column: str | None = None
+    run: str = ""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A card found elsewhere than we remember it.
+
+    ``by`` answers for the move if that is known. ``mark`` tells this move from the
+    same one at another time.
+    """
+
+    card: CardKey
+    column: str | None
+    by: Actor | None
+    mark: str
+
+
+class Sightings(Protocol):
+    """Where cards were seen, without being told of a move."""
+
+    async def remembered(self, repository: str) -> Mapping[CardKey, Remembered]:
+        """All of the repository's cards that were seen or have an unended run."""
+        ...
+
+    async def busy(self) -> set[str]:
+        """The repositories that have runs which have not ended."""
+        ...
+
+    async def note(self, found: Sequence[tuple[Sighting, Remembered | None]]) -> None:
+        """Remember cards there, but those no longer as they were before."""
+        ...
+
+    async def tell(self, sighting: Sighting) -> None:
+        """Make it an event, once."""
+        ...
 
 
 class Clock(Protocol):

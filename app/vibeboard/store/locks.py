@@ -44,8 +44,30 @@ class SqlLocks:
             try:
                 yield
             finally:
-                with suppress(SQLAlchemyError):  # gone, and the lock with it
-                    await asyncio.shield(self._ask(func.pg_advisory_unlock(number)))
+                await self._let_go(number)
+
+    @asynccontextmanager
+    async def attempt(self, name: str) -> AsyncIterator[bool]:
+        """Hold the name if nobody else does; whether it is held."""
+        lock = self._here.setdefault(name, asyncio.Lock())
+        if lock.locked():
+            yield False
+            return
+        async with lock:
+            number = lock_number(name)
+            if self._shared is None:
+                yield True
+                return
+            held = await self._ask(func.pg_try_advisory_lock(number))
+            try:
+                yield held
+            finally:
+                if held:
+                    await self._let_go(number)
+
+    async def _let_go(self, number: int) -> None:
+        with suppress(SQLAlchemyError):  # gone, and the lock with it
+            await asyncio.shield(self._ask(func.pg_advisory_unlock(number)))
 
     async def close(self) -> None:
         """Let go of everything."""
