@@ -67,6 +67,26 @@ class Settings(BaseModel):
         description="PostgreSQL: after how long a silent process counts as dead, so "
         "that others take its work.",
     )
+    keep_deliveries_days: int = Field(
+        default=30,
+        ge=4,
+        le=3650,
+        description="How long deliveries are kept that are done with or were given up. "
+        "GitHub sends one again for three days.",
+    )
+    keep_logs_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="How long the raw output of ended runs is kept, and the agents' "
+        "homes of cards where nothing runs.",
+    )
+    keep_audit_days: int = Field(
+        default=365,
+        ge=30,
+        le=3650,
+        description="How long it is kept who did what.",
+    )
     claude_path: Path | None = Field(
         default=None, description="Claude Code's program, if it is not on the PATH."
     )

@@ -173,19 +173,120 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=2))
 
 
+@app.command()
+def queue(as_json: Json = False) -> None:
+    """Show the deliveries and runs that wait or are under way, and what is paused."""
+    from vibeboard.cli.look import run_queue
+
+    raise typer.Exit(run_queue(as_json=as_json))
+
+
+@app.command()
+def dead(as_json: Json = False) -> None:
+    """Show what was given up: deliveries and single effects, each with the reason."""
+    from vibeboard.cli.look import run_dead
+
+    raise typer.Exit(run_dead(as_json=as_json))
+
+
+@app.command()
+def retry(
+    ids: Annotated[
+        list[int] | None, typer.Argument(help="Deliveries that `dead` shows.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+) -> None:
+    """Do again what was given up; what was done by then is not done twice."""
+    from vibeboard.cli.order import run_retry
+
+    raise typer.Exit(run_retry(ids or [], everything=everything))
+
+
+@app.command()
+def stop(
+    run: Annotated[str, typer.Argument(help="A run that `queue` shows.")],
+    why: Annotated[str, typer.Option(help="The reason; it is told on the card.")],
+) -> None:
+    """Cancel a run; work that its agent has done is saved on its branch."""
+    from vibeboard.cli.order import run_stop
+
+    raise typer.Exit(run_stop(run, why=why))
+
+
+@app.command()
+def pause(
+    why: Annotated[str, typer.Option(help="The reason; it is told on cards.")],
+    scope: Annotated[
+        str,
+        typer.Argument(help="OWNER, OWNER/REPOSITORY, OWNER/REPOSITORY#NUMBER or *."),
+    ] = "*",
+) -> None:
+    """Start no more runs there; those under way go on, and nothing is lost."""
+    from vibeboard.cli.order import run_pause
+
+    raise typer.Exit(run_pause(scope, why=why))
+
+
+@app.command()
+def resume(
+    scope: Annotated[str, typer.Argument(help="A scope that was paused.")] = "*",
+) -> None:
+    """Let runs start there again."""
+    from vibeboard.cli.order import run_resume
+
+    raise typer.Exit(run_resume(scope))
+
+
+@app.command()
+def workers(as_json: Json = False) -> None:
+    """Show the processes that take work."""
+    from vibeboard.cli.look import run_workers
+
+    raise typer.Exit(run_workers(as_json=as_json))
+
+
+@app.command()
+def audit(
+    subject: Annotated[
+        str, typer.Argument(help="A card (owner/repository#number), run or scope.")
+    ] = "",
+    most: Annotated[int, typer.Option(min=1, help="How many lines.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """Show who did what, newest first."""
+    from vibeboard.cli.look import run_audit
+
+    raise typer.Exit(run_audit(subject, most=most, as_json=as_json))
+
+
 @db.command()
 def upgrade() -> None:
     """Bring the database to this version's schema."""
-    from vibeboard.settings import read_settings
-    from vibeboard.store import migrate
-    from vibeboard.store.database import open_database
+    from vibeboard.cli.database import run_upgrade
 
-    database = open_database(read_settings().database)
-    before, after = migrate.upgrade_apart(database)
-    if before == after:
-        typer.echo(f"the database is at {after} already")
-    else:
-        typer.echo(f"the database went from {before or 'empty'} to {after}")
+    raise typer.Exit(run_upgrade())
+
+
+@db.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file; none is overwritten.")],
+) -> None:
+    """Copy the SQLite database while it is in use, and check the copy."""
+    from vibeboard.cli.database import run_backup
+
+    raise typer.Exit(run_backup(file))
+
+
+@db.command()
+def purge(
+    older_than: Annotated[
+        str, typer.Option(help="As in 30d; default: VIBEBOARD_KEEP_DELIVERIES_DAYS.")
+    ] = "",
+) -> None:
+    """Take out deliveries that were done with or given up, as the server does daily."""
+    from vibeboard.cli.database import run_purge
+
+    raise typer.Exit(run_purge(older_than))
 
 
 def run_cli() -> None:

@@ -113,6 +113,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor = connection.cursor()
     for pragma in (
         "busy_timeout = 30000",
+        "auto_vacuum = INCREMENTAL",  # counts for a new file, and only before WAL
         "journal_mode = WAL",
         "synchronous = FULL",
         "foreign_keys = ON",

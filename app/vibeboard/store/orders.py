@@ -1,0 +1,86 @@
+"""What an operator orders, beside a running server: each order is in the audit."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import exists, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vibeboard.domain.effects import StopRun
+from vibeboard.domain.run import ENDED, RunState
+from vibeboard.engine.ports import Clock
+from vibeboard.store import audit, runs, schema
+from vibeboard.store.deliveries import reopen
+from vibeboard.store.due import Due
+from vibeboard.store.overview import DEAD
+
+_DELIVERY = schema.delivery.c
+_EFFECT = schema.effect.c
+_RUN = schema.run.c
+
+_FAILED = _EFFECT.state == "failed"
+
+
+class SqlOrders:
+    """Retries what was given up, and stops runs."""
+
+    def __init__(self, due: Due, clock: Clock, *, by: str) -> None:
+        self._due = due
+        self._clock = clock
+        self._by = by
+
+    async def retry(self, ids: Sequence[int] | None = None) -> Sequence[int]:
+        """Make dead deliveries due again, with their failed effects; which ones.
+
+        Without ``ids`` all of them. What was done is not done again.
+        """
+        dead = or_(
+            _DELIVERY.state.in_(DEAD),
+            exists().where(_EFFECT.delivery == _DELIVERY.id, _FAILED),
+        )
+        async with self._due.begin() as connection:
+            query = select(_DELIVERY.id, _DELIVERY.guid).where(dead)
+            if ids is not None:
+                query = query.where(_DELIVERY.id.in_(ids))
+            chosen = (await connection.execute(query.order_by(_DELIVERY.id))).all()
+            for row in chosen:
+                await connection.execute(
+                    update(schema.effect)
+                    .where(_EFFECT.delivery == row.id, _FAILED)
+                    .values(state="pending", error="", performed_at=None)
+                )
+                await reopen(connection, _DELIVERY.id == row.id)
+                await self._note(connection, "retried", f"delivery {row.id}", row.guid)
+        return [row.id for row in chosen]
+
+    async def stop(self, run: str, *, why: str) -> RunState:
+        """Ask a run to stop; its state when asked.
+
+        Raises KeyError for an unknown run. One that has ended stays as it is.
+        """
+        async with self._due.begin() as connection:
+            state = await connection.scalar(select(_RUN.state).where(_RUN.id == run))
+            if state is None:
+                raise KeyError(run)
+            before = RunState(state)
+            if before not in ENDED:
+                await runs.stop(connection, StopRun(run, why), self._clock.now())
+                await self._note(connection, "run stopped", run, detail=why)
+        return before
+
+    async def _note(
+        self,
+        connection: AsyncConnection,
+        action: str,
+        subject: str,
+        delivery: str = "",
+        detail: str = "",
+    ) -> None:
+        await audit.note(
+            connection,
+            at=self._clock.now(),
+            actor=self._by,
+            action=action,
+            subject=subject,
+            delivery=delivery,
+            detail=detail,
+        )
