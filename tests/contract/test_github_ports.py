@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from localhub import apps, checks, comments, issues, projects, pulls, reviews
+from localhub import apps, checks, comments, git, issues, projects, pulls, reviews
 from localhub.state import Delivery
 from tests.github.on_localhub import World, on_localhub
 from tests.localhub.small_hub import SmallHub, commit
@@ -25,6 +25,7 @@ from vibeboard.engine.ports import (
     CheckRun,
     Conclusion,
     Marker,
+    SourceFile,
 )
 from vibeboard.errors import (
     GitHubRefused,
@@ -345,6 +346,35 @@ async def test_permission_is_never_guessed(world: World) -> None:
 
     with pytest.raises(GitHubUnavailable):
         await world.repositories.permission("acme/cart", "alice")
+
+
+async def test_a_file_that_did_not_change_is_read_once_and_confirmed(
+    world: World,
+) -> None:
+    small, repositories = world.small, world.repositories
+    first = await repositories.file("acme/cart", "cart.py")
+    assert await repositories.file("acme/cart", "nothing.py") is None
+
+    with world.counter.counted() as calls:
+        again = await repositories.file("acme/cart", "cart.py")
+        assert await repositories.file("acme/cart", "nothing.py") is None
+
+    assert again == first
+    assert (calls.requests, calls.unchanged, calls.points) == (2, 2, 0)
+
+    small.clock.forward(seconds=1)
+    files = {"cart.py": "total = sum\n"}
+    parent = git.resolve(small.repository.git_dir, "main")
+    pushed = commit(small.repository, small.clock, "Sum", files, "main", parent)
+    newest = await repositories.file("acme/cart", "cart.py")
+
+    assert newest == SourceFile("total = sum\n", pushed)
+
+
+async def test_a_repository_without_commits_has_no_file(world: World) -> None:
+    git.delete_ref(world.small.repository.git_dir, "refs/heads/main")
+
+    assert await world.repositories.file("acme/cart", "cart.py") is None
 
 
 async def test_all_repositories_are_known(world: World) -> None:

@@ -89,6 +89,12 @@ class InstalledRepository(BaseModel):
     full_name: str
 
 
+class Commit(BaseModel):
+    """A commit."""
+
+    sha: str
+
+
 class RepositoryLinks(BaseModel):
     """Where a repository is cloned from."""
 

@@ -1,5 +1,7 @@
 """Repositories: facts, files, where git finds them, and who may do what."""
 
+import re
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
@@ -13,6 +15,7 @@ from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
     CollaboratorPermission,
+    Commit,
     CommitNode,
     InstalledRepository,
     RepositoryFactsNode,
@@ -21,6 +24,9 @@ from vibeboard.github.objects import (
 
 _FACTS = load("repository_facts")
 _FILE = load("file_at")
+_COMMIT_ID = re.compile(r"[0-9a-f]{40}")
+_MOST_KEPT = 1_000
+_LONGEST_KEPT = 64 * 1024
 
 # A role of the organization's own is known by the permission it builds on.
 _PERMISSIONS = {
@@ -38,6 +44,8 @@ class GitHubRepositories:
 
     def __init__(self, github: GitHub) -> None:
         self._github = github
+        self._files: OrderedDict[tuple[str, str, str], SourceFile | None]
+        self._files = OrderedDict()
 
     async def facts(self, repository: str) -> RepositoryFacts:
         """What we need to know of it; without ``default_branch`` it is empty."""
@@ -56,23 +64,26 @@ class GitHubRepositories:
     ) -> SourceFile | None:
         """The file at ``ref`` (default branch if None); None if it is not there."""
         installation, names = await self._github.of(repository)
+        commit = await _commit(installation, names, ref)
+        if commit is None:
+            return None
+        # What a commit has at a path never changes.
+        place = (repository.casefold(), commit, path)
+        if place in self._files:
+            self._files.move_to_end(place)
+            return self._files[place]
         answer = await installation.graphql(
-            _FILE, {**names, "ref": ref or "HEAD", "path": path}, tolerated=absence
+            _FILE, {**names, "commit": commit, "path": path}, tolerated=absence
         )
         found = (answer.get("repository") or {}).get("object")
         if not found:
             return None
-        # The file is the commit's own, so that text and commit belong together.
-        commit = read(CommitNode, found)
-        if commit.file is None or commit.file.object is None:
-            return None
-        blob = commit.file.object
-        if "text" not in blob.model_fields_set:
-            return None
-        if blob.text is None or blob.is_truncated:
-            message = f"`{path}` is too large or is not text."
-            raise UserError(message)
-        return SourceFile(blob.text, commit.oid)
+        file = _source(read(CommitNode, found), path)
+        if file is None or len(file.text) <= _LONGEST_KEPT:
+            self._files[place] = file
+        if len(self._files) > _MOST_KEPT:
+            self._files.popitem(last=False)
+        return file
 
     async def remote(self, repository: str) -> Remote:
         """Its clone address, and tokens that can write this one repository."""
@@ -110,6 +121,38 @@ class GitHubRepositories:
             except AppAbsent:
                 continue  # suspended since the list was made
         return found
+
+
+async def _commit(
+    installation: Installation, names: dict[str, str], ref: str | None
+) -> str | None:
+    """The commit that ``ref`` is, or the default branch; None if there is none."""
+    if ref is not None and _COMMIT_ID.fullmatch(ref):
+        return ref
+    # GitHub confirms the last answer, free of charge, until something is pushed.
+    start = {} if ref is None else {"sha": ref}
+    try:
+        found = await installation.getitem(
+            "/repos/{owner}/{name}/commits{?sha,per_page}",
+            {**names, **start, "per_page": "1"},
+        )
+    except GitHubRefused as refusal:
+        # 409: a repository without commits.
+        if refusal.status_code in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+            return None
+        raise
+    commits = [read(Commit, answer) for answer in found]
+    return commits[0].sha if commits else None
+
+
+def _source(commit: CommitNode, path: str) -> SourceFile | None:
+    blob = commit.file.object if commit.file else None
+    if blob is None or "text" not in blob.model_fields_set:
+        return None  # nothing, or a folder
+    if blob.text is None or blob.is_truncated:
+        message = f"`{path}` is too large or is not text."
+        raise UserError(message)
+    return SourceFile(blob.text, commit.oid)
 
 
 async def _reached(installation: Installation) -> list[str]:
