@@ -177,9 +177,10 @@ class Door(asyncio.Protocol):
     def _answer(self, answer: Answer) -> None:
         self.answering = None
         transport = self._transport
+        since, self._since = self._since, time.monotonic()
+        self._doors.webhook.count(answer.outcome, answer.status, self._since - since)
         if transport.is_closing():
             return
-        self._since = time.monotonic()
         transport.write(_written(answer))
         if self._doors.closing:
             transport.close()
@@ -202,6 +203,7 @@ class Door(asyncio.Protocol):
             return
         late = now - self._since
         if self._parts and late > self._doors.webhook.read_deadline:
+            self._doors.webhook.count(_TOO_SLOW.outcome, _TOO_SLOW.status, late)
             self._transport.write(_written(_TOO_SLOW))
             self._transport.close()
         elif late > _IDLE:

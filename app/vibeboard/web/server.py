@@ -8,11 +8,18 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from vibeboard.config.schema import json_schema
 from vibeboard.web.door import Doors
+from vibeboard.web.metrics import MetricsPage
+from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import LARGEST, Webhook
 
 
-def make_app(webhook: Webhook) -> web.Application:
-    """The application: the webhook, the file's schema, and whether we are alive."""
+def make_app(
+    webhook: Webhook,
+    *,
+    readiness: Readiness | None = None,
+    metrics: MetricsPage | None = None,
+) -> web.Application:
+    """The application: the webhook, the file's schema, and what operators watch."""
     app = web.Application(client_max_size=LARGEST + 1)
     app.add_routes(
         [
@@ -21,6 +28,10 @@ def make_app(webhook: Webhook) -> web.Application:
             web.get("/healthz", _alive),
         ]
     )
+    if readiness is not None:
+        app.router.add_get("/readyz", readiness.receive)
+    if metrics is not None:
+        app.router.add_get("/metrics", metrics.receive)
     return app
 
 

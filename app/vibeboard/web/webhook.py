@@ -9,8 +9,9 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from aiohttp import web
@@ -33,6 +34,8 @@ _CODING = "content-encoding"
 _quote = json.encoder.encode_basestring_ascii  # the C function beneath json.dumps
 
 Verify = Callable[[bytes, str | None, Sequence[bytes]], bool]
+# Told each answer's outcome and status, and the seconds that it took.
+Count = Callable[[str, int, float], None]
 
 
 class Keeper(Protocol):
@@ -53,10 +56,11 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP status and a JSON body."""
+    """An HTTP status and a JSON body; ``outcome`` is what is counted."""
 
     status: int
     body: bytes
+    outcome: str = "refused"
 
 
 def no(status: int, reason: str) -> Answer:
@@ -70,7 +74,9 @@ _TOO_LARGE = no(413, "larger than GitHub's 25 MB")
 _TOO_SLOW = no(408, "the body did not arrive in time")
 _TOO_MUCH = no(503, "too much arrives at once; send it again")
 _UNSIGNED = no(401, "the signature does not fit the body")
-_NOT_STORED = no(503, "cannot store the delivery now; send it again")
+_NOT_STORED = replace(
+    no(503, "cannot store the delivery now; send it again"), outcome="failed"
+)
 
 
 class Webhook:
@@ -83,16 +89,20 @@ class Webhook:
         secrets: Sequence[bytes],
         *,
         read_deadline: float = READ_DEADLINE,
+        count: Count = lambda *_: None,
     ) -> None:
         self._intake = intake
         self._verify = verify
         self._secrets = secrets
         self._arriving = 0
         self.read_deadline = read_deadline
+        self.count = count
 
     async def receive(self, request: web.Request) -> web.Response:
         """Answer 202 once stored, 200 for a duplicate, 4xx for what is not GitHub's."""
+        began = time.monotonic()
         answer = await self._receive(request)
+        self.count(answer.outcome, answer.status, time.monotonic() - began)
         return web.Response(
             status=answer.status, body=answer.body, content_type="application/json"
         )
@@ -179,7 +189,7 @@ class Webhook:
         elif kept is Kept.CONFLICT:
             log.warning("same delivery, other body", extra={"delivery": guid})
         body = f'{{"delivery": {_quote(guid)}, "kept": "{_WORDS[kept]}"}}'
-        return Answer(202 if kept is Kept.NEW else 200, body.encode())
+        return Answer(202 if kept is Kept.NEW else 200, body.encode(), _WORDS[kept])
 
     def not_kept(self, head: Head, error: BaseException) -> Answer:
         """What is answered if it cannot be stored."""
