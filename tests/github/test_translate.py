@@ -190,6 +190,7 @@ def test_a_review_asks_or_does_not(state: str, body: str, *, asks: bool) -> None
         branch="vibe/7-clock",
         body=body,
         asks=asks,
+        review=5,
     )
 
 

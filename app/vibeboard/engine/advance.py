@@ -6,7 +6,7 @@ written in one transaction. Performing is ``perform.py``'s work.
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import assert_never
@@ -73,8 +73,10 @@ class Advancer:
         performer: Performer,
         locks: Locks,
         translate: Translate,
+        boards_changed: Callable[[], Awaitable[None]],
         us: str,
     ) -> None:
+        """``boards_changed`` is told when `.vibe.yml` may name other boards now."""
         self._deliveries = deliveries
         self._runs = runs
         self._cards = cards
@@ -84,6 +86,7 @@ class Advancer:
         self._performer = performer
         self._locks = locks
         self._translate = translate
+        self._boards_changed = boards_changed
         self._us = us
 
     def sort(self, delivery: Delivery) -> Sorted:
@@ -100,7 +103,7 @@ class Advancer:
         if event is None or self._is_echo(event):
             return Sorted(state=DeliveryState.SETTLED, reason="nothing we act on")
         account, key = _order(event)
-        return Sorted(account.casefold()[:100], key.casefold()[:300])
+        return Sorted(account.casefold()[:100], key[:300])
 
     def _is_echo(self, event: Event) -> bool:
         """Whether it only tells of what we did ourselves, or of plain talk."""
@@ -112,29 +115,36 @@ class Advancer:
             case _:
                 return False
 
-    async def advance(self, identity: int) -> None:
-        """Decide about the delivery, unless that was done, and perform the decision.
+    async def decide(self, identity: int) -> None:
+        """Decide about the delivery, and write the decision down.
 
-        An effect that GitHub refuses is kept with its reason; it holds up nothing that
-        comes after it. Raises RetryLater and AppAbsent, to be called again: what was
-        done by then is not done twice.
+        Raises RetryLater and AppAbsent, to be called again.
         """
         delivery = await self._deliveries.get(identity)
         event = self._event(delivery)
         if isinstance(event, InstallationChanged) and event.what in _RETURNS:
             await self._deliveries.release_parked(event.account)
+        if isinstance(event, InstallationChanged | ConfigurationChanged):
+            await self._boards_changed()
         async with AsyncExitStack() as held:
             card = await self._card_of(event) if event is not None else None
             if card is not None:
                 about(card=str(card), run=getattr(event, "run", None) or "")
-                # One decision about a card at a time, and its effects with it.
+                # One decision about a card at a time.
                 name = f"card {str(card).casefold()}"
                 await held.enter_async_context(self._locks.hold(name))
-            if delivery.state is DeliveryState.RECEIVED:
-                decision = await self._decision(delivery, event, card)
-                await self._deliveries.settle(identity, decision)
-            for key in await self._deliveries.effects(identity):
-                await self._performer.perform(key)
+            decision = await self._decision(delivery, event, card)
+            await self._deliveries.settle(identity, decision)
+
+    async def perform(self, identity: int) -> None:
+        """Perform what was decided about the delivery, in order.
+
+        An effect that GitHub refuses is kept with its reason; it holds up nothing that
+        comes after it. Raises RetryLater and AppAbsent, to be called again: what was
+        done by then is not done twice.
+        """
+        for key in await self._deliveries.effects(identity):
+            await self._performer.perform(key)
 
     async def give_up(self, identity: int, reason: str) -> None:
         """Keep what is left of the delivery's effects with the reason."""

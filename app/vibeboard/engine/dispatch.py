@@ -6,8 +6,9 @@ cannot be done is given up with its reason: a person may ask for it again.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from vibeboard.domain.retry import MOST_CRASHES, MOST_TRIES, wait_before
 from vibeboard.engine.advance import Advancer
@@ -17,6 +18,7 @@ from vibeboard.engine.lease import Lease
 from vibeboard.engine.ports import (
     Clock,
     Deliveries,
+    Delivery,
     DeliveryQueue,
     DeliveryState,
     RunQueue,
@@ -28,10 +30,25 @@ from vibeboard.errors import AppAbsent, Fenced, GitHubRefused, RetryLater
 
 log = logging.getLogger(__name__)
 
-# Deliveries mostly wait for GitHub.
-_DELIVERIES_AT_ONCE = 16
+# Both mostly wait: the one for GitHub's answers, the other for its leave to write.
+_DECISIONS_AT_ONCE = 16
+_PERFORMED_AT_ONCE = 64
 # How long a run waits for an App that is suspended or gone before it asks again.
 _ABSENCE = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class _InState:
+    """The deliveries of one state, as a queue of their own."""
+
+    queue: DeliveryQueue
+    state: DeliveryState
+
+    async def claim(self, most: int) -> Sequence[int]:
+        return await self.queue.claim(most, states=(self.state,))
+
+    async def next_due(self) -> datetime | None:
+        return await self.queue.next_due()
 
 
 class Dispatcher:
@@ -62,24 +79,32 @@ class Dispatcher:
         self._term = lease
         self._lease = self._new_lease()
         self._recovering: asyncio.Task[None] | None = None
-        self.deliveries = Pump(
-            delivery_queue,
-            self._deliver,
-            places=_DELIVERIES_AT_ONCE,
+        self.decisions = Pump(
+            _InState(delivery_queue, DeliveryState.RECEIVED),
+            self._decide,
+            places=_DECISIONS_AT_ONCE,
             clock=clock,
             prepare=self._sort,
+        )
+        self.effects = Pump(
+            _InState(delivery_queue, DeliveryState.DECIDED),
+            self._perform,
+            places=_PERFORMED_AT_ONCE,
+            clock=clock,
         )
         self.runs = Pump(run_queue, self._carry_out, places=runners, clock=clock)
 
     def wake(self) -> None:
         """There may be work: look at once."""
-        self.deliveries.wake()
+        self.decisions.wake()
+        self.effects.wake()
         self.runs.wake()
 
     async def start(self) -> None:
         """Begin to take work, what an earlier process left unfinished first."""
         await self._lease.enter()
-        self.deliveries.start()
+        self.decisions.start()
+        self.effects.start()
         self.runs.start()
 
     async def close(self, grace: timedelta) -> None:
@@ -93,14 +118,27 @@ class Dispatcher:
             await asyncio.gather(self._recovering, return_exceptions=True)
         await self.runs.stop()
         await self.runs.finish(grace)
-        await self.deliveries.stop()
-        await self.deliveries.finish(grace)
+        for pump in (self.decisions, self.effects):
+            await pump.stop()
+            await pump.finish(grace)
         await self._lease.leave()
 
     async def _sort(self) -> bool:
         return await self._delivery_queue.sort(self._advancer.sort) > 0
 
-    async def _deliver(self, delivery: int) -> None:
+    async def _decide(self, delivery: int) -> None:
+        await self._handle(delivery, self._advancer.decide)
+
+    async def _perform(self, delivery: int) -> None:
+        async def performed(identity: int) -> None:
+            await self._advancer.perform(identity)
+            await self._delivery_queue.finish(identity)
+
+        await self._handle(delivery, performed)
+
+    async def _handle(
+        self, delivery: int, do: Callable[[int], Awaitable[None]]
+    ) -> None:
         queue = self._delivery_queue
         try:
             stored = await self._kept.get(delivery)
@@ -110,22 +148,12 @@ class Dispatcher:
                 await queue.give_up(delivery, reason)
                 return
             try:
-                await self._advancer.advance(delivery)
-                await queue.finish(delivery)
+                await do(delivery)
             except AppAbsent as absent:
                 log.warning("parked", extra={"account": absent.account})
                 await queue.give_up(delivery, str(absent), DeliveryState.PARKED)
             except RetryLater as later:
-                if stored.tries + 1 >= MOST_TRIES:
-                    await self._advancer.give_up(delivery, str(later))
-                    await queue.give_up(delivery, str(later))
-                    return
-                wait = wait_before(stored.tries, later.after)
-                log.warning(
-                    "tried again later",
-                    extra={"why": str(later), "after": wait.total_seconds()},
-                )
-                await queue.postpone(delivery, wait, str(later))
+                await self._try_again(stored, later)
             except GitHubRefused as refusal:
                 # The App's sight of what this is about may be gone by now.
                 reason = f"GitHub answered {refusal.status_code}: {refusal}"
@@ -137,6 +165,19 @@ class Dispatcher:
         except asyncio.CancelledError:
             await _quietly(lambda: queue.release(delivery))
             raise
+
+    async def _try_again(self, delivery: Delivery, later: RetryLater) -> None:
+        queue = self._delivery_queue
+        if delivery.tries + 1 >= MOST_TRIES:
+            await self._advancer.give_up(delivery.id, str(later))
+            await queue.give_up(delivery.id, str(later))
+            return
+        wait = wait_before(delivery.tries, later.after)
+        log.warning(
+            "tried again later",
+            extra={"why": str(later), "after": wait.total_seconds()},
+        )
+        await queue.postpone(delivery.id, wait, str(later))
 
     async def _carry_out(self, run: str) -> None:
         queue = self._run_queue
@@ -172,10 +213,11 @@ class Dispatcher:
         self._recovering = asyncio.create_task(self._recover())
 
     async def _recover(self) -> None:
-        await self.runs.stop()
-        await self.deliveries.stop()
-        await self.runs.cut_off()
-        await self.deliveries.cut_off()
+        pumps = (self.runs, self.decisions, self.effects)
+        for each in pumps:
+            await each.stop()
+        for each in pumps:
+            await each.cut_off()
         while True:
             self._lease = self._new_lease()
             try:
@@ -185,7 +227,8 @@ class Dispatcher:
                 await asyncio.sleep(self._lease.pause)
             else:
                 break
-        self.deliveries.start()
+        self.decisions.start()
+        self.effects.start()
         self.runs.start()
 
 

@@ -128,8 +128,9 @@ class Cards(Protocol):
         ...
 
     async def move(self, place: Place, column: str, *, field: str) -> None:
-        """Put the card into ``column``; doing it twice does nothing more.
+        """Put the card into ``column``, unless it has left its ``place`` by now.
 
+        Doing it twice does nothing more.
         Raises UserError with the board's columns if there is none of that name.
         """
         ...
@@ -445,6 +446,10 @@ class DeliveryState(Enum):
     FAILED = "failed"  # given up; the reason is with it, and a person may retry
 
 
+# Something is left to do about deliveries in these states.
+OPEN = (DeliveryState.RECEIVED, DeliveryState.DECIDED)
+
+
 class Kept(Enum):
     """What keeping a delivery came to."""
 
@@ -508,7 +513,10 @@ class Deliveries(Protocol):
     async def get(self, delivery: int) -> Delivery: ...
 
     async def settle(self, delivery: int, decision: Decision) -> None:
-        """Write the decision, its runs and effects in one transaction; once."""
+        """Write the decision, its runs and effects in one transaction; once.
+
+        The delivery is nobody's from then on: whoever performs its effects claims it.
+        """
         ...
 
     async def effects(self, delivery: int) -> Sequence[str]:
@@ -533,7 +541,9 @@ class DeliveryQueue(Protocol):
         """Read a batch of new deliveries for the first time; how many they were."""
         ...
 
-    async def claim(self, most: int) -> Sequence[int]:
+    async def claim(
+        self, most: int, *, states: Sequence[DeliveryState] = OPEN
+    ) -> Sequence[int]:
         """Take due deliveries: the head of each key, fairly among accounts."""
         ...
 
@@ -661,9 +671,6 @@ class Locks(Protocol):
         """Wait until nobody else holds the name, and hold it."""
         ...
 
-
-# --- Time -----------------------------------------------------------------------
-
     def attempt(self, name: str) -> AbstractAsyncContextManager[bool]:
         """Hold the name if nobody else does; whether it is held."""
         ...
@@ -739,6 +746,9 @@ class Sightings(Protocol):
     async def tell(self, sighting: Sighting) -> None:
         """Make it an event, once."""
         ...
+
+
+# --- Time -----------------------------------------------------------------------
 
 
 class Clock(Protocol):

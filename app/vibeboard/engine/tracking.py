@@ -11,8 +11,10 @@ from vibeboard.engine.ports import Clock, Locks, Marker, Replies, Runs
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, RetryLater
 
-# Edits do not notify anybody, but they count as writes.
-_REFRESH = timedelta(seconds=30)
+# Edits do not notify anybody, but they count as writes: a long run shows its time
+# less and less often.
+_FIRST_REFRESH = timedelta(seconds=30)
+_LAST_REFRESH = timedelta(minutes=5)
 
 
 class Tracking:
@@ -69,8 +71,10 @@ class Tracking:
             await asyncio.gather(refresher, return_exceptions=True)
 
     async def _refresh(self, run_id: str, notes: Sequence[str]) -> None:
+        wait = _FIRST_REFRESH
         while True:
-            await asyncio.sleep(_REFRESH.total_seconds())
+            await asyncio.sleep(wait.total_seconds())
+            wait = min(wait * 2, _LAST_REFRESH)
             try:
                 await self.show(run_id, notes)
             except (RetryLater, GitHubRefused):

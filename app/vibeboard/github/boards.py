@@ -53,12 +53,12 @@ class Boards:
     async def columns(self, board: BoardKey, *, field: str) -> list[str] | None:
         """The names of a board's columns; None if there is nothing to read.
 
-        Raises UserError for a board of a person who lent us no token.
+        Raises UserError for a board that nobody reads for us.
         """
         try:
             connection = await self._github.of_board(board)
-        except AppAbsent:
-            return None
+        except AppAbsent as absent:
+            raise UserError(words.board_out_of_reach(board)) from absent
         answer = await connection.graphql(
             _OF_BOARD, self._asked(board, field), tolerated=absence
         )

@@ -48,12 +48,22 @@ class FieldChange(BaseModel):
     field_type: Text | None = None
     field_name: Text | None = None
     before: Any = Field(default=None, alias="from")
+    after: Any = Field(default=None, alias="to")
 
     @property
     def option_before(self) -> str | None:
         """The option's name until now; other kinds of field have none."""
-        name = self.before.get("name") if isinstance(self.before, dict) else None
-        return name if isinstance(name, str) else None
+        return _option(self.before)
+
+    @property
+    def option_after(self) -> str | None:
+        """The option's name from now on; other kinds of field have none."""
+        return _option(self.after)
+
+
+def _option(value: Any) -> str | None:
+    name = value.get("name") if isinstance(value, dict) else None
+    return name if isinstance(name, str) else None
 
 
 class ItemChanges(BaseModel):
@@ -67,6 +77,7 @@ class Item(BaseModel):
 
     content_node_id: Text
     content_type: Text | None = None
+    updated_at: Text | None = None
 
 
 class ItemDelivery(BaseModel):
@@ -142,6 +153,7 @@ class PullRequestDelivery(BaseModel):
 class Review(BaseModel):
     """A review as a whole."""
 
+    id: Id
     state: Text
     body: Text | None = None
 

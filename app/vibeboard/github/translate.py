@@ -97,6 +97,8 @@ def _card_touched(delivery: payloads.ItemDelivery) -> Event | None:
         issue=item.content_node_id,
         field=field.field_name if field else None,
         before=field.option_before if field else None,
+        after=field.option_after if field else None,
+        at=item.updated_at or "",
     )
 
 
@@ -148,6 +150,7 @@ def _review_given(delivery: payloads.ReviewDelivery) -> Event | None:
         branch=pull_request.head.ref,
         body=body,
         asks=asks,
+        review=delivery.review.id,
     )
 
 

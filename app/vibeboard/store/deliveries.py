@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun
+from vibeboard.engine import ports
 from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState, Kept
 from vibeboard.store import audit, codec, runs, schema
 from vibeboard.store.bodies import unpack
@@ -26,7 +27,7 @@ from vibeboard.store.outbox import keep_own
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
-OPEN = (DeliveryState.RECEIVED.value, DeliveryState.DECIDED.value)
+OPEN = tuple(state.value for state in ports.OPEN)
 
 
 def read(row: Row[tuple[object, ...]]) -> Delivery:
@@ -112,7 +113,10 @@ class SqlDeliveries:
         return guid
 
     async def settle(self, delivery: int, decision: Decision) -> None:
-        """Write the decision, its runs and effects in one transaction; once."""
+        """Write the decision, its runs and effects in one transaction; once.
+
+        The delivery is nobody's from then on: whoever performs its effects claims it.
+        """
         now = self._clock.now()
         async with self._due.begin() as connection:
             stored = (
@@ -124,19 +128,25 @@ class SqlDeliveries:
             ).one()
             if stored.state != DeliveryState.RECEIVED.value:
                 return
+            state = decision.state
+            if state is DeliveryState.DECIDED and not decision.effects:
+                state = DeliveryState.SETTLED
             await connection.execute(
                 update(schema.delivery)
                 .where(_DELIVERY.id == delivery)
                 .values(
-                    state=decision.state.value,
+                    state=state.value,
                     reason=decision.reason,
-                    settled_at=None if decision.state.value in OPEN else now,
+                    settled_at=None if state.value in OPEN else now,
+                    worker=None,
+                    tries=0,
                 )
             )
             if decision.card is not None and decision.saw_place:
                 await self._see(connection, decision.card, decision.seen)
             for position, effect in enumerate(decision.effects):
-                await self._write(connection, delivery, position, effect)
+                if not await self._write(connection, delivery, position, effect):
+                    continue  # told twice, under another GUID
                 if isinstance(effect, StartRun):
                     await runs.start(connection, effect, now)
                 elif isinstance(effect, StopRun):
@@ -163,12 +173,13 @@ class SqlDeliveries:
 
     async def _write(
         self, connection: AsyncConnection, delivery: int, position: int, effect: Effect
-    ) -> None:
+    ) -> bool:
+        """Write the effect down; False if it was before."""
         known = await connection.scalar(
             select(_EFFECT.key).where(_EFFECT.key == effect.key)
         )
         if known is not None:
-            return
+            return False
         kind, payload = codec.dump_effect(effect)
         await connection.execute(
             insert(schema.effect).values(
@@ -180,6 +191,7 @@ class SqlDeliveries:
                 state="pending",
             )
         )
+        return True
 
     async def effects(self, delivery: int) -> Sequence[str]:
         """Keys of the effects decided for the delivery, in order."""

@@ -94,7 +94,9 @@ class SqlDeliveryQueue:
                 )
         return len(rows)
 
-    async def claim(self, most: int) -> Sequence[int]:
+    async def claim(
+        self, most: int, *, states: Sequence[DeliveryState] = OPEN
+    ) -> Sequence[int]:
         """Take due deliveries: the head of each key, fairly among accounts."""
         open_now = and_(
             _is_open(_TABLE),
@@ -107,9 +109,13 @@ class SqlDeliveryQueue:
         heads = (
             select(
                 _DELIVERY.id,
+                _DELIVERY.state,
                 _DELIVERY.worker,
                 func.row_number()
-                .over(partition_by=_DELIVERY.account, order_by=_DELIVERY.id)
+                .over(
+                    partition_by=(_DELIVERY.account, _DELIVERY.state),
+                    order_by=_DELIVERY.id,
+                )
                 .label("rank"),
             )
             .where(
@@ -124,7 +130,11 @@ class SqlDeliveryQueue:
         )
         chosen = (
             select(heads.c.id)
-            .where(heads.c.worker.is_(None), heads.c.rank <= _AN_ACCOUNT)
+            .where(
+                heads.c.worker.is_(None),
+                heads.c.rank <= _AN_ACCOUNT,
+                heads.c.state.in_([state.value for state in states]),
+            )
             .order_by(heads.c.rank, heads.c.id)
             .limit(most)
         )

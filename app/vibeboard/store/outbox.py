@@ -36,6 +36,6 @@ async def keep_own(
             body=body.encode(),
             received_at=now,
             account=card.owner.casefold(),
-            ordering_key=str(card).casefold(),
+            ordering_key=str(card),
         )
     )
