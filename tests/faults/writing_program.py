@@ -1,0 +1,47 @@
+"""Keeps deliveries as fast as it can, and says of each that it is kept."""
+
+import asyncio
+import os
+import sys
+from datetime import UTC, datetime
+
+from vibeboard.store import migrate
+from vibeboard.store.database import open_database
+from vibeboard.store.intake import open_intake
+
+
+class _Clock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+async def main(url: str) -> None:
+    database = open_database(url)
+    migrate.upgrade(database)
+    held = database.sync_engine.connect()  # so that nobody is the last to close
+    intake = open_intake(database, _Clock())
+    number = 0
+    while True:
+        group = range(number, number + 5)
+        number += 5
+        await asyncio.gather(
+            *(
+                intake.keep(
+                    hook="1",
+                    guid=f"guid-{each}",
+                    event="issues",
+                    headers={},
+                    body=os.urandom(700),
+                )
+                for each in group
+            )
+        )
+        sys.stdout.write("".join(f"guid-{each}\n" for each in group))
+        sys.stdout.flush()
+        if number > 60_000:
+            held.close()
+            return
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
