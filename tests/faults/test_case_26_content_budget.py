@@ -170,6 +170,33 @@ async def test_case_26_an_hour_takes_no_more_than_five_hundred() -> None:
     assert times[-1] - times[0] < timedelta(hours=2.6)
 
 
+async def test_case_26_a_new_comment_overtakes_edits(world: World) -> None:
+    first, *others = cards(world, 10)
+    marks = [Marker(f"run={number}") for number in range(3)]
+    known = {
+        (card, mark): await world.replies.ensure(card, mark, "Begins.")
+        for card in others
+        for mark in marks
+    }
+    world.small.clock.forward(minutes=5)
+    edits = [
+        asyncio.create_task(world.replies.ensure(*of, "Goes on.", known=comment))
+        for of, comment in known.items()
+    ]
+    await asyncio.sleep(0)
+
+    await world.replies.ensure(first, Marker("run=9"), "Begins.")
+    went_on = [body for body in bodies(world) if body.startswith("Goes on.")]
+    await asyncio.gather(*edits)
+
+    assert len(went_on) < BURST
+
+
+def bodies(world: World) -> list[str]:
+    every = world.small.repository.issues.values()
+    return [comment.body for issue in every for comment in issue.comments]
+
+
 async def test_case_26_the_first_writes_of_a_moved_card_wait_for_nothing(
     world: World,
 ) -> None:

@@ -48,6 +48,7 @@ class Connection:
         self._line = Line(access, credential, now=now, account=account)
         self._pace = pace
         self._writing = asyncio.Lock()
+        self._editing = asyncio.Lock()
 
     @property
     def quotas(self) -> Mapping[str, Quota]:
@@ -105,7 +106,7 @@ class Connection:
     ) -> Any:
         """Change something that is there; else like ``post``."""
         asking = self._transport(f"PATCH {url}", exists=exists)
-        async with self._turn(CORE):
+        async with self._editing, self._turn(CORE, gives_way=True):
             last = data() if callable(data) else data
             return await asking.patch(url, variables, data=last)
 
@@ -169,11 +170,15 @@ class Connection:
         )
 
     @asynccontextmanager
-    async def _turn(self, resource: str) -> AsyncIterator[None]:
-        """One write after the other, at GitHub's pace."""
+    async def _turn(
+        self, resource: str, *, gives_way: bool = False
+    ) -> AsyncIterator[None]:
+        """One write after the other, at GitHub's pace; edits give way to the rest."""
         if self._pace is None:
             yield
             return
+        if gives_way:
+            await self._pace.give_way(self._line.now, self._line.access.pause)
         async with self._writing:
             # The one before may have met a limit.
             self._line.limits.check(resource)

@@ -21,6 +21,8 @@ OURS: Mapping[timedelta, int] = {
 APART = timedelta(seconds=1)
 # A stage writes less than this from its card's move to its agent's start.
 BURST = 8
+# What edits may take of everything: they can wait, and many become one.
+_SHARE = 0.75
 
 Pause = Callable[[timedelta], Awaitable[None]]
 
@@ -46,6 +48,14 @@ class Pace:
         self._written: deque[datetime] = deque()
         self._rested_at: datetime | None = None
 
+    async def give_way(self, now: Callable[[], datetime], pause: Pause) -> None:
+        """Wait until something is left for those whose writes cannot wait.
+
+        Raises RateLimited like ``turn``, only earlier.
+        """
+        while (wait := self._too_early(now(), _SHARE)) > timedelta(0):
+            await pause(wait)
+
     async def turn(self, now: Callable[[], datetime], pause: Pause) -> None:
         """Wait for the next write's moment, and count it.
 
@@ -56,10 +66,11 @@ class Pace:
             await pause(wait)
         self._count(now())
 
-    def _too_early(self, now: datetime) -> timedelta:
+    def _too_early(self, now: datetime, share: float = 1) -> timedelta:
         while self._written and self._written[0] <= now - self._longest:
             self._written.popleft()
-        for span, most in self._limits.items():
+        for span, whole in self._limits.items():
+            most = max(int(whole * share), 1)
             if len(self._written) >= most:
                 frees_at = self._written[-most] + span
                 if frees_at > now:
@@ -67,7 +78,8 @@ class Pace:
                     raise RateLimited(message, after=frees_at - now)
         if self._rested_at is None:
             return timedelta(0)
-        return self._rested_at - (self._burst - 1) * self._apart - now
+        burst = max(int(self._burst * share), 1)
+        return self._rested_at - (burst - 1) * self._apart - now
 
     def _count(self, now: datetime) -> None:
         # Each write takes ``apart`` of rest, as in a bucket that leaks: once all of
