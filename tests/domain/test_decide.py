@@ -107,8 +107,8 @@ def moved(by: Actor = ALICE) -> CardTouched:
     return CardTouched(by, "acme", "I_7")
 
 
-def said(body: str, by: Actor = ALICE) -> CommentMade:
-    return CommentMade(by, "acme/clock", 7, 99, body, on_pull_request=False)
+def said(body: str, by: Actor = ALICE, comment: int = 99) -> CommentMade:
+    return CommentMade(by, "acme/clock", 7, comment, body, on_pull_request=False)
 
 
 def kinds(effects: list[Effect]) -> list[str]:
@@ -431,11 +431,21 @@ def test_a_command_works_without_a_board() -> None:
 def test_every_command_that_does_nothing_says_why(
     body: str, known: Situation, answer: str
 ) -> None:
-    react, reply = decide(said(body), known, cause="d1")
+    *_, reply = decide(said(body), known, cause="d1")
 
-    assert isinstance(react, React)
     assert isinstance(reply, Reply)
     assert answer in reply.body
+
+
+def test_a_stranger_is_answered_once_however_often_they_ask() -> None:
+    known = situation(permission=Permission.READ)
+    first, again = (
+        decide(said("/agent develop", comment=number), known, cause=f"d{number}")
+        for number in (1, 2)
+    )
+
+    assert [effect.key for effect in first] == [effect.key for effect in again]
+    assert all(isinstance(effect, Reply) for effect in first)
 
 
 @pytest.mark.parametrize(

@@ -246,7 +246,10 @@ def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[
             return answer(words.config_broken(situation))
         return answer(words.no_config())
     if not may_direct(situation):
-        return answer(words.stranger_asked(by, situation))
+        # Once a person and thread: anybody can write fifty commands, and each answer
+        # is one of the writes that GitHub allows us.
+        told = words.stranger_asked(by, situation)
+        return [Reply(thread, told, topic=f"stranger-{by.login}")]
     if card is None:
         return answer(words.not_a_card())
     return _obey(command, event, situation, cause, answer)

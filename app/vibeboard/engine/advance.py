@@ -33,6 +33,7 @@ from vibeboard.domain.prompt import parse_branch
 from vibeboard.domain.situation import CardHistory, Situation
 from vibeboard.domain.trust import is_us
 from vibeboard.engine.context import about
+from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.ports import (
     OWN_HOOK,
@@ -75,7 +76,9 @@ class Advancer:
         translate: Translate,
         boards_changed: Callable[[], Awaitable[None]],
         us: str,
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter or Unmetered()
         """``boards_changed`` is told when `.vibe.yml` may name other boards now."""
         self._deliveries = deliveries
         self._runs = runs
@@ -135,6 +138,8 @@ class Advancer:
                 await held.enter_async_context(self._locks.hold(name))
             decision = await self._decision(delivery, event, card)
             await self._deliveries.settle(identity, decision)
+        if isinstance(event, RunEnded):
+            await self._meter.run_ended(await self._runs.get(event.run))
 
     async def perform(self, identity: int) -> None:
         """Perform what was decided about the delivery, in order.
@@ -210,6 +215,8 @@ class Advancer:
             case CardTouched(by=by):
                 return None if card is None else await self._about(card, by)
             case CommentMade(by=by, repository=repository):
+                if await self._cards.comment(repository, event.comment) is None:
+                    return None  # taken back since
                 return await self._about(card, by, repository)
             case ReviewGiven(by=by):
                 if card is None or not event.asks:

@@ -139,6 +139,10 @@ class Cards(Protocol):
         """All comments, oldest first."""
         ...
 
+    async def comment(self, repository: str, comment: int) -> Comment | None:
+        """One comment as it stands now; None if somebody deleted it."""
+        ...
+
     async def write_body(self, card: CardKey, body: str) -> None: ...
 
 
@@ -661,6 +665,14 @@ class Workers(Protocol):
 
     async def leave(self) -> None:
         """End this life; what it still had is free."""
+        ...
+
+
+class Pauses(Protocol):
+    """Where no run starts, because an operator said so."""
+
+    async def reason(self, card: CardKey) -> str | None:
+        """Why no run starts on the card; None if runs do."""
         ...
 
 

@@ -89,6 +89,20 @@ class GitHubCards:
         )
         return [_comment(read(IssueComment, answer)) async for answer in answers]
 
+    async def comment(self, repository: str, comment: int) -> Comment | None:
+        """One comment as it stands now; None if somebody deleted it."""
+        installation, names = await self._github.of(repository)
+        try:
+            answer = await installation.getitem(
+                "/repos/{owner}/{name}/issues/comments/{comment}",
+                {**names, "comment": str(comment)},
+            )
+        except GitHubRefused as refusal:
+            if refusal.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+        return _comment(read(IssueComment, answer))
+
     async def write_body(self, card: CardKey, body: str) -> None:
         """Replace the issue's text."""
         installation, names = await self._github.of(card.repository)
