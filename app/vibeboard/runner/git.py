@@ -15,13 +15,14 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from vibeboard.errors import Broken, GitHubUnavailable, SettingsInvalid
+from vibeboard.runner.process import in_memory
 
 # GIT_CONFIG_COUNT is 2.31; the check-out guards we rest on are in every 2.34.
 OLDEST = (2, 34)
@@ -236,21 +237,22 @@ class Git:
         lives, which may be longer than we do.
         """
         self._home.mkdir(parents=True, exist_ok=True)
-        process = await asyncio.create_subprocess_exec(
-            *self._argv,
-            *(at.options() if at else ()),
-            *arguments,
-            cwd=self._home,
-            env=self._env | dict(env or {}) | _config_env(credential),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-            pass_fds=() if holding is None else (holding,),
-        )
+        with ExitStack() as opened:
+            process = await asyncio.create_subprocess_exec(
+                *self._argv,
+                *(at.options() if at else ()),
+                *arguments,
+                cwd=self._home,
+                env=self._env | dict(env or {}) | _config_env(credential),
+                stdin=in_memory(stdin, opened),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                start_new_session=True,
+                pass_fds=() if holding is None else (holding,),
+            )
         try:
             async with asyncio.timeout(self._time_limit):
-                out, err = await process.communicate(stdin)
+                out, err = await process.communicate()
         except TimeoutError as error:
             raise GitHubUnavailable(
                 f"git {arguments[0]} took longer than {self._time_limit:.0f} s"

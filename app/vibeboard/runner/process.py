@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from pathlib import Path
+from typing import IO
 
 from vibeboard.engine.ports import StopSignal
 
@@ -203,11 +204,6 @@ async def _start(
     if stderr is not None:
         err_pump, err = await _pipe(stderr, opened)
         pumps.append(err_pump)
-    # In memory and whole, so a child that never reads cannot block us.
-    stdin = opened.enter_context(os.fdopen(os.memfd_create("stdin"), "wb"))
-    stdin.write(command.stdin)
-    stdin.flush()
-    stdin.seek(0)
     leash = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",
@@ -219,7 +215,7 @@ async def _start(
         *command.argv,
         cwd=command.cwd,
         env=dict(command.env),
-        stdin=stdin,
+        stdin=in_memory(command.stdin, opened),
         stdout=out,
         stderr=err,
         start_new_session=True,
@@ -227,6 +223,15 @@ async def _start(
     for end in {out, err}:
         os.close(end)
     return _Child(leash, pumps, limits.grace.total_seconds())
+
+
+def in_memory(given: bytes, opened: ExitStack) -> IO[bytes]:
+    """What a child is to read, whole: one that ends or never reads blocks nobody."""
+    file = opened.enter_context(os.fdopen(os.memfd_create("stdin"), "wb"))
+    file.write(given)
+    file.flush()
+    file.seek(0)
+    return file
 
 
 async def _pipe(sink: Callable[[bytes], None], opened: ExitStack) -> tuple[_Pump, int]:
