@@ -787,10 +787,24 @@ def board_unreadable(board: BoardKey, field: str) -> str:
 def persons_board(board: BoardKey) -> str:
     """`.vibe.yml` names a person's board, and no token of that person is there."""
     return (
-        f"board {board} belongs to a person, and GitHub lets no App read a person's "
-        f"board. Whoever operates Vibeboard can set VIBEBOARD_USER_TOKEN_FILE to a "
-        f"personal access token of {board.owner}, or use an organization's board"
+        f"board {board} belongs to a person, and GitHub shows no App a person's board: "
+        f"{_TO_BE_SET_UP.format(owner=board.owner)}"
     )
+
+
+def board_out_of_reach(board: BoardKey) -> str:
+    """`.vibe.yml` names a board of an account that the App is not installed on."""
+    return (
+        f"board {board} cannot be read: this App is not installed on {board.owner}. "
+        f"If {board.owner} is an organization, install it there. If it is a person: "
+        f"{_TO_BE_SET_UP.format(owner=board.owner)}"
+    )
+
+
+_TO_BE_SET_UP = (
+    "whoever operates Vibeboard can set VIBEBOARD_USER_TOKEN_FILE to a personal access "
+    "token of {owner}, or the board can be moved to an organization"
+)
 
 
 def no_such_column(column: str, columns: Sequence[str]) -> str:

@@ -4,10 +4,11 @@ Besides the file itself it looks at what the file names: the board's columns and
 the prompts' files. Those faults do not stop runs; they are told before they bite.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from vibeboard.config.explain import explain
 from vibeboard.domain import words
+from vibeboard.domain.board import BoardKey
 from vibeboard.domain.effects import CheckConfiguration
 from vibeboard.domain.workflow import Workflow
 from vibeboard.engine.ports import (
@@ -20,7 +21,7 @@ from vibeboard.engine.ports import (
     Repositories,
 )
 from vibeboard.engine.workflows import CONFIG_PATH, Configuration, Workflows
-from vibeboard.errors import Fault
+from vibeboard.errors import Fault, UserError
 
 
 class Inspector:
@@ -73,12 +74,9 @@ class Inspector:
             return ()
         faults = []
         if workflow.board is not None:
-            columns = await self._cards.columns(
-                workflow.board, field=workflow.column_field
-            )
+            columns, why = await self._columns(workflow.board, workflow.column_field)
             if columns is None:
-                message = words.board_unreadable(workflow.board, workflow.column_field)
-                faults.append(_fault(found, str(workflow.board.number), message))
+                faults.append(_fault(found, str(workflow.board.number), why))
             else:
                 known = {column.casefold() for column in columns}
                 faults += [
@@ -94,6 +92,16 @@ class Inspector:
                 message = words.prompt_missing(stage.name, path)
                 faults.append(_fault(found, path, message))
         return tuple(faults)
+
+    async def _columns(
+        self, board: BoardKey, field: str
+    ) -> tuple[Sequence[str] | None, str]:
+        """A board's columns, or None and why there are none."""
+        try:
+            columns = await self._cards.columns(board, field=field)
+        except UserError as error:
+            return None, str(error)
+        return columns, words.board_unreadable(board, field)
 
 
 def _columns(workflow: Workflow) -> Iterator[str]:

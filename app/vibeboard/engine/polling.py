@@ -158,9 +158,10 @@ class Polling:
             finally:
                 self.figures.looks += 1
                 self.figures.points += calls.points
+        news = look is not None and (look.told or polled.columns is None)
         self._take(polled, look, now, busy=busy)
         log.log(
-            logging.INFO if look is not None and look.told else logging.DEBUG,
+            logging.INFO if news else logging.DEBUG,
             "board read",
             extra={
                 "board": str(board.key),
