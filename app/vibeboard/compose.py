@@ -9,21 +9,29 @@ from datetime import UTC, datetime, timedelta
 
 import aiohttp
 
+from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
+from vibeboard.engine.boards import Boards
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.dispatch import Dispatcher
 from vibeboard.engine.execute import Executor, Places
+from vibeboard.engine.housekeeping import Housekeeper, Keep
 from vibeboard.engine.inspector import Inspector
 from vibeboard.engine.perform import Performer
+from vibeboard.engine.polling import Polling
+from vibeboard.engine.ports import Calls
 from vibeboard.engine.publish import Publisher
+from vibeboard.engine.reconcile import Reconciler
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
+from vibeboard.engine.watch import Watch
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, SettingsInvalid
 from vibeboard.github.app import GitHubPorts
-from vibeboard.github.client import GitHub, Identity
+from vibeboard.github.client import GitHub, Identity, Person
 from vibeboard.github.signature import verify
 from vibeboard.github.translate import translate
+from vibeboard.github.transport import sleep
 from vibeboard.runner.agents.claude import ClaudeAgent, find_claude
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.agents.registry import RunnerAgents
@@ -34,15 +42,24 @@ from vibeboard.runner.workspace import GitWorkspaces
 from vibeboard.runner.workspace import Identity as Committer
 from vibeboard.settings import Machine, Settings
 from vibeboard.store import migrate
+from vibeboard.store.damage import refuse_damage
 from vibeboard.store.database import Database, only_process, open_database
 from vibeboard.store.deliveries import SqlDeliveries
 from vibeboard.store.delivery_queue import SqlDeliveryQueue
 from vibeboard.store.due import Due
+from vibeboard.store.gauges import SqlGauges
+from vibeboard.store.intake import Intake, open_intake
+from vibeboard.store.ledger import SqlLedger, SqlMarks
 from vibeboard.store.locks import SqlLocks
+from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.notices import Notices
+from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
+from vibeboard.store.sightings import SqlSightings
 from vibeboard.store.workers import SqlWorkers
+from vibeboard.web.metrics import Metrics, MetricsPage
+from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import Webhook
 
 log = logging.getLogger(__name__)
@@ -66,6 +83,12 @@ class Parts:
     workflows: Workflows
     webhook: Webhook
     dispatcher: Dispatcher
+    housekeeper: Housekeeper
+    readiness: Readiness
+    metrics: MetricsPage
+    watch: Watch
+    reconciler: Reconciler
+    polling: Polling | None
     us: str
 
 
@@ -73,12 +96,19 @@ class Parts:
 class _Kept:
     """What is remembered, for this process and under its name."""
 
+    intake: Intake
     deliveries: SqlDeliveries
     delivery_queue: SqlDeliveryQueue
     runs: SqlRuns
     run_queue: SqlRunQueue
     workers: SqlWorkers
     locks: SqlLocks
+    pauses: SqlPauses
+    gauges: SqlGauges
+    archive: SqlArchive
+    ledger: SqlLedger
+    marks: SqlMarks
+    sightings: SqlSightings
     notices: Notices
 
 
@@ -92,6 +122,7 @@ class _Crew:
     workspaces: GitWorkspaces
     stops: Stops
     tracking: Tracking
+    metrics: Metrics
 
 
 class _Bell:
@@ -117,6 +148,8 @@ async def running(
     database = open_database(settings.database)
     try:
         with only_process(database, name):
+            if database.path is not None:
+                await asyncio.to_thread(refuse_damage, database.path)
             await asyncio.to_thread(migrate.ready, database)
             async with aiohttp.ClientSession() as session:
                 github = GitHub(
@@ -129,18 +162,19 @@ async def running(
                 places = Places(settings.data_dir.resolve())
                 bell = _Bell()
                 kept = await _remember(database, places, bell, name, settings.lease)
-                parts = await _wire(
-                    settings, machine, places, kept, GitHubPorts(github)
-                )
-                bell.answer = parts.dispatcher.wake
-                kept.notices.start()
-                await parts.dispatcher.start()
-                try:
-                    yield parts
-                finally:
-                    await parts.dispatcher.close(settings.grace)
-                    await kept.notices.close()
-                    await kept.locks.close()
+                ports = GitHubPorts(github)
+                with ports.counted() as calls:
+                    parts = await _wire(settings, machine, places, kept, ports, calls)
+                    bell.answer = parts.dispatcher.wake
+                    kept.notices.start()
+                    await parts.dispatcher.start()
+                    try:
+                        yield parts
+                    finally:
+                        await parts.dispatcher.close(settings.grace)
+                        await kept.intake.close()
+                        await kept.notices.close()
+                        await kept.locks.close()
     finally:
         await database.close()
 
@@ -160,12 +194,19 @@ async def _remember(
     due = Due(engine, bell)
     workers = SqlWorkers(database, due, clock, name=name, place=place, lease=lease)
     return _Kept(
+        intake=open_intake(database, clock, bell),
         deliveries=SqlDeliveries(engine, due, clock),
         delivery_queue=SqlDeliveryQueue(engine, due, clock, workers),
         runs=SqlRuns(engine, due, clock),
         run_queue=SqlRunQueue(engine, due, clock, workers, place=place),
         workers=workers,
         locks=SqlLocks(database),
+        pauses=SqlPauses(engine, due, clock),
+        gauges=SqlGauges(database, clock, name=name),
+        archive=SqlArchive(database),
+        ledger=SqlLedger(engine, clock),
+        marks=SqlMarks(engine),
+        sightings=SqlSightings(engine, due, clock),
         notices=Notices(database, bell),
     )
 
@@ -176,12 +217,17 @@ async def _wire(
     places: Places,
     kept: _Kept,
     ports: GitHubPorts,
+    calls: Calls,
 ) -> Parts:
+    metrics = Metrics(SystemClock(), kept.gauges.asked_at)
+    metrics.watch_github(ports, calls)
     identity = await _identity(ports, settings)
     workflows = Workflows(ports.repositories)
+    git = Git(home=places.root / "git-home", path=machine.path)
+    await git.check_version()
     workspaces = GitWorkspaces(
         places.root / "workspaces",
-        git=Git(home=places.root / "git-home", path=machine.path),
+        git=git,
         identity=Committer(
             identity.login, f"{identity.login}@users.noreply.github.com"
         ),
@@ -192,9 +238,10 @@ async def _wire(
         replies=ports.replies,
         workflows=workflows,
         locks=kept.locks,
+        pauses=kept.pauses,
         clock=SystemClock(),
     )
-    crew = _Crew(kept, ports, workflows, workspaces, stops, tracking)
+    crew = _Crew(kept, ports, workflows, workspaces, stops, tracking, metrics)
     await asyncio.to_thread(sweep)
     advancer = Advancer(
         deliveries=kept.deliveries,
@@ -206,7 +253,9 @@ async def _wire(
         performer=_performer(crew),
         locks=kept.locks,
         translate=lambda event, body, guid: translate(event, body, guid=guid),
+        boards_changed=lambda: kept.marks.advance(polling.CHANGED, SystemClock().now()),
         us=identity.login,
+        meter=metrics,
     )
     dispatcher = Dispatcher(
         deliveries=kept.deliveries,
@@ -220,14 +269,79 @@ async def _wire(
         runners=settings.runners,
         lease=settings.lease,
     )
+    for name, pump in dispatcher.pumps.items():
+        metrics.watch(name, pump)
+    polls = _polling(settings, crew, await _person(ports, settings))
+    reconciler = _reconciler(settings, crew, polls)
+    turns = {"deliveries": reconciler.turn}
+    if polls is not None:
+        turns["boards"] = polls.turn
     return Parts(
         deliveries=kept.deliveries,
         runs=kept.runs,
         ports=ports,
         workflows=workflows,
-        webhook=Webhook(kept.deliveries, verify, settings.webhook_secrets()),
+        webhook=Webhook(
+            kept.intake,
+            verify,
+            settings.webhook_secrets(),
+            count=metrics.answered,
+        ),
         dispatcher=dispatcher,
+        housekeeper=Housekeeper(kept.archive, places, SystemClock(), _keep(settings)),
+        readiness=Readiness(kept.gauges.write, lambda: dispatcher.idle),
+        metrics=MetricsPage(metrics, kept.gauges.read, SystemClock()),
+        watch=Watch(kept.locks, **turns),
+        reconciler=reconciler,
+        polling=polls,
         us=identity.login,
+    )
+
+
+def _boards(crew: _Crew) -> Boards:
+    return Boards(
+        cards=crew.ports.cards,
+        repositories=crew.ports.repositories,
+        workflows=crew.workflows,
+        sightings=crew.kept.sightings,
+        marks=crew.kept.marks,
+        clock=SystemClock(),
+    )
+
+
+def _reconciler(settings: Settings, crew: _Crew, polls: Polling | None) -> Reconciler:
+    return Reconciler(
+        hook_deliveries=crew.ports.hook_deliveries,
+        ledger=crew.kept.ledger,
+        marks=crew.kept.marks,
+        boards=_boards(crew),
+        clock=SystemClock(),
+        every=settings.reconcile_every,
+        polled=polls.owns if polls is not None else lambda _: False,
+        pause=sleep,
+    )
+
+
+def _polling(settings: Settings, crew: _Crew, person: Person | None) -> Polling | None:
+    if person is None:
+        return None
+    return Polling(
+        boards=_boards(crew),
+        sightings=crew.kept.sightings,
+        marks=crew.kept.marks,
+        counter=crew.ports,
+        points=lambda: person.points,
+        clock=SystemClock(),
+        person=person.login,
+        soonest=settings.poll_every,
+    )
+
+
+def _keep(settings: Settings) -> Keep:
+    return Keep(
+        deliveries=timedelta(days=settings.keep_deliveries_days),
+        logs=timedelta(days=settings.keep_logs_days),
+        audit=timedelta(days=settings.keep_audit_days),
     )
 
 
@@ -246,6 +360,7 @@ def _performer(crew: _Crew) -> Performer:
         tracking=crew.tracking,
         stops=crew.stops,
         workspaces=crew.workspaces,
+        meter=crew.metrics,
     )
 
 
@@ -280,6 +395,7 @@ def _executor(
         stops=crew.stops,
         places=places,
         counter=crew.ports,
+        meter=crew.metrics,
     )
 
 
@@ -294,6 +410,22 @@ async def _identity(ports: GitHubPorts, settings: Settings) -> Identity:
             "VIBEBOARD_PRIVATE_KEY_FILE must belong together"
         )
         raise SettingsInvalid(message) from error
+
+
+async def _person(ports: GitHubPorts, settings: Settings) -> Person | None:
+    """Whose boards we may read as they would; SettingsInvalid for a bad token."""
+    if settings.user_token_file is None:
+        return None
+    try:
+        person = await ports.take_token(settings.user_token)
+    except GitHubRefused as error:
+        message = (
+            f"{settings.github_api_url} does not take the token of "
+            f"VIBEBOARD_USER_TOKEN_FILE ({error.status_code}: {error})"
+        )
+        raise SettingsInvalid(message) from error
+    log.info("reads boards of a person", extra={"person": person.login})
+    return person
 
 
 def _agents(settings: Settings, environment: Environment) -> RunnerAgents:

@@ -113,7 +113,7 @@ class IllegalTransition(Broken):
     """A run was asked to change state against the table."""
 
 
-class Fenced(Broken):  # noqa: N818 - an event
+class Fenced(Broken):
     """Another attempt has the run by now: nothing may be written for it."""
 
 

@@ -46,6 +46,25 @@ class Settings(BaseModel):
         default="https://api.github.com",
         description="The REST API's root; on GitHub Enterprise Server https://HOST/api/v3.",
     )
+    user_token_file: Path | None = Field(
+        default=None,
+        description="A personal access token with the `project` scope, and `repo` for "
+        "private repositories: for boards that belong to its person, not to an "
+        "organization.",
+    )
+    poll_seconds: float = Field(
+        default=15,
+        gt=0,
+        description="How often a person's board is read while something moves on it. "
+        "While nothing does, up to 5 minutes go by.",
+    )
+    reconcile_minutes: float = Field(
+        default=10,
+        gt=0,
+        le=1440,
+        description="How often GitHub's list of deliveries is compared with ours, and "
+        "what is missing is asked for again.",
+    )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port.")
     runners: int = Field(
@@ -108,6 +127,16 @@ class Settings(BaseModel):
         return timedelta(seconds=self.grace_seconds)
 
     @property
+    def poll_every(self) -> timedelta:
+        """How often a board is read on which something moves."""
+        return timedelta(seconds=self.poll_seconds)
+
+    @property
+    def reconcile_every(self) -> timedelta:
+        """How often deliveries are compared."""
+        return timedelta(minutes=self.reconcile_minutes)
+
+    @property
     def lease(self) -> timedelta:
         """After how long a silent process counts as dead."""
         return timedelta(seconds=self.lease_seconds)
@@ -125,6 +154,11 @@ class Settings(BaseModel):
             message = f"{self.webhook_secret_file} is empty: a webhook secret is needed"
             raise SettingsInvalid(message)
         return secrets
+
+    def user_token(self) -> str:
+        """A person's token; raises SettingsInvalid if it cannot be read."""
+        assert self.user_token_file is not None
+        return _secret(self.user_token_file, "user_token_file").strip()
 
     def anthropic_api_key(self) -> str | None:
         """The model API's key, if one is set."""

@@ -2,9 +2,11 @@
 
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import uvloop
+
+T = TypeVar("T")
 
 # How long a thread keeps the interpreter while another wants it. The thread that stores
 # deliveries wants it for microseconds after each flush, and the default of 5 ms makes
@@ -12,7 +14,7 @@ import uvloop
 _SWITCH = 0.0001  # seconds
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
+def run(main: Coroutine[Any, Any, T]) -> T:
     """Run ``main`` to its end; twice as many requests as on asyncio's own loop."""
     sys.setswitchinterval(_SWITCH)
-    uvloop.run(main)
+    return uvloop.run(main)

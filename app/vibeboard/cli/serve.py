@@ -4,15 +4,17 @@ import asyncio
 import logging
 import signal
 import sys
+from datetime import timedelta
 
 from aiohttp import web
 
+from vibeboard.cli import loop
 from vibeboard.cli.logs import log_to_stderr
-from vibeboard.compose import running
+from vibeboard.compose import Parts, running
 from vibeboard.errors import SettingsInvalid
 from vibeboard.settings import Settings, read_machine, read_settings
 from vibeboard.store.database import open_database
-from vibeboard.web.server import make_runner
+from vibeboard.web.server import make_app, make_runner
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +23,7 @@ def run_server(*, name: str) -> int:
     """Serve until SIGINT or SIGTERM."""
     log_to_stderr(worker=name)
     settings = read_settings()
-    asyncio.run(_serve(settings, name))
-    return 0
+    return loop.run(_serve(settings, name))
 
 
 def run_worker(*, name: str) -> int:
@@ -35,19 +36,23 @@ def run_worker(*, name: str) -> int:
             "`vibeboard serve` carries the runs out itself"
         )
         raise SettingsInvalid(message)
-    asyncio.run(_work(settings, name))
-    return 0
+    return loop.run(_work(settings, name))
 
 
-async def _serve(settings: Settings, name: str) -> None:
+async def _serve(settings: Settings, name: str) -> int:
     async with running(settings, read_machine(), name=name) as parts:
-        runner = make_runner(parts.webhook)
+        app = make_app(parts.webhook, readiness=parts.readiness, metrics=parts.metrics)
+        runner = make_runner(parts.webhook, app)
         await runner.setup()
         try:
             site = web.TCPSite(runner, settings.host, settings.port)
             await _start(site, settings)
+            asked = _Asked()
             _say_ready(runner, parts.us)
-            await _asked_to_leave()
+            async with parts.watch.on_duty(), parts.housekeeper.on_duty():
+                await asked.once.wait()
+            # Deliveries are stored meanwhile: whoever comes next handles them.
+            return await _drained(parts, settings, asked)
         finally:
             await runner.cleanup()
 
@@ -63,10 +68,13 @@ async def _start(site: web.TCPSite, settings: Settings) -> None:
         raise SettingsInvalid(message) from error
 
 
-async def _work(settings: Settings, name: str) -> None:
+async def _work(settings: Settings, name: str) -> int:
     async with running(settings, read_machine(), name=name) as parts:
-        log.info("worker ready", extra={"worker": name, "as": parts.us})
-        await _asked_to_leave()
+        log.info("worker ready", extra={"as": parts.us})
+        asked = _Asked()
+        async with parts.housekeeper.on_duty():
+            await asked.once.wait()
+        return await _drained(parts, settings, asked)
 
 
 def _say_ready(runner: web.AppRunner, us: str) -> None:
@@ -76,9 +84,33 @@ def _say_ready(runner: web.AppRunner, us: str) -> None:
     sys.stdout.flush()
 
 
-async def _asked_to_leave() -> None:
-    leave = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, leave.set)
-    await leave.wait()
+class _Asked:
+    """Whether we were asked to leave, and whether again."""
+
+    def __init__(self) -> None:
+        self.once = asyncio.Event()
+        self.again = asyncio.Event()
+        running_loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            running_loop.add_signal_handler(number, self._told)
+
+    def _told(self) -> None:
+        (self.again if self.once.is_set() else self.once).set()
+
+
+async def _drained(parts: Parts, settings: Settings, asked: _Asked) -> int:
+    """Let work end; 1 if we were asked again before, and cut it off."""
+    log.info("leaves", extra={"grace": settings.grace_seconds})
+    parts.readiness.draining = True
+    closing = asyncio.create_task(parts.dispatcher.close(settings.grace))
+    again = asyncio.create_task(asked.again.wait())
+    await asyncio.wait((closing, again), return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    if closing.done():
+        await closing
+        return 0
+    log.warning("was asked again: cuts off what is under way")
+    closing.cancel()
+    await asyncio.gather(closing, return_exceptions=True)
+    await parts.dispatcher.close(timedelta(0))
+    return 1

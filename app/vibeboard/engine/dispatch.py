@@ -6,9 +6,10 @@ cannot be done is given up with its reason: a person may ask for it again.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from vibeboard.domain.retry import MOST_CRASHES, MOST_TRIES, wait_before
 from vibeboard.engine.advance import Advancer
@@ -93,6 +94,20 @@ class Dispatcher:
             clock=clock,
         )
         self.runs = Pump(run_queue, self._carry_out, places=runners, clock=clock)
+
+    @property
+    def pumps(self) -> Mapping[str, Pump[Any]]:
+        """What is pumped, by name."""
+        return {"decisions": self.decisions, "effects": self.effects, "runs": self.runs}
+
+    @property
+    def idle(self) -> str:
+        """Why this process takes no work now; empty if it does."""
+        if self._recovering is not None and not self._recovering.done():
+            return "was declared dead, and begins anew"
+        if not self.decisions.looks or not self.effects.looks:
+            return "takes no work"
+        return ""
 
     def wake(self) -> None:
         """There may be work: look at once."""

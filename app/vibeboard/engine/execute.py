@@ -21,6 +21,7 @@ from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.briefing import Briefing
+from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.ports import (
     AgentEnd,
     AgentResult,
@@ -100,6 +101,7 @@ class Executor:
         stops: Stops,
         places: Places,
         counter: CallCounter,
+        meter: Meter | None = None,
     ) -> None:
         self._runs = runs
         self._queue = queue
@@ -114,6 +116,7 @@ class Executor:
         self._tracking = tracking
         self._stops = stops
         self._places = places
+        self._meter = meter or Unmetered()
         self._counter = counter
 
     async def carry_out(self, run_id: str) -> None:
@@ -248,6 +251,7 @@ class Executor:
                 session=await self._briefing.session(run, stage),
                 attempt=run.attempt,
             )
+            await self._meter.agent_starts(run)
             async with self._tracking.refreshed(run.id, workspace.notes):
                 result = await self._agents.work(assignment, stop)
         if result.session is not None:

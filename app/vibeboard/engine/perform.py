@@ -15,7 +15,9 @@ from vibeboard.domain.effects import (
     StopRun,
 )
 from vibeboard.domain.run import run_id
+from vibeboard.engine.context import about
 from vibeboard.engine.inspector import Inspector
+from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.ports import (
     Cards,
     Deliveries,
@@ -43,7 +45,9 @@ class Performer:
         tracking: Tracking,
         stops: Stops,
         workspaces: Workspaces,
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter or Unmetered()
         self._deliveries = deliveries
         self._cards = cards
         self._replies = replies
@@ -60,6 +64,8 @@ class Performer:
         effect = await self._deliveries.pending(key)
         if effect is None:
             return
+        card = getattr(effect, "card", None)
+        about(card=str(card) if card else "", run=getattr(effect, "run", None) or "")
         error = ""
         try:
             await self._do(effect)
@@ -76,12 +82,14 @@ class Performer:
         if error:
             log.warning("effect refused", extra={"effect": key, "why": error})
         await self._deliveries.performed(effect, error=error)
+        await self._meter.performed(type(effect).__name__, failed=bool(error))
 
     async def give_up(self, key: str, error: str) -> None:
         """Keep the effect with the reason why it could not be performed."""
         effect = await self._deliveries.pending(key)
         if effect is not None:
             await self._deliveries.performed(effect, error=error)
+            await self._meter.performed(type(effect).__name__, failed=True)
 
     async def _do(self, effect: Effect) -> None:
         match effect:

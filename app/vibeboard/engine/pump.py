@@ -65,6 +65,11 @@ class Pump(Generic[Name]):
         """How many pieces are being done now."""
         return len(self._under_way)
 
+    @property
+    def looks(self) -> bool:
+        """Whether it takes work."""
+        return self._looking is not None and not self._looking.done()
+
     def start(self) -> None:
         """Begin to take work."""
         if self._places:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from vibeboard.domain import words
 from vibeboard.domain.run import ACTIVE, Run, RunState
-from vibeboard.engine.ports import Clock, Locks, Marker, Replies, Runs
+from vibeboard.engine.ports import Clock, Locks, Marker, Pauses, Replies, Runs
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, RetryLater
 
@@ -31,8 +31,10 @@ class Tracking:
         replies: Replies,
         workflows: Workflows,
         locks: Locks,
+        pauses: Pauses,
         clock: Clock,
     ) -> None:
+        self._pauses = pauses
         self._runs = runs
         self._replies = replies
         self._workflows = workflows
@@ -83,6 +85,9 @@ class Tracking:
     async def _waiting_for(self, run: Run) -> str:
         if run.state is not RunState.QUEUED:
             return ""
+        paused = await self._pauses.reason(run.card)
+        if paused is not None:
+            return words.waiting_paused(paused)
         active = (await self._runs.history(run.card)).active
         if active is not None:
             return f"*{active.stage}* on this card to end"

@@ -4,8 +4,6 @@ A column beside each body says how it is stored, so that the way may change with
 touching what is there.
 """
 
-from collections.abc import Sequence
-
 from zstandard import ZstdCompressor, ZstdDecompressor
 
 PLAIN = 0
@@ -21,25 +19,18 @@ Packed = tuple[int, bytes]
 
 
 class Packer:
-    """Compresses bodies, a group at a time. For one thread at a time."""
+    """Compresses bodies. For one thread at a time."""
 
     def __init__(self) -> None:
         self._zstd = ZstdCompressor(level=_LEVEL, write_content_size=True)
 
-    def pack(self, bodies: Sequence[bytes]) -> list[Packed]:
-        """Each body as it is to be stored: its encoding and its bytes.
-
-        Other threads run meanwhile, and are asked only once a group.
-        """
-        packed: list[Packed] = [(PLAIN, body) for body in bodies]
-        large = [at for at, body in enumerate(bodies) if len(body) >= _WORTH_IT]
-        if not large:
-            return packed
-        frames = self._zstd.multi_compress_to_buffer([bodies[at] for at in large])
-        for at, frame in zip(large, frames, strict=True):
-            if len(frame) < len(bodies[at]):
-                packed[at] = (ZSTD, frame.tobytes())
-        return packed
+    def pack(self, body: bytes) -> Packed:
+        """The body as it is to be stored: its encoding and its bytes."""
+        if len(body) >= _WORTH_IT:
+            frame = self._zstd.compress(body)
+            if len(frame) < len(body):
+                return ZSTD, frame
+        return PLAIN, body
 
 
 def unpack(encoding: int, body: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Deliveries, what was decided about each, and what came of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun
 from vibeboard.engine import ports
-from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState, Kept
+from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState
 from vibeboard.store import audit, codec, runs, schema
 from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
@@ -52,38 +52,6 @@ class SqlDeliveries:
         self._engine = engine
         self._due = due
         self._clock = clock
-
-    async def keep(
-        self,
-        *,
-        hook: str,
-        guid: str,
-        event: str,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> Kept:
-        """TODO replaced by intake."""
-        async with self._due.begin() as connection:
-            known = (
-                await connection.execute(
-                    select(schema.delivery).where(
-                        _DELIVERY.hook == hook, _DELIVERY.guid == guid
-                    )
-                )
-            ).first()
-            if known is not None:
-                return Kept.DUPLICATE if read(known).body == body else Kept.CONFLICT
-            await connection.execute(
-                insert(schema.delivery).values(
-                    hook=hook,
-                    guid=guid,
-                    event=event,
-                    headers=dict(headers),
-                    body=body,
-                    received_at=self._clock.now(),
-                )
-            )
-        return Kept.NEW
 
     async def get(self, delivery: int) -> Delivery:
         """The delivery as stored; raises KeyError for an unknown id."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from vibeboard.engine import ports
 from vibeboard.engine.ports import Clock, Delivery, DeliveryState, Sorted
 from vibeboard.store import schema
 from vibeboard.store.deliveries import OPEN, read
@@ -95,7 +96,7 @@ class SqlDeliveryQueue:
         return len(rows)
 
     async def claim(
-        self, most: int, *, states: Sequence[DeliveryState] = OPEN
+        self, most: int, *, states: Sequence[DeliveryState] = ports.OPEN
     ) -> Sequence[int]:
         """Take due deliveries: the head of each key, fairly among accounts."""
         open_now = and_(

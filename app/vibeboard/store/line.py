@@ -9,12 +9,17 @@ from datetime import UTC, datetime, timedelta
 
 from vibeboard.engine.ports import Clock, Kept
 from vibeboard.errors import RetryLater
+from vibeboard.store.bodies import Packed, Packer
 
-_MOST_WAITING = 256 * 1024 * 1024  # bytes of bodies; beyond it deliveries are refused
+MOST_WAITING = 256 * 1024 * 1024  # bytes of bodies; beyond it deliveries are refused
 _MOST_ROWS = 128
 _MOST_BYTES = 16 * 1024 * 1024  # of one group; a larger delivery goes alone
 _AFTER = timedelta(seconds=10)
 _TICK = timedelta(microseconds=1)
+
+# Compressing up to here costs the event loop less than handing the interpreter over to
+# another thread and back; beyond it others would feel it.
+_AT_ONCE = 64 * 1024  # bytes
 
 _json = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -28,6 +33,7 @@ class Waiting:
     event: str
     headers: str  # JSON
     body: bytes = field(repr=False)
+    packed: Packed | None = field(repr=False)  # None: whoever writes has to do it
     received_at: datetime  # UTC without its zone; no two of a process are the same
     told: asyncio.Future[Kept]
 
@@ -50,6 +56,7 @@ class Line:
         self._clock = clock
         self._on_kept = on_kept
         self._loop = asyncio.get_running_loop()
+        self._packer = Packer()
         self._bytes = 0
         self._last = datetime.min  # noqa: DTZ901 - as the column holds it
         self.queue: deque[Waiting] = deque()
@@ -65,7 +72,7 @@ class Line:
         body: bytes,
     ) -> Waiting:
         """Stand at the end; raises RetryLater if the line is full or closed."""
-        if self.closed or self._bytes + len(body) > _MOST_WAITING:
+        if self.closed or self._bytes + len(body) > MOST_WAITING:
             raise RetryLater("too many deliveries wait for the disk", after=_AFTER)
         self._bytes += len(body)
         now = self._clock.now().astimezone(UTC).replace(tzinfo=None)
@@ -76,6 +83,7 @@ class Line:
             event,
             _json(headers),
             body,
+            self._packer.pack(body) if len(body) <= _AT_ONCE else None,
             self._last,
             self._loop.create_future(),
         )

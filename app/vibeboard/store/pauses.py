@@ -98,6 +98,11 @@ class SqlPauses:
             )
             return [Pause(r.scope, r.why, r.paused_by, r.paused_at) for r in rows]
 
+    async def reason(self, card: CardKey) -> str | None:
+        """Why no run starts on the card; None if runs do."""
+        pause = await self.over(card)
+        return None if pause is None else pause.why
+
     async def over(self, card: CardKey) -> Pause | None:
         """The pause that a card lies in, the widest first."""
         repository = card.repository.casefold()

@@ -13,8 +13,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.engine.ports import Kept
-from vibeboard.store.bodies import Packer, unpack
-from vibeboard.store.due import CHANNEL
+from vibeboard.store.bodies import Packed, Packer, unpack
 from vibeboard.store.line import Line, Outcome, Waiting, firsts
 
 _CONNECTIONS = 2
@@ -27,7 +26,6 @@ RETURNING hook, guid
 """
 _READ = "SELECT encoding, body FROM delivery WHERE hook = $1 AND guid = $2"
 _FLAG = "UPDATE delivery SET conflict = true WHERE hook = $1 AND guid = $2"
-_NOTIFY = f"NOTIFY {CHANNEL}"
 # These are about one delivery, whatever the others are; a deadlock is with another
 # process that keeps the same deliveries.
 _OF_ONE = (
@@ -110,7 +108,7 @@ class _Writer:
     async def _store_together(self, group: Sequence[Waiting]) -> Sequence[Outcome]:
         driver = await self._connected()
         rows = firsts(group)
-        packed = self._packer.pack([waiting.body for waiting in rows])
+        packed = [one.packed or await self._pack(one.body) for one in rows]
         inserted = await driver.fetch(
             _INSERT,
             [waiting.hook for waiting in rows],
@@ -131,6 +129,9 @@ class _Writer:
                 for waiting in group
             ]
         return outcomes
+
+    async def _pack(self, body: bytes) -> Packed:
+        return await asyncio.to_thread(self._packer.pack, body)
 
     async def _compare(self, waiting: Waiting) -> Outcome:
         row = await self._driver.fetchrow(_READ, *waiting.key)

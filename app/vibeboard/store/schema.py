@@ -79,7 +79,9 @@ delivery = Table(
     Column("due_at", UtcDateTime),  # not before
     Column("settled_at", UtcDateTime),
     UniqueConstraint("hook", "guid", name="delivery_once"),
-    Index("delivery_unsorted", "id", sqlite_where=_UNSORTED, postgresql_where=_UNSORTED),
+    Index(
+        "delivery_unsorted", "id", sqlite_where=_UNSORTED, postgresql_where=_UNSORTED
+    ),
     Index(
         "delivery_open",
         "ordering_key",

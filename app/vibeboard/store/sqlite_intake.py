@@ -104,8 +104,8 @@ class SqliteIntake:
         connection = self._connected()
         rows = firsts(group)
         values: list[object] = []
-        packed = self._packer.pack([waiting.body for waiting in rows])
-        for waiting, (encoding, body) in zip(rows, packed, strict=True):
+        for waiting in rows:
+            encoding, body = waiting.packed or self._packer.pack(waiting.body)
             values += (
                 waiting.hook,
                 waiting.guid,

@@ -42,6 +42,13 @@ class Quota(Protocol):
     def remaining(self) -> int: ...  # noqa: D102
 
 
+class Work(Protocol):
+    """Something of which several pieces are done at once."""
+
+    @property
+    def under_way(self) -> int: ...  # noqa: D102
+
+
 class GitHubUse(Protocol):
     """What GitHub was asked, and what it leaves us."""
 
@@ -106,7 +113,7 @@ class Metrics:
         )
         self._under_way = Gauge(
             "vibeboard_under_way",
-            "What this process is doing now: deliveries or runs.",
+            "What this process is doing now: decisions, effects of decisions, runs.",
             ("what",),
             registry=self.registry,
         )
@@ -142,9 +149,9 @@ class Metrics:
         """An effect was performed, or given up."""
         self._effects.labels(kind, "failed" if failed else "done").inc()
 
-    def watch(self, what: str, under_way: Callable[[], int]) -> None:
+    def watch(self, what: str, work: Work) -> None:
         """Show how much of a kind of work is under way."""
-        self._under_way.labels(what).set_function(lambda: float(under_way()))
+        self._under_way.labels(what).set_function(lambda: float(work.under_way))
 
     def watch_github(self, use: GitHubUse, calls: Calls) -> None:
         """Show what GitHub is asked, and what it leaves us."""
