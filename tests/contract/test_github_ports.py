@@ -392,20 +392,33 @@ async def test_all_repositories_are_known(world: World) -> None:
 async def test_deliveries_are_listed_newest_first(world: World) -> None:
     small = world.small
     began = small.clock.now
-    for hour in range(150):
-        delivered(small, f"guid-{hour}")
-        small.clock.forward(hours=1)
+    for number in range(150):
+        delivered(small, f"guid-{number}")
+        small.clock.forward(minutes=20)
 
-    since = began + timedelta(hours=30)
+    since = began + timedelta(hours=10)
     found = [one async for one in world.hook_deliveries.listed(since)]
 
     assert [one.guid for one in found] == [f"guid-{n}" for n in range(149, 29, -1)]
-    assert found[0].delivered_at == began + timedelta(hours=149)
+    assert found[0].delivered_at == began + timedelta(minutes=20 * 149)
     assert (found[0].event, found[0].action) == ("issues", "opened")
     assert (found[0].status, found[0].status_code) == ("OK", 202)
     assert not found[0].redelivery
     listing = "GET /app/hook/deliveries{?per_page}"
     assert world.ports.calls[listing] == 2
+
+
+async def test_github_forgets_deliveries_after_three_days(world: World) -> None:
+    small = world.small
+    delivered(small, "guid-old")
+    small.clock.forward(days=2)
+    delivered(small, "guid-new")
+    small.clock.forward(days=2)
+
+    since = small.clock.now - timedelta(days=30)
+    found = [one.guid async for one in world.hook_deliveries.listed(since)]
+
+    assert found == ["guid-new"]
 
 
 async def test_a_delivery_is_asked_for_again(world: World) -> None:

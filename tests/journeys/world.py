@@ -52,7 +52,7 @@ PATIENCE = 45.0  # seconds; a journey takes one or two
 
 CONFIG = """\
 version: 1
-board: {{project: acme/1}}
+board: {{project: {board}/1}}
 agents:
   scripted:
     cli: command
@@ -98,8 +98,10 @@ def processes_of(needle: str) -> list[str]:
     return found
 
 
-def config(*, minutes: float = 5) -> str:
-    return CONFIG.format(python=sys.executable, agent=AGENT, minutes=minutes)
+def config(*, minutes: float = 5, board: str = "acme") -> str:
+    return CONFIG.format(
+        python=sys.executable, agent=AGENT, minutes=minutes, board=board
+    )
 
 
 PERMISSIONS = {
@@ -209,6 +211,8 @@ class World:
     server: asyncio.subprocess.Process | None = None
     port: int = 0
     log: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    """What the product is told besides the usual, by the settings' names."""
     breaks: bool = False
     """Whether this test wants the server to log a traceback."""
 
@@ -363,6 +367,7 @@ class World:
             "VIBEBOARD_PORT": str(self.port),
             "VIBEBOARD_GRACE_SECONDS": "0",
             "VIBEBOARD_LEASE_SECONDS": "2",
+            **{f"VIBEBOARD_{key.upper()}": v for key, v in self.settings.items()},
         }
 
     async def started(self, *arguments: str) -> asyncio.subprocess.Process:
@@ -403,14 +408,24 @@ class World:
         assert self.server is not None
         if self.server.returncode is None:
             self.server.send_signal(how)
-        code = await asyncio.wait_for(self.server.wait(), PATIENCE)
+        try:
+            code = await asyncio.wait_for(self.server.wait(), PATIENCE)
+        except TimeoutError:
+            self.server.kill()
+            shown = "\n".join(self.log[-40:])
+            raise AssertionError(f"the server does not end\n{shown}") from None
         await self._reader
         self.server = None
         return code
 
 
 async def make_world(
-    home: Path, database_url: str, port: int, *, files: dict[str, str] | None = None
+    home: Path,
+    database_url: str,
+    port: int,
+    *,
+    files: dict[str, str] | None = None,
+    board_of: str = "acme",
 ) -> World:
     """A GitHub with one board, one repository, three people and our App."""
     hub = Hub(home / "hub")
@@ -429,7 +444,11 @@ async def make_world(
         "repositories": [
             {
                 "name": REPOSITORY,
-                "files": {**FILES, ".vibe.yml": config(), **(files or {})},
+                "files": {
+                    **FILES,
+                    ".vibe.yml": config(board=board_of),
+                    **(files or {}),
+                },
                 "collaborators": {"alice": "admin", "bob": "write", "mallory": "read"},
             }
         ],
@@ -447,7 +466,12 @@ async def make_world(
         ],
         "installations": [{"app": "vibeboard", "account": "acme"}],
         "projects": [
-            {"owner": "acme", "number": 1, "title": "Clock", "columns": list(COLUMNS)}
+            {
+                "owner": board_of,
+                "number": 1,
+                "title": "Clock",
+                "columns": list(COLUMNS),
+            }
         ],
     }
     seed.apply(hub, data, home)

@@ -1,6 +1,7 @@
 """Apps, installations, their tokens and their deliveries, over REST."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +14,8 @@ from localhub.state import Delivery, Installation, Repository, User, stamp
 from localhub.webhooks import COURIER
 
 STATELESS = "X-GitHub-Stateless-S2S-Token"
+REMEMBERED = timedelta(days=3)
+"""How long a delivery is listed and can be sent again."""
 
 
 def get_app(call: Call) -> web.Response:
@@ -203,11 +206,11 @@ def _delivery_item(one: Delivery) -> dict[str, Any]:
 
 
 def _attempted(call: Call) -> list[Delivery]:
-    app = call.app
+    app, since = call.app, call.hub.clock() - REMEMBERED
     return [
         one
         for one in reversed(call.hub.deliveries)
-        if one.app is app and one.delivered_at is not None
+        if one.app is app and one.delivered_at is not None and one.delivered_at > since
     ]
 
 
