@@ -3,7 +3,8 @@
 GitHub never sends a webhook twice by itself. So its own list of deliveries, the good
 ones too, is compared with ours: what was answered and then lost with a database is
 found like what failed. Nothing is decided here: a delivery that comes again is like
-any other. What cannot be had any more is reported, and the boards are read instead.
+any other. What cannot be had any more is reported, and the boards are read instead:
+last, for a board tells where a card stands and not who moved it.
 """
 
 import logging
@@ -28,6 +29,8 @@ _OVERLAP = timedelta(minutes=10)
 # A younger attempt may still be on its way to the list, or to us.
 _YOUNG = timedelta(minutes=1)
 _SELDOM = timedelta(hours=6)
+# How long boards are not read because deliveries are on their way.
+_PATIENCE = timedelta(minutes=30)
 _MOST_REFUSALS = 3
 # GitHub bears some 180 such requests a minute.
 _MOST_AT_ONCE = 100
@@ -90,6 +93,8 @@ class Reconciler:
     pause: Callable[[timedelta], Awaitable[None]]
     figures: Figures = field(default_factory=Figures)
     _asked: dict[str, datetime] = field(default_factory=dict)
+    _lost: dict[str, tuple[_Missing, str]] = field(default_factory=dict)
+    _waits_since: datetime | None = None
 
     async def turn(self) -> timedelta:
         """Compare once; how long until the next time."""
@@ -100,21 +105,36 @@ class Reconciler:
             return self.every
         listed_from = now - _LISTED
         missing = await self._missing(max(mark - _OVERLAP, listed_from))
-        due = [one for one in missing if self._due_at(one) <= now]
-        lost = [(one, _NOT_TAKEN) for one in missing if one.refused]
-        lost += await self._ask_for([one for one in due if not one.refused])
-        await self._report(lost, (mark, listed_from) if mark < listed_from else None)
-        gone = {one.newest.guid for one, _ in lost}
-        kept = [one for one in missing if one.newest.guid not in gone]
-        self._asked = {
-            one.newest.guid: self._asked[one.newest.guid]
-            for one in kept
-            if one.newest.guid in self._asked
-        }
-        until = min([now, *(one.first_at for one in kept)])
-        await self.marks.advance(_COMPARED, max(mark, until))
+        await self._fetch(missing, now)
+        coming = [one for one in missing if one.newest.guid not in self._lost]
+        gap = (mark, listed_from) if mark < listed_from else None
         self.figures.compared_at = now
-        return self._next(kept, now)
+        if (self._lost or gap is not None) and self._waits_for(coming, now):
+            return min(_YOUNG, self.every)
+        await self._report(list(self._lost.values()), gap)
+        self._lost.clear()
+        until = min([now, *(one.first_at for one in coming)])
+        await self.marks.advance(_COMPARED, max(mark, until))
+        return self._next(coming, now)
+
+    async def _fetch(self, missing: Sequence[_Missing], now: datetime) -> None:
+        """Ask for what is due, and forget what has come."""
+        guids = {one.newest.guid for one in missing}
+        self._asked = {guid: at for guid, at in self._asked.items() if guid in guids}
+        self._lost = {guid: one for guid, one in self._lost.items() if guid in guids}
+        for one in missing:
+            if one.refused:
+                self._lost[one.newest.guid] = (one, _NOT_TAKEN)
+        due = [one for one in missing if self._due_at(one) <= now]
+        await self._ask_for([one for one in due if one.newest.guid not in self._lost])
+
+    def _waits_for(self, coming: Sequence[_Missing], now: datetime) -> bool:
+        """Whether deliveries may still come and say more than the boards would."""
+        if not coming:
+            self._waits_since = None
+            return False
+        self._waits_since = self._waits_since or now
+        return now - self._waits_since < _PATIENCE
 
     def _due_at(self, one: _Missing) -> datetime:
         asked = self._asked.get(one.newest.guid)
@@ -153,25 +173,24 @@ class Reconciler:
                     attempt, attempt.delivered_at, refusals=_is_refusal(attempt)
                 )
 
-    async def _ask_for(self, due: Sequence[_Missing]) -> list[tuple[_Missing, str]]:
-        """Have them sent again; those that GitHub cannot send, with its reason."""
-        lost = []
+    async def _ask_for(self, due: Sequence[_Missing]) -> None:
+        """Have them sent again; those that GitHub cannot send are lost."""
+        asked = 0
         for number, one in enumerate(due, start=1):
+            guid = one.newest.guid
             try:
                 await self.hook_deliveries.redeliver(one.newest.id)
             except GitHubRefused as refusal:
-                lost.append((one, f"GitHub answered {refusal.status_code}: {refusal}"))
+                why = f"GitHub answered {refusal.status_code}: {refusal}"
+                self._lost[guid] = (one, why)
             else:
-                self._asked[one.newest.guid] = self.clock.now()
-                self.figures.fetched += 1
+                self._asked[guid] = self.clock.now()
+                asked += 1
             if number % _MOST_AT_ONCE == 0:
                 await self.pause(min(_YOUNG, self.every))
-        if due:
-            log.warning(
-                "missed deliveries asked for",
-                extra={"deliveries": len(due) - len(lost)},
-            )
-        return lost
+        self.figures.fetched += asked
+        if asked:
+            log.warning("missed deliveries asked for", extra={"deliveries": asked})
 
     async def _report(
         self,
