@@ -1,1 +1,1 @@
-"""Vibeboard against its peers and against the machine's limits, as ratios."""
+"""Vibeboard against its peers and against limits of the machine, as ratios."""

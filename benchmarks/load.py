@@ -1,18 +1,20 @@
 """Sends deliveries over kept-alive connections as fast as they are answered.
 
-A process of its own: ``python -m benchmarks.load --port 8000 --connections 16``. Every
-request has a GUID of its own; after the warm-up, answers are counted for some seconds.
-The last line printed is a JSON object of a ``Loaded``.
+A process of its own, ``python -m benchmarks.load``: each line of input asks for one
+measurement, ``{"port": 8000, "connections": 16}``, and is answered by the JSON of a
+``Loaded``. Every request has a GUID of its own; after the warm-up, answers are counted
+for some seconds.
 """
 
-import argparse
 import asyncio
 import itertools
 import json
+import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from random import getrandbits
-from typing import cast
+from typing import Any, cast
 
 import uvloop
 
@@ -33,8 +35,8 @@ class Loaded:
 class _Load:
     """What the connections share: requests to send, and what was measured."""
 
-    def __init__(self, path: str, status: int) -> None:
-        self.requests = itertools.cycle([one.request(path) for one in payloads()])
+    def __init__(self, requests: Sequence[tuple[bytes, bytes]], status: int) -> None:
+        self.requests = itertools.cycle(requests)
         self.good = b"HTTP/1.1 %d " % status
         self.seconds: list[float] = []
         self.wrong = 0
@@ -94,15 +96,17 @@ def _whole(answer: bytes) -> bool:
     return len(answer) >= end + 4 + length
 
 
-async def _measure(given: argparse.Namespace) -> Loaded:
-    load = _Load(given.path, given.status)
-    loop = asyncio.get_running_loop()
-    for _ in range(given.connections):
-        await loop.create_connection(lambda: _Connection(load), "127.0.0.1", given.port)
-    await asyncio.sleep(given.warm)
+async def _measure(
+    requests: Sequence[tuple[bytes, bytes]], given: Mapping[str, Any]
+) -> Loaded:
+    load = _Load(requests, given["status"])
+    loop, port = asyncio.get_running_loop(), given["port"]
+    for _ in range(given["connections"]):
+        await loop.create_connection(lambda: _Connection(load), "127.0.0.1", port)
+    await asyncio.sleep(given["warm"])
     load.seconds, load.wrong = [], 0
     begun = time.perf_counter()
-    await asyncio.sleep(given.seconds)
+    await asyncio.sleep(given["seconds"])
     took, seconds = time.perf_counter() - begun, sorted(load.seconds)
     load.running = False
     count = len(seconds)
@@ -118,15 +122,12 @@ async def _measure(given: argparse.Namespace) -> Loaded:
 
 
 def main() -> None:
-    """Measure once and print it."""
-    parser = argparse.ArgumentParser(prog="benchmarks.load")
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--path", default="/webhook")
-    parser.add_argument("--status", type=int, default=202)
-    parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--warm", type=float, default=0.5, help="seconds")
-    parser.add_argument("--seconds", type=float, default=2.0)
-    print(json.dumps(asdict(uvloop.run(_measure(parser.parse_args())))))
+    """Measure as each line of input asks: a JSON object of these options."""
+    requests = [one.request("/webhook") for one in payloads()]
+    usual = {"status": 202, "warm": 0.5, "seconds": 2.0}
+    for line in sys.stdin:
+        loaded = uvloop.run(_measure(requests, {**usual, **json.loads(line)}))
+        print(json.dumps(asdict(loaded)), flush=True)
 
 
 if __name__ == "__main__":
