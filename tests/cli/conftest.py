@@ -26,18 +26,17 @@ class Said:
 class Terminal(World):
     """A person at a terminal; ``settings`` is what differs from the right ones."""
 
-    settings: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    """What differs in the rest of the environment."""
 
     def environment(self) -> dict[str, str]:
-        given = super().environment() | {"COLUMNS": "200"} | self.settings
+        given = super().environment() | {"COLUMNS": "200"} | self.variables
         return {name: value for name, value in given.items() if value}
 
     async def types(self, *arguments: str, **settings: str) -> Said:
         """Type a command; settings by their names in lower case, "" for unset."""
         before = self.settings
-        self.settings = before | {
-            f"VIBEBOARD_{name.upper()}": value for name, value in settings.items()
-        }
+        self.settings = before | settings
         try:
             return Said(*await self.vibeboard(*arguments))
         finally:

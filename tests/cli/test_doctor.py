@@ -76,7 +76,7 @@ async def test_what_is_broken_is_found(
 
 
 async def test_a_machine_without_git(terminal: Terminal) -> None:
-    terminal.settings["PATH"] = "/none"
+    terminal.variables["PATH"] = "/none"
 
     code, found = await findings(terminal)
 
@@ -90,7 +90,7 @@ async def test_a_git_that_is_too_old(terminal: Terminal) -> None:
     old.parent.mkdir()
     old.write_text("#!/bin/sh\necho git version 2.33.8\n")
     old.chmod(0o755)
-    terminal.settings["PATH"] = f"{old.parent}:{terminal.environment()['PATH']}"
+    terminal.variables["PATH"] = f"{old.parent}:{terminal.environment()['PATH']}"
 
     code, found = await findings(terminal)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 from vibeboard.domain.run import Report, RunState
 from vibeboard.engine import pump
 from vibeboard.engine.dispatch import Dispatcher
-from vibeboard.engine.ports import Delivery, Sorted
+from vibeboard.engine.ports import Decision, Delivery, Sorted
 from vibeboard.engine.steps import Steps
 from vibeboard.errors import AppAbsent, RetryLater
 from vibeboard.store.database import open_database
@@ -105,10 +105,14 @@ class ToyAdvancer:
         account, key, _ = delivery.body.decode().split(" ", 2)
         return Sorted(account, key)
 
-    async def advance(self, identity: int) -> None:
+    async def decide(self, identity: int) -> None:
         delivery = await self._deliveries.get(identity)
         _, _, script = f"{delivery.body.decode()}  ".split(" ", 2)
         await self._toys.play(script, lambda _, part: part())
+        await self._deliveries.settle(identity, Decision((), "played"))
+
+    async def perform(self, identity: int) -> None:
+        del identity  # what starts a run is all in its row
 
     async def give_up(self, identity: int, reason: str) -> None:
         self._toys.note(f"delivery {identity} given up: {reason}")

@@ -36,27 +36,37 @@ class Quota(Protocol):
     """What is left of one of GitHub's limits."""
 
     @property
-    def limit(self) -> int: ...  # noqa: D102
+    def limit(self) -> int:
+        """How much there is in a period."""
+        ...
 
     @property
-    def remaining(self) -> int: ...  # noqa: D102
+    def remaining(self) -> int:
+        """How much of it is left."""
+        ...
 
 
 class Work(Protocol):
     """Something of which several pieces are done at once."""
 
     @property
-    def under_way(self) -> int: ...  # noqa: D102
+    def under_way(self) -> int:
+        """How many pieces are being done now."""
+        ...
 
 
 class GitHubUse(Protocol):
     """What GitHub was asked, and what it leaves us."""
 
     @property
-    def calls(self) -> Mapping[str, int]: ...  # noqa: D102
+    def calls(self) -> Mapping[str, int]:
+        """How often each operation was asked for."""
+        ...
 
     @property
-    def quotas(self) -> Mapping[str, Mapping[str, Quota]]: ...  # noqa: D102
+    def quotas(self) -> Mapping[str, Mapping[str, Quota]]:
+        """The limits by account and resource."""
+        ...
 
 
 class Metrics:
