@@ -145,7 +145,7 @@ async def running(
     ``name`` tells this process from others on the same database.
     """
     _make_data_dir(settings)
-    database = open_database(settings.database)
+    database = open_database(settings.database, name=name)
     try:
         with only_process(database, name):
             if database.path is not None:

@@ -61,12 +61,11 @@ class Doomed(World):
     """A world whose server can be made to die at a point."""
 
     points: Sequence[Point] = ()
-    settings: dict[str, str] = field(default_factory=dict)
     others: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     def environment(self) -> dict[str, str]:
-        given = {f"VIBEBOARD_{key.upper()}": v for key, v in self.settings.items()}
-        return super().environment() | {"VIBEBOARD_LEASE_SECONDS": "1"} | given
+        lease = self.settings.get("lease_seconds", "1")
+        return super().environment() | {"VIBEBOARD_LEASE_SECONDS": lease}
 
     async def started(
         self, *arguments: str, points: Sequence[Point] = ()
@@ -99,7 +98,7 @@ class Doomed(World):
         self, name: str, *points: Point, **settings: str
     ) -> asyncio.subprocess.Process:
         """Start a worker of its own beside the server."""
-        before, self.settings = self.settings, self.settings | settings
+        before, self.settings = self.settings, settings
         worker = await self.started("worker", "--name", name, points=points)
         self.settings = before
         self.others.append(worker)
@@ -183,6 +182,11 @@ class Doomed(World):
         with self.database() as connection:
             rows = select(schema.run).order_by(schema.run.c.created_at)
             return connection.execute(rows).all()
+
+    def workers(self) -> set[str]:
+        """Names of the processes that are not taken for dead."""
+        with self.database() as connection:
+            return set(connection.scalars(select(schema.worker.c.name)))
 
     def quiet(self) -> bool:
         """Whether nothing is left to do."""

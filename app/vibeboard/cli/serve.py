@@ -11,6 +11,7 @@ from aiohttp import web
 from vibeboard.cli import loop
 from vibeboard.cli.logs import log_to_stderr
 from vibeboard.compose import Parts, running
+from vibeboard.engine.ending import end
 from vibeboard.errors import SettingsInvalid
 from vibeboard.settings import Settings, read_machine, read_settings
 from vibeboard.store.database import open_database
@@ -110,7 +111,6 @@ async def _drained(parts: Parts, settings: Settings, asked: _Asked) -> int:
         await closing
         return 0
     log.warning("was asked again: cuts off what is under way")
-    closing.cancel()
-    await asyncio.gather(closing, return_exceptions=True)
+    await end(closing)
     await parts.dispatcher.close(timedelta(0))
     return 1

@@ -7,6 +7,7 @@ cannot be done is given up with its reason: a person may ask for it again.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from vibeboard.domain.retry import MOST_CRASHES, MOST_TRIES, wait_before
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.context import about
+from vibeboard.engine.ending import end
 from vibeboard.engine.execute import Executor
 from vibeboard.engine.lease import Lease
 from vibeboard.engine.ports import (
@@ -123,19 +125,29 @@ class Dispatcher:
         self.runs.start()
 
     async def close(self, grace: timedelta) -> None:
-        """Take no more work, end what is under way, and give back the rest.
+        """Take no more runs, end what is under way, and give back the rest.
 
-        Runs get ``grace`` to end by themselves. What is cut off goes on behind its
-        last finished step, here or in another process.
+        Runs get ``grace`` to end by themselves, and what their ends bring about is
+        done in what is left of it. What is cut off goes on behind its last finished
+        step, here or in another process.
         """
         if self._recovering is not None:
-            self._recovering.cancel()
-            await asyncio.gather(self._recovering, return_exceptions=True)
+            await end(self._recovering)
+        began = asyncio.get_running_loop().time()
+
+        def left() -> float:
+            spent = asyncio.get_running_loop().time() - began
+            return max(grace.total_seconds() - spent, 0)
+
         await self.runs.stop()
         await self.runs.finish(grace)
         for pump in (self.decisions, self.effects):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left()):
+                    await pump.rest()
+        for pump in (self.decisions, self.effects):
             await pump.stop()
-            await pump.finish(grace)
+            await pump.finish(timedelta(seconds=left()))
         await self._lease.leave()
 
     async def _sort(self) -> bool:

@@ -172,6 +172,8 @@ class Executor:
                     # saved all the same.
                     if name in _BEFORE_WORK:
                         raise
+                # Who was away meanwhile may have been replaced.
+                await self._runs.hold(run)
                 return await do()
 
             return await _recorded(step, name.value, shown)
@@ -195,7 +197,6 @@ class Executor:
             )
 
         async def publish() -> Any:
-            await self._runs.hold(run)
             now = await self._runs.get(run.id)
             left = work
             if now.state is RunState.STOPPING:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vibeboard.domain.board import CardKey
+from vibeboard.engine.ending import end
 from vibeboard.engine.execute import Places
 from vibeboard.engine.ports import Clock
 
@@ -72,8 +73,7 @@ class Housekeeper:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     async def _keep_house(self) -> None:
         while True:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import timedelta
 
+from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Workers
 
 log = logging.getLogger(__name__)
@@ -50,8 +51,7 @@ class Lease:
         """Stop living; what was not given back is free."""
         self._leaving.set()
         if self._reaper is not None:
-            self._reaper.cancel()
-            await asyncio.gather(self._reaper, return_exceptions=True)
+            await end(self._reaper)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
         await self._workers.leave()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
+from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Clock
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 Name = TypeVar("Name")
 Name_co = TypeVar("Name_co", covariant=True)
 _LOOK_EVERY = timedelta(seconds=1)
+_LAST_WORDS = 15.0  # seconds for what is cut off, to give itself back
 
 
 class Queue(Protocol[Name_co]):
@@ -53,6 +55,7 @@ class Pump(Generic[Name]):
         self._clock = clock
         self._prepare = prepare
         self._called = asyncio.Event()
+        self._rests = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
         self._looking: asyncio.Task[None] | None = None
 
@@ -75,11 +78,17 @@ class Pump(Generic[Name]):
         if self._places:
             self._looking = asyncio.create_task(self._look())
 
+    async def rest(self) -> None:
+        """Wait until it has looked once more and has nothing to do."""
+        self._rests.clear()
+        self.wake()
+        if self.looks:
+            await self._rests.wait()
+
     async def stop(self) -> None:
         """Take no more work; what is under way goes on."""
         if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+            await end(self._looking)
             self._looking = None
 
     async def finish(self, grace: timedelta) -> None:
@@ -90,9 +99,7 @@ class Pump(Generic[Name]):
 
     async def cut_off(self) -> None:
         """Cancel what is under way."""
-        for task in self._under_way:
-            task.cancel()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await end(*self._under_way, again=_LAST_WORDS)
 
     async def _look(self) -> None:
         while True:
@@ -100,6 +107,8 @@ class Pump(Generic[Name]):
             try:
                 more = await self._take()
                 wait = timedelta(0) if more else await self._wait()
+                if not more and not self._under_way and not self._called.is_set():
+                    self._rests.set()
             except Exception:
                 log.exception("cannot look for work")
                 wait = _LOOK_EVERY

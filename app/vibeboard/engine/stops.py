@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from vibeboard.domain.run import RunState
+from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Runs
 
 _LOOK_EVERY = timedelta(seconds=1)
@@ -34,8 +35,7 @@ class Stops:
         try:
             yield event
         finally:
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
+            await end(watcher)
             self._events.pop(run, None)
 
     async def _look(self, run: str, event: asyncio.Event) -> None:

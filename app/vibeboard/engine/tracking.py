@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from vibeboard.domain import words
 from vibeboard.domain.run import ACTIVE, Run, RunState
+from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Clock, Locks, Marker, Pauses, Replies, Runs
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, RetryLater
@@ -45,22 +46,29 @@ class Tracking:
         """Bring the comment up to date, posting it the first time."""
         async with self._locks.hold(f"tracking {run_id}"):
             run = await self._runs.get(run_id)
-            stage = await self._workflows.stage(run)
-            if stage is None:
-                return
-            body = words.tracking(
-                run,
-                stage,
-                now=self._clock.now(),
-                waiting_for=await self._waiting_for(run),
-                notes=(*notes, *_held_up(run)),
-            )
-            marker = Marker(words.tracking_topic(run))
-            comment = await self._replies.ensure(
-                run.card, marker, body, known=run.comment
-            )
-            if comment != run.comment:
-                await self._runs.note(run.id, comment=comment)
+            while True:
+                await self._write(run, notes)
+                # Who stood still in between has lost the lock, and may have written
+                # old words over newer ones.
+                shown, run = run, await self._runs.get(run_id)
+                if _told(shown) == _told(run):
+                    return
+
+    async def _write(self, run: Run, notes: Sequence[str]) -> None:
+        stage = await self._workflows.stage(run)
+        if stage is None:
+            return
+        body = words.tracking(
+            run,
+            stage,
+            now=self._clock.now(),
+            waiting_for=await self._waiting_for(run),
+            notes=(*notes, *_held_up(run)),
+        )
+        marker = Marker(words.tracking_topic(run))
+        comment = await self._replies.ensure(run.card, marker, body, known=run.comment)
+        if comment != run.comment:
+            await self._runs.note(run.id, comment=comment)
 
     @asynccontextmanager
     async def refreshed(self, run_id: str, notes: Sequence[str]) -> AsyncIterator[None]:
@@ -69,8 +77,7 @@ class Tracking:
         try:
             yield
         finally:
-            refresher.cancel()
-            await asyncio.gather(refresher, return_exceptions=True)
+            await end(refresher)
 
     async def _refresh(self, run_id: str, notes: Sequence[str]) -> None:
         wait = _FIRST_REFRESH
@@ -92,6 +99,11 @@ class Tracking:
         if active is not None:
             return f"*{active.stage}* on this card to end"
         return "a free place among this repository's runs"
+
+
+def _told(run: Run) -> tuple[object, ...]:
+    """What of a run changes its comment at once."""
+    return run.state, run.step, run.attempt, run.worker, run.due_at, run.stop_reason
 
 
 def _held_up(run: Run) -> Sequence[str]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Locks
 from vibeboard.errors import RetryLater, VibeboardError
 
@@ -33,8 +34,7 @@ class Watch:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
     async def _keep(self) -> None:
         while True:

@@ -18,6 +18,7 @@ from vibeboard.engine.ports import Change, Remote, Workspace
 from vibeboard.errors import WorkspaceRefused
 from vibeboard.runner import agent_git, survey
 from vibeboard.runner.git import Git, GitFailed, Place, last_line, paths
+from vibeboard.runner.leftovers import end_leftovers
 from vibeboard.runner.mirror import Mirror, folder_of, remove_stale_locks
 from vibeboard.runner.push import push_branch
 
@@ -59,6 +60,7 @@ class GitWorkspaces:
         await self._check_name(branch)
         mirror = Mirror(self._git, self._root / "mirrors", card.repository)
         desk = self._desk(card)
+        await end_leftovers(desk.tree)
         for attempt in range(3):
             refs = await mirror.update(remote, anew=attempt == 1)
             if f"refs/heads/{default_branch}" not in refs:

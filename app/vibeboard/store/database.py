@@ -53,8 +53,11 @@ class Database:
         self.sync_engine.dispose()
 
 
-def open_database(url: str) -> Database:
-    """Open ``sqlite:///FILE`` or ``postgresql://…``; raises SettingsInvalid."""
+def open_database(url: str, *, name: str = "") -> Database:
+    """Open ``sqlite:///FILE`` or ``postgresql://…``; raises SettingsInvalid.
+
+    PostgreSQL knows our sessions by the ``name`` of this process.
+    """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
@@ -67,13 +70,18 @@ def open_database(url: str) -> Database:
     if backend == "sqlite":
         return _open_sqlite(parsed)
     if backend == "postgresql":
+        ours = {"application_name": session_name(name)}
         return Database(
             parsed.set(drivername="postgresql"),
             create_async_engine(
-                parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True
+                parsed.set(drivername="postgresql+asyncpg"),
+                pool_pre_ping=True,
+                connect_args={"server_settings": ours},
             ),
             create_engine(
-                parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True
+                parsed.set(drivername="postgresql+psycopg"),
+                pool_pre_ping=True,
+                connect_args=ours,
             ),
         )
     message = f"the database {backend!r} is not supported: use sqlite or postgresql"
@@ -159,10 +167,19 @@ def lock_number(name: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
+def session_name(name: str) -> str:
+    """What PostgreSQL calls the sessions of a process: 63 plain characters at most."""
+    digest = sha256(name.encode()).hexdigest()[:8]
+    return f"vibeboard {digest} {name.encode('ascii', 'replace').decode()}"[:63]
+
+
 @contextmanager
 def _only_name(database: Database, name: str) -> Iterator[None]:
     lock = lock_number(f"process {name}")
     with connected(database) as connection:
+        # A name is not free for others before its process has ended.
+        apart = func.set_config("application_name", session_name(f"name {name}"), False)  # noqa: FBT003 - PostgreSQL's
+        connection.execute(select(apart))
         if not connection.scalar(select(func.pg_try_advisory_lock(lock))):
             message = (
                 f"another Vibeboard called {name!r} uses this database; give this one "

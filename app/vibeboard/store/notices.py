@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from vibeboard.engine.ending import end
 from vibeboard.store.database import Database
 from vibeboard.store.due import CHANNEL
 
@@ -32,8 +33,7 @@ class Notices:
     async def close(self) -> None:
         """Listen no more."""
         if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+            await end(self._listening)
 
     async def _listen(self) -> None:
         while True:

@@ -7,11 +7,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    column,
+    delete,
+    func,
+    insert,
+    select,
+    table,
+    update,
+)
 
 from vibeboard.engine.ports import Clock
 from vibeboard.store import schema
-from vibeboard.store.database import Database
+from vibeboard.store.database import Database, session_name
 from vibeboard.store.due import Due
 
 _WORKER = schema.worker.c
@@ -89,8 +98,9 @@ class SqlWorkers:
             return await connection.run_sync(self._reap)
 
     def _reap(self, connection: Connection) -> int:
-        # Whoever deletes a row buries its owner, so that only one does.
         dead = self._dead(connection)
+        self._hang_up(connection, dead)
+        # Whoever deletes a row buries its owner, so that only one does.
         return self._bury(connection, dead)
 
     def _dead(self, connection: Connection) -> list[str]:
@@ -101,6 +111,19 @@ class SqlWorkers:
             connection.scalars(select(_WORKER.id).where(_WORKER.beat_at < late))
         )
 
+    def _hang_up(self, connection: Connection, lives: list[str]) -> None:
+        """End the sessions of processes that do not move: they may hold locks."""
+        names = connection.scalars(select(_WORKER.name).where(_WORKER.id.in_(lives)))
+        sessions = table("pg_stat_activity", column("pid"), column("application_name"))
+        ends = func.pg_terminate_backend(sessions.c.pid)
+        for name in names.all():
+            connection.execute(
+                select(ends).where(
+                    sessions.c.application_name == session_name(name),
+                    sessions.c.pid != func.pg_backend_pid(),
+                )
+            )
+
     async def leave(self) -> None:
         """End this life; what it still had is free."""
         async with self._due.begin() as connection:
@@ -108,9 +131,9 @@ class SqlWorkers:
 
     def _leave(self, connection: Connection) -> None:
         connection.execute(delete(schema.worker).where(_WORKER.id == self.life))
-        for table in (schema.delivery, schema.run):
+        for queue in (schema.delivery, schema.run):
             connection.execute(
-                update(table).where(table.c.worker == self.life).values(worker=None)
+                update(queue).where(queue.c.worker == self.life).values(worker=None)
             )
 
     def _bury(self, connection: Connection, lives: list[str]) -> int:
@@ -119,11 +142,11 @@ class SqlWorkers:
                 delete(schema.worker).where(_WORKER.id.in_(lives)).returning(_WORKER.id)
             )
         )
-        for table in (schema.delivery, schema.run):
+        for queue in (schema.delivery, schema.run):
             connection.execute(
-                update(table)
-                .where(table.c.worker.in_(buried))
-                .values(worker=None, crashes=table.c.crashes + 1)
+                update(queue)
+                .where(queue.c.worker.in_(buried))
+                .values(worker=None, crashes=queue.c.crashes + 1)
             )
         return len(buried)
 
