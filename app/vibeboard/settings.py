@@ -6,7 +6,6 @@ that a typing error cannot pass for a setting. Secrets come from files.
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -218,7 +217,6 @@ class Machine:
     """What children of ours need to know of this machine: nothing secret."""
 
     path: str
-    python: str
     git: str
 
 
@@ -234,4 +232,4 @@ def read_machine() -> Machine:
     if git is None:
         message = "git is not on the PATH; install it (Debian: apt-get install git)"
         raise SettingsInvalid(message)
-    return Machine(path=path, python=sys.executable, git=git)
+    return Machine(path=path, git=git)

@@ -3,13 +3,11 @@
 from vibeboard.config import not_yet, shape
 from vibeboard.config.document import read
 from vibeboard.config.meaning import Reader
-from vibeboard.domain.workflow import Workflow
+from vibeboard.domain.workflow import FILE, Workflow
 from vibeboard.errors import ConfigInvalid, Fault
 
 
-def load(
-    text: str, *, path: str = ".vibe.yml", commit: str = "", owner: str
-) -> Workflow:
+def load(text: str, *, path: str = FILE, commit: str = "", owner: str) -> Workflow:
     """Read a file of ``owner``'s repository; raises ConfigInvalid with all faults.
 
     Faults of YAML itself come alone, and contradictions only once the shape is

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vibeboard.domain.board import Card, Comment
-from vibeboard.domain.sanitize import clean, closing_nothing
+from vibeboard.domain.sanitize import clean, closing_nothing, skipping_nothing
 from vibeboard.domain.workflow import Result, Stage
 
 SPEC_FILE = ".vibe/out/spec.md"
@@ -218,9 +218,6 @@ _LARGEST_NUMBER = 2**31 - 1  # GitHub numbers issues with a GraphQL Int
 _BRANCH = re.compile(r"vibe/([1-9][0-9]{0,9})(?:-[a-z0-9-]*)?")
 
 # Words in brackets that make GitHub Actions skip a commit: its checks are evidence.
-_SKIPS_CI = re.compile(
-    r"\[\s*(skip ci|ci skip|no ci|skip actions|actions skip)\s*\]", re.IGNORECASE
-)
 
 
 def branch_name(number: int, title: str) -> str:
@@ -245,7 +242,7 @@ def parse_branch(branch: str) -> int | None:
 def commit_message(*, title: str, number: int, run: str, finished: bool = True) -> str:
     """The message of a commit that holds a run's work."""
     # Git takes a line that begins with # for a comment.
-    subject = _SKIPS_CI.sub(r"(\1)", _one_line(title)).lstrip("# ")
+    subject = skipping_nothing(_one_line(title)).lstrip("# ")
     subject = closing_nothing(subject) or f"Work on #{number}"
     if not finished:
         subject = f"Unfinished: {subject}"

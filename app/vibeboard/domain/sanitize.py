@@ -41,6 +41,9 @@ _CLOSING = re.compile(
     r"(?=\S*#\d|GH-\d|https?://)",
     re.IGNORECASE,
 )
+_SKIPS_CI = re.compile(
+    r"\[\s*(skip ci|ci skip|no ci|skip actions|actions skip)\s*\]", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ def clean(text: str) -> Clean:
 def closing_nothing(text: str) -> str:
     """``text`` with its closing words made ordinary ones."""
     return _CLOSING.sub("\\1\N{ZERO WIDTH SPACE}\\2", text)
+
+
+def skipping_nothing(text: str) -> str:
+    """``text`` without the words that let GitHub Actions skip a commit."""
+    return _SKIPS_CI.sub(r"(\1)", text)
 
 
 def _without_comments(text: str) -> tuple[str, int]:

@@ -10,6 +10,8 @@ from enum import Enum, IntEnum
 
 from vibeboard.domain.board import BoardKey, Permission
 
+FILE = ".vibe.yml"
+
 
 class Result(Enum):
     """What a stage leaves behind."""
@@ -80,6 +82,7 @@ class Stage:
     next: str | None = None
     otherwise: str | None = None
     priority: Priority = Priority.NORMAL
+    delay: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from vibeboard.config.explain import explain
 from vibeboard.domain import words
 from vibeboard.domain.board import BoardKey
 from vibeboard.domain.effects import CheckConfiguration
-from vibeboard.domain.workflow import Workflow
+from vibeboard.domain.workflow import FILE, Workflow
 from vibeboard.engine.ports import (
     Annotation,
     Cards,
@@ -20,7 +20,7 @@ from vibeboard.engine.ports import (
     Pulls,
     Repositories,
 )
-from vibeboard.engine.workflows import CONFIG_PATH, Configuration, Workflows
+from vibeboard.engine.workflows import Configuration, Workflows
 from vibeboard.errors import Fault, UserError
 
 
@@ -47,7 +47,7 @@ class Inspector:
         repository = effect.repository
         if effect.pull_request is not None:
             files = await self._pulls.files(repository, effect.pull_request)
-            if CONFIG_PATH not in files:
+            if FILE not in files:
                 return
         found = await self._workflows.read(repository, ref=effect.head)
         faults = found.faults or await self._misnamed(repository, effect.head, found)
@@ -119,8 +119,8 @@ def _fault(found: Configuration, value: str, message: str) -> Fault:
     for number, line in enumerate(found.text.splitlines(), start=1):
         at = line.partition("#")[0].find(value)
         if at >= 0:
-            return Fault(CONFIG_PATH, number, at + 1, message)
-    return Fault(CONFIG_PATH, 1, 1, message)
+            return Fault(FILE, number, at + 1, message)
+    return Fault(FILE, 1, 1, message)
 
 
 def _summary(found: Configuration, faults: tuple[Fault, ...]) -> str:

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from vibeboard.config.loader import load
 from vibeboard.domain.run import Run
-from vibeboard.domain.workflow import Stage, Workflow
+from vibeboard.domain.workflow import FILE, Stage, Workflow
 from vibeboard.engine.ports import Repositories
 from vibeboard.errors import ConfigInvalid, Fault, UserError
 
-CONFIG_PATH = ".vibe.yml"
 _KEPT = 256
 
 
@@ -35,16 +34,16 @@ class Workflows:
         if ref is not None and (repository, ref) in self._known:
             return self._known[repository, ref]
         try:
-            source = await self._repositories.file(repository, CONFIG_PATH, ref=ref)
+            source = await self._repositories.file(repository, FILE, ref=ref)
         except UserError as error:  # no text, or too much of it
-            fault = Fault(CONFIG_PATH, 1, 1, str(error))
+            fault = Fault(FILE, 1, 1, str(error))
             return Configuration(ref or "", faults=(fault,))
         if source is None:
             return Configuration()
         try:
             workflow = load(
                 source.text,
-                path=CONFIG_PATH,
+                path=FILE,
                 commit=source.commit,
                 owner=repository.partition("/")[0],
             )

@@ -23,10 +23,10 @@ from vibeboard.domain.events import (
     PullRequestUpdated,
     ReviewGiven,
 )
+from vibeboard.domain.workflow import FILE
 from vibeboard.errors import MalformedDelivery
 from vibeboard.github import payloads
 
-CONFIGURATION_FILE = ".vibe.yml"
 # GitHub lists this many commits of a push at most; a longer push may hide one.
 _LONGEST_PUSH = 2048
 
@@ -218,7 +218,7 @@ def _may_touch_configuration(push: payloads.PushDelivery) -> bool:
     if push.forced or not push.commits or len(push.commits) >= _LONGEST_PUSH:
         return True
     return any(
-        CONFIGURATION_FILE in (*commit.added, *commit.modified, *commit.removed)
+        FILE in (*commit.added, *commit.modified, *commit.removed)
         for commit in push.commits
     )
 

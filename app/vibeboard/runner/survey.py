@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from vibeboard.domain.sanitize import closing_nothing
+from vibeboard.domain.sanitize import closing_nothing, skipping_nothing
 from vibeboard.domain.words import code
 
 GITLINK = "160000"
@@ -24,9 +24,6 @@ SHOWN = 5
 # Code points that HFS+ ignores in names: ".g\u200cit" is ".git" on a Mac.
 _IGNORED = dict.fromkeys(
     [*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF]
-)
-_SKIPS_CI = re.compile(
-    r"\[\s*(skip ci|ci skip|no ci|skip actions|actions skip)\s*\]", re.IGNORECASE
 )
 _DISGUISED = re.compile(r"(\.git|git~[1-4])(:.*|[ .]*)$")
 
@@ -179,4 +176,4 @@ def printable(path: str) -> str:
 
 def harmless(path: str) -> str:
     """A path as it may stand in a commit's message: it closes and skips nothing."""
-    return _SKIPS_CI.sub(r"(\1)", closing_nothing(printable(path)))
+    return skipping_nothing(closing_nothing(printable(path)))

@@ -1,6 +1,5 @@
 """Tells what happens while it happens, out of the server's own log."""
 
-import asyncio
 import json
 import time
 from asyncio.subprocess import Process
@@ -32,7 +31,6 @@ class Timeline:
     def __init__(self, console: Console) -> None:
         self._console = console
         self.began = time.monotonic()
-        self.agent_started = asyncio.Event()
         self.seconds_to_agent_start: float | None = None
 
     def restart(self) -> None:
@@ -81,7 +79,6 @@ class Timeline:
         step = str(line["step"])
         if step == "agent" and self.seconds_to_agent_start is None:
             self.seconds_to_agent_start = self.elapsed
-            self.agent_started.set()
         self.tell(f"{line['card']}  {line['stage']}: {_STEPS[step]}")
 
     def _ended(self, line: dict[str, Any]) -> None:
