@@ -9,6 +9,9 @@ down_revision = "0001"
 _OPEN = sa.text("ordering_key IS NOT NULL AND state IN ('received', 'decided')")
 _UNSORTED = sa.text("ordering_key IS NULL AND state = 'received'")
 _DEAD = sa.text("state IN ('unreadable', 'failed', 'parked')")
+_TAKEN = sa.text("worker IS NOT NULL")
+_UNENDED = sa.text("state IN ('queued', 'running', 'stopping')")
+_FAILED = sa.text("state = 'failed'")
 
 
 def upgrade() -> None:
@@ -21,6 +24,8 @@ def _deliveries() -> None:
     op.drop_index("delivery_by_state", "delivery")
     with op.batch_alter_table("delivery") as table:
         table.drop_column("digest")
+        table.drop_constraint("delivery_once", type_="unique")
+        table.create_unique_constraint("delivery_once", ["guid", "hook"])
         table.alter_column(
             "state", existing_type=sa.String(16), server_default="received"
         )
@@ -51,10 +56,14 @@ def _deliveries() -> None:
         ("delivery_unsorted", ["id"], _UNSORTED),
         ("delivery_open", ["ordering_key", "id"], _OPEN),
         ("delivery_dead", ["state", "id"], _DEAD),
+        ("delivery_taken", ["worker"], _TAKEN),
     ):
-        op.create_index(
-            name, "delivery", columns, sqlite_where=where, postgresql_where=where
-        )
+        _index(name, "delivery", columns, where)
+    _index("effect_failed", "effect", ["delivery"], _FAILED)
+
+
+def _index(name: str, table: str, columns: list[str], where: sa.TextClause) -> None:
+    op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
 
 
 def _runs() -> None:
@@ -80,6 +89,9 @@ def _runs() -> None:
             sa.Column("waits_for", sa.Text, nullable=False, server_default="")
         )
         table.add_column(sa.Column("calls", sa.JSON))
+    op.drop_index("run_by_state", "run")
+    _index("run_unended", "run", ["repository", "state"], _UNENDED)
+    _index("run_taken", "run", ["worker"], _TAKEN)
 
 
 def _new_tables() -> None:

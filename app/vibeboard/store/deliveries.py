@@ -18,16 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun
-from vibeboard.engine import ports
 from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState
 from vibeboard.store import audit, codec, runs, schema
 from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
+from vibeboard.store.indexed import OPEN, PARKED, is_dead
 from vibeboard.store.outbox import keep_own
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
-OPEN = tuple(state.value for state in ports.OPEN)
 
 
 def read(row: Row[tuple[object, ...]]) -> Delivery:
@@ -211,9 +210,7 @@ class SqlDeliveries:
 
     async def release_parked(self, account: str) -> None:
         """Make what waited for the App's return to an account due again."""
-        parked = (_DELIVERY.state == DeliveryState.PARKED.value) & (
-            _DELIVERY.account == account.casefold()
-        )
+        parked = is_dead(PARKED) & (_DELIVERY.account == account.casefold())
         async with self._due.begin() as connection:
             await reopen(connection, parked)
 

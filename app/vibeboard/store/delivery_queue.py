@@ -10,11 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    FromClause,
     and_,
-    bindparam,
     exists,
     func,
     or_,
@@ -26,8 +22,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from vibeboard.engine import ports
 from vibeboard.engine.ports import Clock, Delivery, DeliveryState, Sorted
 from vibeboard.store import schema
-from vibeboard.store.deliveries import OPEN, read
+from vibeboard.store.deliveries import read
 from vibeboard.store.due import Due
+from vibeboard.store.indexed import OPEN, is_open, is_unsorted
 from vibeboard.store.workers import SqlWorkers
 
 _BATCH = 64
@@ -36,15 +33,6 @@ _AN_ACCOUNT = 8
 _TABLE = schema.delivery
 _DELIVERY = _TABLE.c
 _EARLIER = _TABLE.alias("earlier")
-
-
-def _is_open(of: FromClause) -> ColumnElement[bool]:
-    # Written into the statement: for a parameter SQLite does not use the index of
-    # open deliveries, and reads every delivery there is.
-    states: BindParameter[str] = bindparam(
-        None, OPEN, expanding=True, literal_execute=True
-    )
-    return and_(of.c.ordering_key.is_not(None), of.c.state.in_(states))
 
 
 class SqlDeliveryQueue:
@@ -62,10 +50,7 @@ class SqlDeliveryQueue:
         """Read a batch of new deliveries for the first time; how many they were."""
         unsorted = (
             select(_TABLE)
-            .where(
-                _DELIVERY.ordering_key.is_(None),
-                _DELIVERY.state == DeliveryState.RECEIVED.value,
-            )
+            .where(is_unsorted())
             .order_by(_DELIVERY.id)
             .limit(_BATCH)
             .with_for_update(skip_locked=True)
@@ -100,9 +85,9 @@ class SqlDeliveryQueue:
     ) -> Sequence[int]:
         """Take due deliveries: the head of each key, fairly among accounts."""
         open_now = and_(
-            _is_open(_TABLE),
+            is_open(_TABLE),
             ~exists().where(
-                _is_open(_EARLIER),
+                is_open(_EARLIER),
                 _EARLIER.c.ordering_key == _DELIVERY.ordering_key,
                 _EARLIER.c.id < _DELIVERY.id,
             ),
@@ -192,7 +177,7 @@ class SqlDeliveryQueue:
             found: datetime | None = await connection.scalar(
                 select(_DELIVERY.due_at)
                 .where(
-                    _is_open(_TABLE),
+                    is_open(_TABLE),
                     _DELIVERY.worker.is_(None),
                     _DELIVERY.due_at > self._clock.now(),
                 )

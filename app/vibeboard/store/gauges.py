@@ -4,28 +4,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Table, func, select, text
+from sqlalchemy import Table, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vibeboard.domain.effects import StartRun
-from vibeboard.domain.run import Run, RunState
+from vibeboard.domain.run import Run
 from vibeboard.engine.ports import Clock
 from vibeboard.store import schema
 from vibeboard.store.database import Database
+from vibeboard.store.indexed import (
+    GIVEN_UP,
+    PARKED,
+    UNENDED,
+    is_dead,
+    is_open,
+    is_unended,
+    is_unsorted,
+)
 
 _DELIVERY = schema.delivery.c
 _RUN = schema.run.c
 _WATERMARK = schema.watermark.c
 
-# Written as the indexes are: for a parameter SQLite does not use them.
-_UNREAD = text("ordering_key IS NULL AND state = 'received'")
-_OPEN = text("ordering_key IS NOT NULL AND state IN ('received', 'decided')")
-_DEAD = text("state IN ('unreadable', 'failed', 'parked')")
+_DEAD = (*GIVEN_UP, PARKED)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The numbers at one moment. ``oldest`` came first of what is not done."""
+    """The numbers at one moment: of what is not done, however much is.
+
+    ``oldest`` is when the first of those deliveries came.
+    """
 
     deliveries: Mapping[str, int]
     oldest: datetime | None
@@ -45,8 +54,8 @@ class SqlGauges:
     async def read(self) -> Reading:
         """The numbers now."""
         async with self._engine.connect() as connection:
-            firsts, deliveries = [], {"unreadable": 0, "failed": 0, "parked": 0}
-            for name, which in (("unread", _UNREAD), ("open", _OPEN)):
+            firsts, deliveries = [], dict.fromkeys(_DEAD, 0)
+            for name, which in (("unread", is_unsorted()), ("open", is_open())):
                 # Ids only: further columns lie behind the bodies.
                 row = (
                     await connection.execute(
@@ -57,13 +66,15 @@ class SqlGauges:
                 firsts += [row[1]] if row[0] else []
             dead = await connection.execute(
                 select(_DELIVERY.state, func.count())
-                .where(_DEAD)
+                .where(is_dead(*_DEAD))
                 .group_by(_DELIVERY.state)
             )
             deliveries |= {row[0]: row[1] for row in dead}
-            runs = {state.value: 0 for state in RunState}
+            runs = dict.fromkeys(UNENDED, 0)
             counted = await connection.execute(
-                select(_RUN.state, func.count()).group_by(_RUN.state)
+                select(_RUN.state, func.count())
+                .where(is_unended())
+                .group_by(_RUN.state)
             )
             runs |= {row[0]: row[1] for row in counted}
             return Reading(

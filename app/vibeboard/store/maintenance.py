@@ -18,7 +18,7 @@ from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import DeliveryState
 from vibeboard.store import schema
 from vibeboard.store.database import Database
-from vibeboard.store.runs import UNENDED
+from vibeboard.store.indexed import UNENDED
 
 # GitHub sends a delivery again for three days, under the GUID that we must still know.
 SHORTEST = timedelta(days=4)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vibeboard.domain.effects import StopRun
@@ -11,13 +11,11 @@ from vibeboard.engine.ports import Clock
 from vibeboard.store import audit, runs, schema
 from vibeboard.store.deliveries import reopen
 from vibeboard.store.due import Due
-from vibeboard.store.overview import DEAD
+from vibeboard.store.indexed import GIVEN_UP, has_failed, is_dead
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
 _RUN = schema.run.c
-
-_FAILED = _EFFECT.state == "failed"
 
 
 class SqlOrders:
@@ -33,19 +31,19 @@ class SqlOrders:
 
         Without ``ids`` all of them. What was done is not done again.
         """
-        dead = or_(
-            _DELIVERY.state.in_(DEAD),
-            exists().where(_EFFECT.delivery == _DELIVERY.id, _FAILED),
+        dead = union(
+            select(_DELIVERY.id).where(is_dead(*GIVEN_UP)),
+            select(_EFFECT.delivery).where(has_failed()),
         )
         async with self._due.begin() as connection:
-            query = select(_DELIVERY.id, _DELIVERY.guid).where(dead)
+            query = select(_DELIVERY.id, _DELIVERY.guid).where(_DELIVERY.id.in_(dead))
             if ids is not None:
                 query = query.where(_DELIVERY.id.in_(ids))
             chosen = (await connection.execute(query.order_by(_DELIVERY.id))).all()
             for row in chosen:
                 await connection.execute(
                     update(schema.effect)
-                    .where(_EFFECT.delivery == row.id, _FAILED)
+                    .where(_EFFECT.delivery == row.id, has_failed())
                     .values(state="pending", error="", performed_at=None)
                 )
                 await reopen(connection, _DELIVERY.id == row.id)

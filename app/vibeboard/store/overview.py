@@ -5,16 +5,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.run import RunState
-from vibeboard.engine.ports import DeliveryState
 from vibeboard.store import schema
-from vibeboard.store.deliveries import OPEN
+from vibeboard.store.indexed import (
+    GIVEN_UP,
+    PARKED,
+    has_failed,
+    is_dead,
+    is_open,
+    is_unended,
+    is_unsorted,
+)
 from vibeboard.store.pauses import paused
-from vibeboard.store.runs import UNENDED
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
@@ -22,8 +28,6 @@ _RUN = schema.run.c
 _WORKER = schema.worker.c
 
 _BULKY = ("body", "headers")
-_WAITING = (*OPEN, DeliveryState.PARKED.value)
-DEAD = (DeliveryState.FAILED.value, DeliveryState.UNREADABLE.value)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,14 @@ class SqlOverview:
 
     async def deliveries(self, most: int = 1000) -> Sequence[WaitingDelivery]:
         """Deliveries that are not settled, oldest first."""
-        query = _about(_DELIVERY.state.in_(_WAITING)).limit(most)
+        # Each by its own index: all of them in one condition is nobody's.
+        waiting = union(
+            *(
+                select(_DELIVERY.id).where(which)
+                for which in (is_unsorted(), is_open(), is_dead(PARKED))
+            )
+        )
+        query = _about(_DELIVERY.id.in_(waiting)).limit(most)
         async with self._engine.connect() as connection:
             return [
                 WaitingDelivery(
@@ -108,7 +119,7 @@ class SqlOverview:
         """Runs that have not ended, in the order they were asked for."""
         query = (
             select(schema.run, paused().label("paused"))
-            .where(_RUN.state.in_(UNENDED))
+            .where(is_unended())
             .order_by(_RUN.created_at, _RUN.id)
             .limit(most)
         )
@@ -131,7 +142,7 @@ class SqlOverview:
                     row.reason,
                 )
                 for row in await connection.execute(
-                    _about(_DELIVERY.state.in_(DEAD)).limit(most)
+                    _about(is_dead(*GIVEN_UP)).limit(most)
                 )
             ]  # fmt: skip
             parts = await _failed_effects(connection, most)
@@ -142,13 +153,13 @@ class SqlOverview:
         deliveries = (
             select(func.count())
             .select_from(schema.delivery)
-            .where(_DELIVERY.worker == _WORKER.id, _DELIVERY.state.in_(OPEN))
+            .where(_DELIVERY.worker == _WORKER.id, is_open())
             .scalar_subquery()
         )
         runs = (
             select(func.count())
             .select_from(schema.run)
-            .where(_RUN.worker == _WORKER.id, _RUN.state.in_(UNENDED))
+            .where(_RUN.worker == _WORKER.id, is_unended())
             .scalar_subquery()
         )
         query = select(
@@ -176,7 +187,7 @@ async def _failed_effects(connection: AsyncConnection, most: int) -> list[DeadLe
             _EFFECT.kind, _EFFECT.performed_at, _EFFECT.error,
         )
         .join(schema.delivery, _DELIVERY.id == _EFFECT.delivery)
-        .where(_EFFECT.state == "failed")
+        .where(has_failed())
         .order_by(_DELIVERY.id)
         .limit(most)
     )  # fmt: skip

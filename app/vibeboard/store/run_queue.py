@@ -11,6 +11,7 @@ from vibeboard.domain.run import Run, RunState
 from vibeboard.engine.ports import Clock
 from vibeboard.store import runs, schema
 from vibeboard.store.due import Due
+from vibeboard.store.indexed import is_unended
 from vibeboard.store.pauses import paused
 from vibeboard.store.workers import SqlWorkers
 
@@ -46,7 +47,7 @@ class SqlRunQueue:
             select(_RUN.id)
             .where(
                 _RUN.dispatched_at.is_not(None),
-                _RUN.state.in_(runs.UNENDED),
+                is_unended(),
                 _RUN.worker.is_(None),
                 or_(_RUN.due_at.is_(None), _RUN.due_at <= self._clock.now()),
                 or_(_RUN.state != RunState.QUEUED.value, ~paused()),
@@ -104,7 +105,7 @@ class SqlRunQueue:
             found: datetime | None = await connection.scalar(
                 select(_RUN.due_at)
                 .where(
-                    _RUN.state.in_(runs.UNENDED),
+                    is_unended(),
                     _RUN.worker.is_(None),
                     _RUN.due_at > self._clock.now(),
                 )

@@ -22,10 +22,10 @@ from vibeboard.errors import Fenced
 from vibeboard.store import codec, schema
 from vibeboard.store.database import lock_number
 from vibeboard.store.due import Due
+from vibeboard.store.indexed import UNENDED, is_queued, is_unended
 from vibeboard.store.outbox import keep_own
 from vibeboard.store.pauses import paused
 
-UNENDED = ("queued", "running", "stopping")
 _RUN = schema.run.c
 _STEP = schema.run_step.c
 
@@ -135,9 +135,7 @@ class SqlRuns:
         async with self._due.begin() as connection:
             repositories = await connection.scalars(
                 select(_RUN.repository)
-                .where(
-                    _RUN.state == RunState.QUEUED.value, _RUN.dispatched_at.is_(None)
-                )
+                .where(is_queued(), _RUN.dispatched_at.is_(None))
                 .distinct()
             )
             for repository in repositories.all():
@@ -154,7 +152,7 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
                 _RUN.repository == card.repository,
                 _RUN.number == card.number,
                 _RUN.stage == effect.stage,
-                _RUN.state == RunState.QUEUED.value,
+                is_queued(),
                 _RUN.dispatched_at.is_(None),
             )
         )
@@ -288,7 +286,7 @@ async def _dispatch(
         for row in await connection.execute(
             select(_RUN.number).where(
                 _RUN.repository == repository,
-                _RUN.state.in_(UNENDED),
+                is_unended(),
                 _RUN.dispatched_at.is_not(None),
             )
         )
@@ -297,7 +295,7 @@ async def _dispatch(
         select(_RUN.id, _RUN.number, _RUN.parallel)
         .where(
             _RUN.repository == repository,
-            _RUN.state == RunState.QUEUED.value,
+            is_queued(),
             _RUN.dispatched_at.is_(None),
             ~paused(),
         )

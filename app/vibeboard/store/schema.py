@@ -54,6 +54,7 @@ metadata = MetaData()
 _OPEN = text("ordering_key IS NOT NULL AND state IN ('received', 'decided')")
 _UNSORTED = text("ordering_key IS NULL AND state = 'received'")
 _DEAD = text("state IN ('unreadable', 'failed', 'parked')")
+_TAKEN = text("worker IS NOT NULL")
 
 # A webhook as it came, or (hook "vibeboard") an event of our own. Intake writes the
 # columns up to ``received_at``; sorting finds ``account`` and ``ordering_key``.
@@ -78,7 +79,8 @@ delivery = Table(
     Column("crashes", Integer, nullable=False, server_default="0"),
     Column("due_at", UtcDateTime),  # not before
     Column("settled_at", UtcDateTime),
-    UniqueConstraint("hook", "guid", name="delivery_once"),
+    # By GUID first: GitHub's own list of deliveries is compared by it.
+    UniqueConstraint("guid", "hook", name="delivery_once"),
     Index(
         "delivery_unsorted", "id", sqlite_where=_UNSORTED, postgresql_where=_UNSORTED
     ),
@@ -90,6 +92,7 @@ delivery = Table(
         postgresql_where=_OPEN,
     ),
     Index("delivery_dead", "state", "id", sqlite_where=_DEAD, postgresql_where=_DEAD),
+    Index("delivery_taken", "worker", sqlite_where=_TAKEN, postgresql_where=_TAKEN),
 )
 
 card = Table(
@@ -102,6 +105,7 @@ card = Table(
 )
 
 _UNENDED = "state IN ('queued', 'running', 'stopping')"
+_FAILED = text("state = 'failed'")
 
 run = Table(
     "run",
@@ -147,7 +151,14 @@ run = Table(
         sqlite_where=text(f"dispatched_at IS NOT NULL AND {_UNENDED}"),
         postgresql_where=text(f"dispatched_at IS NOT NULL AND {_UNENDED}"),
     ),
-    Index("run_by_state", "state", "created_at"),
+    Index(
+        "run_unended",
+        "repository",
+        "state",
+        sqlite_where=text(_UNENDED),
+        postgresql_where=text(_UNENDED),
+    ),
+    Index("run_taken", "worker", sqlite_where=_TAKEN, postgresql_where=_TAKEN),
 )
 
 effect = Table(
@@ -162,6 +173,7 @@ effect = Table(
     Column("error", Text, nullable=False, server_default=""),
     Column("performed_at", UtcDateTime),
     Index("effect_by_delivery", "delivery", "position"),
+    Index("effect_failed", "delivery", sqlite_where=_FAILED, postgresql_where=_FAILED),
 )
 
 # What a step of a run came to, so that it is not done again.

@@ -13,8 +13,8 @@ from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import Clock, Remembered, Sighting
 from vibeboard.store import schema
 from vibeboard.store.due import Due
+from vibeboard.store.indexed import is_unended
 from vibeboard.store.outbox import keep_own
-from vibeboard.store.runs import UNENDED
 
 _CARD = schema.card.c
 _RUN = schema.run.c
@@ -42,7 +42,7 @@ class SqlSightings:
             }
             unended = await connection.execute(
                 select(_RUN.number, _RUN.id)
-                .where(_RUN.repository == repository, _RUN.state.in_(UNENDED))
+                .where(_RUN.repository == repository, is_unended())
                 .order_by(_RUN.created_at.desc(), _RUN.id.desc())
             )
             runs: dict[int, str] = {row.number: row.id for row in unended}
@@ -57,7 +57,7 @@ class SqlSightings:
         """The repositories that have runs which have not ended."""
         async with self._engine.connect() as connection:
             found = await connection.scalars(
-                select(_RUN.repository).where(_RUN.state.in_(UNENDED)).distinct()
+                select(_RUN.repository).where(is_unended()).distinct()
             )
             return set(found)
 

@@ -228,7 +228,7 @@ class _Stored(Collector):
             age,
         )
         runs = GaugeMetricFamily(
-            "vibeboard_runs", "Runs in the database, by state.", labels=["state"]
+            "vibeboard_runs", "Runs that have not ended, by state.", labels=["state"]
         )
         for state, number in reading.runs.items():
             runs.add_metric([state], number)
