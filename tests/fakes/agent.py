@@ -23,6 +23,15 @@ def flood(megabytes: int) -> None:
         sys.stdout.buffer.write(line)
 
 
+def sleep(until: str) -> None:
+    """For some seconds, or until a file is there."""
+    if not until.startswith("/"):
+        time.sleep(float(until))
+        return
+    while not Path(until).exists():
+        time.sleep(0.02)
+
+
 def obey(order: str) -> None:
     verb, _, rest = order.partition(" ")
     match verb:
@@ -40,7 +49,7 @@ def obey(order: str) -> None:
             sys.stdout.write(rest + "\n")
         case "sleep":
             sys.stdout.flush()
-            time.sleep(float(rest))
+            sleep(rest)
         case "daemon":
             subprocess.Popen(["setsid", "sleep", rest], start_new_session=True)
         case "flood":
