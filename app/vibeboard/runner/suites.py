@@ -10,6 +10,7 @@ from vibeboard.engine.ports import StopSignal
 from vibeboard.errors import ReportUnreadable
 from vibeboard.runner import process, reports
 from vibeboard.runner.environment import Environment
+from vibeboard.runner.leftovers import end_leftovers
 from vibeboard.runner.log import RunLog, Tail
 from vibeboard.runner.process import Command, Ended, How, Limits
 
@@ -32,6 +33,7 @@ class ShellSuites:
         self, suite: Suite, tree: Path, *, log: Path, stop: StopSignal
     ) -> SuiteResult:
         """Run ``suite``; whatever keeps it from proving something is its fault."""
+        await end_leftovers(tree)
         await asyncio.to_thread(reports.remove_stale, tree, suite.reports)
         tail = Tail()
         own = {"CI": "true", "VIBE_SUITE": suite.name}
