@@ -76,6 +76,7 @@ stages:
     next: QA
     otherwise: Needs attention
     priority: high
+    delay: 1.5
   look:
     agent: claude
     prompt: |

@@ -36,6 +36,7 @@ def test_a_full_file_is_explained() -> None:
 
     assert "| by comment only | `look` | `claude` | inline | report |  |" in shown
     assert "| `Needs attention` | `refine` | high |" in shown
+    assert "| `Development`, after 1.5 min | `develop` |" in shown
     assert "| `script` | `python3 my agent.py --fast` | its default | 45 |" in shown
     assert "| `unit` | `pytest --junitxml=out/unit.xml` | `out/unit.xml` | 5 |" in shown
     assert "- Bots that may, too: `renovate[bot]`." in shown

@@ -102,6 +102,7 @@ def test_a_full_file_means() -> None:
                 next="QA",
                 otherwise="Needs attention",
                 priority=Priority.HIGH,
+                delay=timedelta(seconds=90),
             ),
             "look": Stage(
                 name="look",

@@ -34,6 +34,7 @@ def test_the_examples_are_valid(text: str) -> None:
         pytest.param({"version": 2}, id="a later version"),
         pytest.param({"board": {"project": "a/b"}}, id="a bad board"),
         pytest.param({"stages": {"a": {"priority": "urgent"}}}, id="no such priority"),
+        pytest.param({"stages": {"a": {"delay": -1}}}, id="a delay into the past"),
         pytest.param({"runner": "moon"}, id="an unknown value"),
         pytest.param(
             {"agents": {"a": {"cli": "command", "command": []}}}, id="an empty command"

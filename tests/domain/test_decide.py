@@ -259,6 +259,19 @@ def test_a_run_carries_the_priority_of_its_stage() -> None:
     assert start.priority == 1
 
 
+def test_a_move_waits_for_the_delay_of_its_stage_and_a_command_does_not() -> None:
+    patient = replace(WORKFLOW.stages["develop"], delay=timedelta(minutes=5))
+    known = situation(workflow=replace(WORKFLOW, stages={"develop": patient}))
+
+    (by_move,) = decide(moved(), known, cause="d1")
+    _, by_command = decide(said("/agent develop"), known, cause="d2")
+
+    assert isinstance(by_move, StartRun)
+    assert by_move.delay == timedelta(minutes=5)
+    assert isinstance(by_command, StartRun)
+    assert by_command.delay == timedelta(0)
+
+
 def test_a_card_dragged_back_stops_its_run() -> None:
     known = situation("Backlog", before="Development", runs=(run(RunState.RUNNING),))
 

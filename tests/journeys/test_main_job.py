@@ -88,6 +88,25 @@ async def test_an_agent_that_fails_says_why_and_its_work_is_saved(world: World) 
     assert "half.txt" in world.files(branch)
 
 
+async def test_a_card_in_passing_starts_nothing_where_a_stage_has_a_delay(
+    world: World,
+) -> None:
+    patient = config().replace("next: Review", "next: Review\n    delay: 0.05")
+    world.commit_file(".vibe.yml", patient)
+    passing = world.card("Pass by", "write passed.txt x")
+    staying = world.card("Stay", "write stayed.txt x")
+
+    passing.moved_to("Development")
+    await passing.says("⏳ waiting", "this stage lets a card stand for a while")
+    passing.moved_to("Backlog")
+    staying.moved_to("Development")
+
+    await passing.says("✋ stopped", "Not started: @alice moved the card to Backlog")
+    await staying.reaches("Review")
+    assert passing.column == "Backlog"
+    assert passing.pull is None
+
+
 async def test_an_agent_that_takes_too_long_is_ended(world: World) -> None:
     world.commit_file(".vibe.yml", config(minutes=0.02))
     card = world.card("Dawdle", "write part.txt part", "daemon 600", "sleep 600")

@@ -1,6 +1,7 @@
 """Deliveries, decisions and runs on both databases."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -103,6 +104,43 @@ async def test_two_wishes_for_a_waiting_stage_are_one_run(ledger: Ledger) -> Non
 
     _, waiting = (await ledger.runs.history(CARD)).runs
     assert waiting.instructions == "name it\n\ntest it"
+
+
+async def test_a_run_waits_for_its_delay_and_takes_nobodys_place(
+    ledger: Ledger, clock: HandClock
+) -> None:
+    patient = start(delay=timedelta(minutes=5), parallel=1)
+    await ledger.decided(patient)
+    other = await ledger.begun(start(OTHER, parallel=1))
+    due = await ledger.run_queue.next_due()
+    assert due is not None
+    assert timedelta(minutes=4) < due - clock.at <= timedelta(minutes=5)
+
+    clock.at += timedelta(minutes=5)
+    assert await ledger.run_queue.claim(9) == []  # the other has the only place
+    await ledger.runs.end(other, Report(RunState.SUCCEEDED))
+
+    assert await ledger.run_queue.claim(9) == [run_id(CARD, "develop", "d1")]
+
+
+async def test_a_delay_that_is_over_starts_the_run(
+    ledger: Ledger, clock: HandClock
+) -> None:
+    await ledger.decided(start(delay=timedelta(minutes=5)))
+    assert await ledger.run_queue.claim(9) == []
+
+    clock.at += timedelta(minutes=5)
+
+    assert await ledger.run_queue.claim(9) == [run_id(CARD, "develop", "d1")]
+
+
+async def test_whoever_commands_does_not_wait_for_a_delay(ledger: Ledger) -> None:
+    await ledger.decided(start(delay=timedelta(minutes=5)))
+    await ledger.decided(start(cause="d2", instructions="now", delay=timedelta(0)))
+
+    (claimed,) = await ledger.run_queue.claim(9)
+
+    assert (await ledger.runs.get(claimed)).instructions == "now"
 
 
 async def test_two_wishes_at_once_start_one_run_on_the_card(ledger: Ledger) -> None:

@@ -50,7 +50,7 @@ def _board(workflow: Workflow) -> str:
 
 def _stage(stage: Stage) -> list[str]:
     return [
-        _code(stage.column) if stage.column else "by comment only",
+        _entrance(stage),
         _code(stage.name),
         _code(stage.agent.name),
         _prompt(stage.prompt),
@@ -61,6 +61,13 @@ def _stage(stage: Stage) -> list[str]:
         _codes(stage.needs),
         stage.priority.name.lower(),
     ]
+
+
+def _entrance(stage: Stage) -> str:
+    if not stage.column:
+        return "by comment only"
+    delay = f", after {stage.delay.total_seconds() / 60:g} min" if stage.delay else ""
+    return f"{_code(stage.column)}{delay}"
 
 
 def _prompt(prompt: Prompt) -> str:

@@ -148,6 +148,7 @@ class Reader:
             next=stage.next,
             otherwise=stage.otherwise,
             priority=Priority[stage.priority.upper()],
+            delay=timedelta(minutes=stage.delay),
         )
 
     def _agent_of(

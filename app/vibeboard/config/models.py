@@ -187,6 +187,11 @@ class Stage(Part):
     priority: Literal["low", "normal", "high"] = "normal"
     """Whose runs go first when more wait than may work at the same time."""
 
+    delay: Annotated[float, Field(ge=0, le=MOST_MINUTES, allow_inf_nan=False)] = 0
+    """Minutes between a move or a review and the run that it starts: a card that is
+    moved on meanwhile starts nothing, and remarks that follow each other become one
+    run. A command starts it at once."""
+
     gate: Gate | None = None
     """What must be true before a card may stand in this column."""
 

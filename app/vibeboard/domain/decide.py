@@ -6,6 +6,7 @@ effects are performed after. Every refusal is an effect too: it says why.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import assert_never
 
 from vibeboard.domain import breaker, commands, words
@@ -47,7 +48,10 @@ Answer = Callable[..., list[Effect]]
 
 @dataclass(frozen=True)
 class _Wish:
-    """Who wants a run, and why; ``run`` is the one that led to it."""
+    """Who wants a run, and why; ``run`` is the one that led to it.
+
+    Who commands does not mean something else a moment later: ``at_once``.
+    """
 
     cause: str
     by: str
@@ -55,6 +59,7 @@ class _Wish:
     instructions: str = ""
     remarks: tuple[Remark, ...] = ()
     run: Run | None = None
+    at_once: bool = False
 
 
 def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
@@ -315,7 +320,7 @@ def _ask_stage(
     if (refusal := _refusal(stage, situation)) is not None:
         return answer(refusal)
     person = is_person(event.by, situation)
-    wish = _Wish(cause, event.by.login, person, instructions)
+    wish = _Wish(cause, event.by.login, person, instructions, at_once=True)
     seen = React(event.repository, event.comment, "eyes")
     return [seen, *_bring_and_start(stage, situation, wish)]
 
@@ -381,7 +386,8 @@ def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Ef
         return []
     if not may_direct(situation) or situation.history.unfinished is not None:
         return []
-    wish = _Wish(cause, event.by.login, is_person(event.by, situation))
+    person = is_person(event.by, situation)
+    wish = _Wish(cause, event.by.login, person, at_once=True)
     return _start(workflow.stages[run.stage], situation, wish)
 
 
@@ -408,7 +414,9 @@ def _stage_asked(
     stage = workflow.stages[name]
     if situation.history.unfinished or _refusal(stage, situation) is not None:
         return []
-    wish = _Wish(cause, OPERATOR, is_persons=True, instructions=instructions)
+    wish = _Wish(
+        cause, OPERATOR, is_persons=True, instructions=instructions, at_once=True
+    )
     return _bring_and_start(stage, situation, wish)
 
 
@@ -496,6 +504,7 @@ def _start(stage: Stage, situation: Situation, wish: _Wish) -> list[Effect]:
             chain=0 if wish.is_persons else trail.chain,
             parent="" if wish.is_persons else led,
             priority=stage.priority.value,
+            delay=timedelta(0) if wish.at_once else stage.delay,
         )
     ]
 

@@ -5,6 +5,7 @@ the second time.
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from vibeboard.domain.board import CardKey, Place
 from vibeboard.domain.run import Remark
@@ -15,7 +16,7 @@ class StartRun:
     """Queue a run of ``stage`` on ``card``; unique by card, stage and cause.
 
     ``chain`` and ``parent`` as in ``Run``. Of those that wait, the one with the higher
-    ``priority`` goes first.
+    ``priority`` goes first. It does not start before ``delay`` is over.
     """
 
     card: CardKey
@@ -29,6 +30,7 @@ class StartRun:
     chain: int = 0
     parent: str = ""
     priority: int = 0
+    delay: timedelta = timedelta(0)
 
     @property
     def key(self) -> str:

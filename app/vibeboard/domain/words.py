@@ -281,6 +281,11 @@ def waiting_paused(why: str) -> str:
     return f"the operator of this server, who has paused runs here{because}"
 
 
+def waiting_delayed(when: datetime) -> str:
+    """What a run waits for whose stage has a delay."""
+    return f"{when.astimezone(UTC):%H:%M} UTC: this stage lets a card stand for a while"
+
+
 def waiting_again(when: datetime, why: str) -> str:
     """What a run waits for that is tried again, as when GitHub is away."""
     reason = inline(why).rstrip(".")

@@ -95,6 +95,8 @@ class Tracking:
         paused = await self._pauses.reason(run.card)
         if paused is not None:
             return words.waiting_paused(paused)
+        if run.due_at is not None:
+            return words.waiting_delayed(run.due_at)
         active = (await self._runs.history(run.card)).active
         if active is not None:
             return f"*{active.stage}* on this card to end"

@@ -206,6 +206,8 @@ def _why(run: Row[Any]) -> str:
         return ""
     if run.state == RunState.QUEUED.value and run.paused:
         return "paused"
+    if run.dispatched_at is None and run.due_at is not None:
+        return "its stage's delay"
     if run.dispatched_at is None:
         return "its card, or a free place in its repository"
     return run.waits_for or "a worker"

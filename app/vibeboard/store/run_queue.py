@@ -55,6 +55,7 @@ class SqlRunQueue:
             .order_by(_RUN.priority.desc(), _RUN.dispatched_at, _RUN.id)
             .limit(most)
         )
+        await self._dispatch_due()
         async with self._engine.connect() as connection:
             # A look costs no write; most looks find nothing.
             if (await connection.execute(chosen.limit(1))).first() is None:
@@ -78,6 +79,17 @@ class SqlRunQueue:
                 update(schema.run).where(_RUN.id.in_(claimed)).values(place=self._place)
             )
         return claimed
+
+    async def _dispatch_due(self) -> None:
+        """Let runs start whose delay is over."""
+        now = self._clock.now()
+        over = _RUN.due_at <= now
+        async with self._engine.connect() as connection:
+            found = select(_RUN.id).where(runs.is_held(), over, ~paused()).limit(1)
+            if (await connection.execute(found)).first() is None:
+                return
+        async with self._due.begin() as connection:
+            await runs.dispatch(connection, now, over)
 
     async def begin(self, run: str) -> Run:
         """Count an attempt, and start the run if it has not; ended ones stay."""

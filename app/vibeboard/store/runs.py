@@ -10,7 +10,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
@@ -133,18 +143,12 @@ class SqlRuns:
     async def dispatch_all(self) -> None:
         """Let runs start that a pause held back."""
         async with self._due.begin() as connection:
-            repositories = await connection.scalars(
-                select(_RUN.repository)
-                .where(is_queued(), _RUN.dispatched_at.is_(None))
-                .distinct()
-            )
-            for repository in repositories.all():
-                await _dispatch(connection, repository, self._clock.now())
+            await dispatch(connection, self._clock.now())
 
 
 async def start(connection: AsyncConnection, effect: StartRun, now: datetime) -> None:
     """Queue a run, or add to the one of the same stage that still waits."""
-    card = effect.card
+    card, due_at = effect.card, now + effect.delay if effect.delay else None
     await _lock(connection, card.repository)
     waiting = (
         await connection.execute(
@@ -152,8 +156,7 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
                 _RUN.repository == card.repository,
                 _RUN.number == card.number,
                 _RUN.stage == effect.stage,
-                is_queued(),
-                _RUN.dispatched_at.is_(None),
+                is_held(),
             )
         )
     ).first()
@@ -170,11 +173,15 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
                 parent=waiting.parent if effect.chain else "",
                 asked_by=waiting.asked_by if effect.chain else effect.asked_by,
                 priority=max(waiting.priority, effect.priority),
+                due_at=min(waiting.due_at, due_at)
+                if waiting.due_at and due_at
+                else None,
                 remarks=codec.dump_remarks(
                     (*codec.load_remarks(waiting.remarks), *effect.remarks)
                 ),
             )
         )
+        await _dispatch(connection, card.repository, now)
         return
     identity = run_id(card, effect.stage, effect.cause)
     known = await connection.scalar(select(_RUN.id).where(_RUN.id == identity))
@@ -196,11 +203,37 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
                 chain=effect.chain,
                 parent=effect.parent,
                 priority=effect.priority,
+                due_at=due_at,
                 created_at=now,
                 changed_at=now,
             )
         )
     await _dispatch(connection, card.repository, now)
+
+
+def is_held() -> ColumnElement[bool]:
+    """Whether a run waits for its card, its repository, its time or a pause's end."""
+    return and_(is_queued(), _RUN.dispatched_at.is_(None))
+
+
+async def dispatch(
+    connection: AsyncConnection, now: datetime, *which: ColumnElement[bool]
+) -> None:
+    """Let those of the held runs start that may, in the repositories of ``which``.
+
+    Those whose delay is over wait for the rest only.
+    """
+    repositories = await connection.scalars(
+        select(_RUN.repository).where(is_held(), *which).distinct()
+    )
+    for repository in sorted(repositories.all()):
+        await _lock(connection, repository)
+        await connection.execute(
+            update(schema.run)
+            .where(_RUN.repository == repository, is_held(), _RUN.due_at <= now)
+            .values(due_at=None)
+        )
+        await _dispatch(connection, repository, now)
 
 
 async def begin(connection: AsyncConnection, run: str, life: str, now: datetime) -> Run:
@@ -295,8 +328,8 @@ async def _dispatch(
         select(_RUN.id, _RUN.number, _RUN.parallel)
         .where(
             _RUN.repository == repository,
-            is_queued(),
-            _RUN.dispatched_at.is_(None),
+            is_held(),
+            or_(_RUN.due_at.is_(None), _RUN.due_at <= now),
             ~paused(),
         )
         .order_by(_RUN.priority.desc(), _RUN.created_at, _RUN.id)
