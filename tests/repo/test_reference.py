@@ -24,6 +24,7 @@ from vibeboard.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = DOCS / "reference"
+WRITTEN = {"benchmarks", "faults"}  # by hand: they tell of measurements and tests
 
 
 def page(name: str) -> str:
@@ -36,7 +37,7 @@ def test_the_page_is_what_its_source_makes(name: str) -> None:
 
 
 def test_no_page_stands_among_the_made_ones_that_nothing_makes() -> None:
-    assert {file.stem for file in REFERENCE.iterdir()} == set(PAGES)
+    assert {file.stem for file in REFERENCE.iterdir()} - WRITTEN == set(PAGES)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
