@@ -12,7 +12,8 @@
     │   └── ReportUnreadable   a test report that cannot be believed
     ├── RetryLater             time will mend it; says after how long
     │   ├── GitHubUnavailable  5xx, time-out, connection lost
-    │   └── RateLimited        primary or secondary limit
+    │   ├── RateLimited        primary or secondary limit
+    │   └── StoreUnavailable   our database is away, locked or full
     ├── AppAbsent              suspended on, or removed from, an account; work is parked
     └── Broken                 we must mend it
         ├── IllegalTransition  a run was asked to change state against the table
@@ -91,6 +92,10 @@ class GitHubUnavailable(RetryLater):
 
 class RateLimited(RetryLater):
     """A primary or secondary rate limit; ``after`` is GitHub's own wait."""
+
+
+class StoreUnavailable(RetryLater):
+    """The database is away, locked or full."""
 
 
 class AppAbsent(VibeboardError):  # noqa: N818 - an event

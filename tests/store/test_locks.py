@@ -49,6 +49,7 @@ async def test_one_at_a_time_in_one_process(database: Database) -> None:
         "first out",
         "second in",
     ]
+    await locks.close()
 
 
 @pytest.fixture
@@ -70,6 +71,8 @@ async def test_one_at_a_time_among_processes(
         "first out",
         "second in",
     ]
+    await first.close()
+    await second.close()
 
 
 async def test_an_error_gives_the_lock_back(database: Database) -> None:
@@ -81,3 +84,4 @@ async def test_an_error_gives_the_lock_back(database: Database) -> None:
 
     async with asyncio.timeout(5), locks.hold("run 1"):
         pass
+    await locks.close()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from vibeboard.domain.retry import MOST_CRASHES, MOST_TRIES, wait_before
@@ -18,6 +19,7 @@ from vibeboard.engine.context import about
 from vibeboard.engine.ending import end
 from vibeboard.engine.execute import Executor
 from vibeboard.engine.lease import Lease
+from vibeboard.engine.outlast import outlast
 from vibeboard.engine.ports import (
     Clock,
     Deliveries,
@@ -29,7 +31,13 @@ from vibeboard.engine.ports import (
     Workers,
 )
 from vibeboard.engine.pump import Pump
-from vibeboard.errors import AppAbsent, Fenced, GitHubRefused, RetryLater
+from vibeboard.errors import (
+    AppAbsent,
+    Fenced,
+    GitHubRefused,
+    RetryLater,
+    StoreUnavailable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +46,7 @@ _DECISIONS_AT_ONCE = 16
 _PERFORMED_AT_ONCE = 64
 # How long a run waits for an App that is suspended or gone before it asks again.
 _ABSENCE = timedelta(minutes=10)
+_LULL = 1.0  # seconds before something is tried again that the database did not take
 
 
 @dataclass(frozen=True)
@@ -176,6 +185,8 @@ class Dispatcher:
                 return
             try:
                 await do(delivery)
+            except StoreUnavailable:
+                raise
             except AppAbsent as absent:
                 log.warning("parked", extra={"account": absent.account})
                 await queue.give_up(delivery, str(absent), DeliveryState.PARKED)
@@ -189,6 +200,8 @@ class Dispatcher:
             except Exception as error:
                 log.exception("not decided")
                 await queue.give_up(delivery, f"{type(error).__name__}: {error}")
+        except StoreUnavailable as away:
+            await _come_again(lambda: queue.release(delivery), away)
         except asyncio.CancelledError:
             await _quietly(lambda: queue.release(delivery))
             raise
@@ -214,22 +227,27 @@ class Dispatcher:
             await self._executor.carry_out(run)
         except Fenced as fenced:
             log.warning("fenced", extra={"why": str(fenced)})
+        except StoreUnavailable as away:
+            await _come_again(lambda: queue.release(run), away)
         except (RetryLater, AppAbsent) as later:
-            stored = await self._stored.get(run)
-            asked = later.after if isinstance(later, RetryLater) else _ABSENCE
-            if stored.tries + 1 >= MOST_TRIES:
-                await self._executor.give_up(run, str(later))
-                return
-            wait = wait_before(stored.tries, asked)
-            log.warning(
-                "run waits",
-                extra={"why": str(later), "after": wait.total_seconds()},
-            )
-            await queue.postpone(run, wait, str(later))
+            await outlast(partial(self._postpone, run, later))
         except asyncio.CancelledError:
             await _quietly(lambda: queue.release(run))
             await _quietly(lambda: self._executor.show(run))
             raise
+
+    async def _postpone(self, run: str, later: RetryLater | AppAbsent) -> None:
+        stored = await self._stored.get(run)
+        asked = later.after if isinstance(later, RetryLater) else _ABSENCE
+        if stored.tries + 1 >= MOST_TRIES:
+            await self._executor.give_up(run, str(later))
+            return
+        wait = wait_before(stored.tries, asked)
+        log.warning(
+            "run waits",
+            extra={"why": str(later), "after": wait.total_seconds()},
+        )
+        await self._run_queue.postpone(run, wait, str(later))
 
     def _new_lease(self) -> Lease:
         return Lease(self._workers, term=self._term, lost=self._lost)
@@ -249,6 +267,9 @@ class Dispatcher:
             self._lease = self._new_lease()
             try:
                 await self._lease.enter()
+            except StoreUnavailable as away:
+                log.warning("cannot begin anew yet", extra={"why": str(away)})
+                await asyncio.sleep(self._lease.pause)
             except Exception:
                 log.exception("cannot begin anew yet")
                 await asyncio.sleep(self._lease.pause)
@@ -257,6 +278,19 @@ class Dispatcher:
         self.decisions.start()
         self.effects.start()
         self.runs.start()
+
+
+async def _come_again(
+    release: Callable[[], Awaitable[None]], away: StoreUnavailable
+) -> None:
+    """Give it back as if it had not been taken, once the database is there."""
+    log.warning("waits for the database", extra={"why": str(away)})
+    try:
+        await asyncio.sleep(_LULL)
+        await outlast(release)
+    except asyncio.CancelledError:
+        await _quietly(release)
+        raise
 
 
 async def _quietly(do: Callable[[], Awaitable[None]]) -> None:

@@ -14,6 +14,7 @@ from vibeboard.domain.board import CardKey
 from vibeboard.engine.ending import end
 from vibeboard.engine.execute import Places
 from vibeboard.engine.ports import Clock
+from vibeboard.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,9 @@ class Housekeeper:
             try:
                 await self.clean_up()
                 wait = _EVERY
+            except StoreUnavailable as away:
+                log.warning("could not clean up", extra={"why": str(away)})
+                wait = _AGAIN
             except Exception:
                 log.exception("could not clean up")
                 wait = _AGAIN

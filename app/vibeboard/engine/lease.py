@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Workers
+from vibeboard.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,9 @@ class Lease:
             await asyncio.sleep(self.pause)
             try:
                 dead = await self._workers.reap()
+            except StoreUnavailable as away:
+                log.warning("cannot look for dead processes", extra={"why": str(away)})
+                continue
             except Exception:
                 log.exception("cannot look for dead processes")
                 continue

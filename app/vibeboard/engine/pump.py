@@ -12,6 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Clock
+from vibeboard.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,9 @@ class Pump(Generic[Name]):
                 wait = timedelta(0) if more else await self._wait()
                 if not more and not self._under_way and not self._called.is_set():
                     self._rests.set()
+            except StoreUnavailable as away:
+                log.warning("cannot look for work", extra={"why": str(away)})
+                wait = _LOOK_EVERY
             except Exception:
                 log.exception("cannot look for work")
                 wait = _LOOK_EVERY

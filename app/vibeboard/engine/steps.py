@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from vibeboard.domain.run import Run
+from vibeboard.engine.outlast import outlast
 from vibeboard.engine.ports import Runs
 
 Json = Any
@@ -28,5 +29,6 @@ class Steps:
         if known is not None:
             return known
         answer = await function()
-        await self._runs.remember(self._run, name, answer)
+        # What an agent did for an hour is not done again for a database that restarts.
+        await outlast(lambda: self._runs.remember(self._run, name, answer))
         return answer

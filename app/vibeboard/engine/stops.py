@@ -5,12 +5,13 @@ The run's row is the truth; the kick only spares the wait for the next look.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from vibeboard.domain.run import RunState
 from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Runs
+from vibeboard.errors import StoreUnavailable
 
 _LOOK_EVERY = timedelta(seconds=1)
 
@@ -40,7 +41,8 @@ class Stops:
 
     async def _look(self, run: str, event: asyncio.Event) -> None:
         while not event.is_set():
-            if (await self._runs.get(run)).state is RunState.STOPPING:
-                event.set()
-                return
+            with suppress(StoreUnavailable):  # the agent works on meanwhile
+                if (await self._runs.get(run)).state is RunState.STOPPING:
+                    event.set()
+                    return
             await asyncio.sleep(_LOOK_EVERY.total_seconds())

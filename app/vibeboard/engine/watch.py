@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Locks
-from vibeboard.errors import RetryLater, VibeboardError
+from vibeboard.errors import RetryLater, StoreUnavailable, VibeboardError
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ Turn = Callable[[], Awaitable[timedelta]]
 
 _OTHERS_DO = timedelta(seconds=10)
 _SOONEST_RETRY = timedelta(minutes=1)
+_DATABASE_RETRY = timedelta(seconds=2)
 _SHORTEST = timedelta(milliseconds=50)
 
 
@@ -44,6 +45,8 @@ class Watch:
                         async with asyncio.TaskGroup() as group:
                             for name, turn in self._turns.items():
                                 group.create_task(self._take_turns(name, turn))
+            except StoreUnavailable as away:
+                log.warning("watch interrupted", extra={"why": str(away)})
             except Exception:
                 log.exception("watch interrupted")
             await asyncio.sleep(_OTHERS_DO.total_seconds())
@@ -57,6 +60,9 @@ class Watch:
     async def _take(name: str, turn: Turn) -> timedelta:
         try:
             return await turn()
+        except StoreUnavailable as away:
+            log.warning("tried again later", extra={"what": name, "why": str(away)})
+            return _DATABASE_RETRY
         except RetryLater as later:
             log.warning("tried again later", extra={"what": name, "why": str(later)})
             return max(later.after, _SOONEST_RETRY)

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +21,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from vibeboard.errors import SettingsInvalid
+from vibeboard.errors import SettingsInvalid, StoreUnavailable
+from vibeboard.store.outage import tell_outages
 
 _SQLITE_FLOOR = (3, 35, 0)  # RETURNING
 _SQLITE_FLOOR_PY312 = (3, 42, 0)  # unixepoch('subsec'), used by the engine
@@ -71,7 +72,7 @@ def open_database(url: str, *, name: str = "") -> Database:
         return _open_sqlite(parsed)
     if backend == "postgresql":
         ours = {"application_name": session_name(name)}
-        return Database(
+        database = Database(
             parsed.set(drivername="postgresql"),
             create_async_engine(
                 parsed.set(drivername="postgresql+asyncpg"),
@@ -84,6 +85,9 @@ def open_database(url: str, *, name: str = "") -> Database:
                 connect_args=ours,
             ),
         )
+        for each in (database.engine.sync_engine, database.sync_engine):
+            tell_outages(each)
+        return database
     message = f"the database {backend!r} is not supported: use sqlite or postgresql"
     raise SettingsInvalid(message)
 
@@ -112,6 +116,7 @@ def _open_sqlite(url: URL) -> Database:
     for each in (engine.sync_engine, sync_engine):
         event.listen(each, "connect", _prepare_sqlite)
         event.listen(each, "begin", _begin_immediate)
+        tell_outages(each)
     return Database(url, engine, sync_engine)
 
 
@@ -139,9 +144,10 @@ def connected(database: Database) -> Iterator[Connection]:
     """A first connection; raises SettingsInvalid if the database cannot be had."""
     try:
         connection = database.sync_engine.connect()
-    except DBAPIError as error:
+    except (DBAPIError, StoreUnavailable) as error:
         shown = database.url.render_as_string(hide_password=True)
-        message = f"cannot open the database {shown}: {error.orig}"
+        why = error.orig if isinstance(error, DBAPIError) else error.__cause__
+        message = f"cannot open the database {shown}: {why}"
         raise SettingsInvalid(message) from error
     with connection:
         yield connection
@@ -190,7 +196,8 @@ def _only_name(database: Database, name: str) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(select(func.pg_advisory_unlock(lock)))
+            with suppress(DBAPIError, StoreUnavailable):  # gone, and the lock with it
+                connection.execute(select(func.pg_advisory_unlock(lock)))
 
 
 @contextmanager

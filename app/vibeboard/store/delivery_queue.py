@@ -97,6 +97,7 @@ class SqlDeliveryQueue:
                 _DELIVERY.id,
                 _DELIVERY.state,
                 _DELIVERY.worker,
+                (_DELIVERY.crashes > 0).label("suspect"),
                 func.row_number()
                 .over(
                     partition_by=(_DELIVERY.account, _DELIVERY.state),
@@ -114,12 +115,20 @@ class SqlDeliveryQueue:
             )
             .cte("heads")
         )
+        mine = heads.c.state.in_([state.value for state in states])
+        # What a process died over is done one at a time: if the next one dies, too,
+        # then not over a crowd that only happened to be there.
+        suspects = select(heads.c.id, heads.c.worker).where(heads.c.suspect, mine)
+        free = suspects.where(heads.c.worker.is_(None)).order_by(heads.c.id).limit(1)
+        taken = suspects.where(heads.c.worker.is_not(None))
+        one = and_(heads.c.id.in_(free.with_only_columns(heads.c.id)), ~taken.exists())
         chosen = (
             select(heads.c.id)
             .where(
                 heads.c.worker.is_(None),
                 heads.c.rank <= _AN_ACCOUNT,
-                heads.c.state.in_([state.value for state in states]),
+                mine,
+                or_(~heads.c.suspect, one),
             )
             .order_by(heads.c.rank, heads.c.id)
             .limit(most)

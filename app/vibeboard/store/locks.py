@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from vibeboard.errors import StoreUnavailable
 from vibeboard.store.database import Database, lock_number
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _SOONEST = 0.01  # seconds until a lock that somebody else holds is tried again
 _LATEST = 0.2
+_ERRORS = (SQLAlchemyError, StoreUnavailable)
 
 
 class SqlLocks:
@@ -69,7 +71,7 @@ class SqlLocks:
                     await self._let_go(number)
 
     async def _let_go(self, number: int) -> None:
-        with suppress(SQLAlchemyError):  # gone, and the lock with it
+        with suppress(*_ERRORS):  # gone, and the lock with it
             await asyncio.shield(self._ask(func.pg_advisory_unlock(number)))
 
     async def close(self) -> None:
@@ -88,8 +90,8 @@ class SqlLocks:
                 )
             try:
                 return bool(await self._connection.scalar(select(question)))  # type: ignore[call-overload]
-            except SQLAlchemyError:
-                with suppress(SQLAlchemyError):
+            except _ERRORS:
+                with suppress(*_ERRORS):
                     await self._connection.invalidate()
                     await self._connection.close()
                 self._connection = None

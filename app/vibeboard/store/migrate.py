@@ -8,9 +8,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import OperationalError
 
-from vibeboard.errors import SettingsInvalid
+from vibeboard.errors import SettingsInvalid, StoreUnavailable
 from vibeboard.resources import shipped
 from vibeboard.store.database import Database, connected, lock_number, only_process
 
@@ -49,8 +48,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     _refuse_newer(database, current(database))
     try:
         command.upgrade(config, "head")
-    except OperationalError as error:
-        if "lock" not in str(error.orig):
+    except StoreUnavailable as error:
+        if "lock" not in str(error):
             raise
         message = "another process upgrades the database or writes to it; try again"
         raise SettingsInvalid(message) from error

@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.engine.ports import Kept
+from vibeboard.store import outage
 from vibeboard.store.bodies import Packed, Packer, unpack
 from vibeboard.store.line import Line, Outcome, Waiting, firsts
 
@@ -103,7 +104,7 @@ class _Writer:
             return [(await self._store([waiting]))[0] for waiting in group]
         except Exception as error:  # noqa: BLE001 - all are told that it was not stored
             await self._give_back()
-            return [error] * len(group)
+            return [outage.told(error)] * len(group)
 
     async def _store_together(self, group: Sequence[Waiting]) -> Sequence[Outcome]:
         driver = await self._connected()

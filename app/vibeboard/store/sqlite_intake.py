@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from vibeboard.engine.ports import Kept
+from vibeboard.store import outage
 from vibeboard.store.bodies import Packer, unpack
 from vibeboard.store.line import Line, Outcome, Waiting, firsts
 
@@ -98,7 +99,7 @@ class SqliteIntake:
                 return [error]
             return [self._store([waiting])[0] for waiting in group]
         except Exception as error:  # noqa: BLE001 - all are told that it was not stored
-            return [error] * len(group)
+            return [outage.told(error)] * len(group)
 
     def _store_together(self, group: Sequence[Waiting]) -> Sequence[Outcome]:
         connection = self._connected()

@@ -62,6 +62,9 @@ class SqlWorkers:
             await connection.run_sync(self._enter)
 
     def _enter(self, connection: Connection) -> None:
+        if self.life:
+            # We begin anew, and nobody died over what we had.
+            self._leave(connection)
         # A lock says that no other process has this name (or, SQLite, this file).
         gone = select(_WORKER.id)
         if not self._database.is_sqlite:
@@ -107,8 +110,10 @@ class SqlWorkers:
         if self._database.is_sqlite:
             return []
         late = self._now(connection) - self._lease
+        # While the database was away nobody could say that they live.
+        heard = func.pg_postmaster_start_time() < late
         return list(
-            connection.scalars(select(_WORKER.id).where(_WORKER.beat_at < late))
+            connection.scalars(select(_WORKER.id).where(_WORKER.beat_at < late, heard))
         )
 
     def _hang_up(self, connection: Connection, lives: list[str]) -> None:

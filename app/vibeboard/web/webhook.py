@@ -17,6 +17,7 @@ from typing import Protocol
 from aiohttp import web
 
 from vibeboard.engine.ports import OWN_HOOK, Kept
+from vibeboard.errors import RetryLater
 
 log = logging.getLogger(__name__)
 
@@ -194,7 +195,10 @@ class Webhook:
     def not_kept(self, head: Head, error: BaseException) -> Answer:
         """What is answered if it cannot be stored."""
         extra = {"delivery": head["X-GitHub-Delivery"]}
-        log.error("delivery not stored", extra=extra, exc_info=error)
+        if isinstance(error, RetryLater):
+            log.error("delivery not stored", extra={**extra, "why": str(error)})
+        else:
+            log.error("delivery not stored", extra=extra, exc_info=error)
         return _NOT_STORED
 
 
