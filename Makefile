@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --quiet
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check bench soak docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -40,6 +40,9 @@ check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
 
 bench: $(VENV)/dev.ok ## ratios against peers in one run; ARGS="intake" chooses
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(VENV)/dev.ok ## thousands of deliveries while servers and databases die; ARGS="--deliveries 500"
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 docs: $(VENV)/dev.ok ## write the reference pages and the pictures again
 	$(BIN)/python docs/make.py
