@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.worlds import Doomed, Point, developed
+from tests.faults.worlds import Doomed, Point, developed, is_stopped
 
 pytestmark = pytest.mark.postgres
 
@@ -62,11 +62,6 @@ def the_run(world: Doomed) -> dict[str, Any]:
     """The only run; what the late attempt asked of GitHub is counted all the same."""
     (run,) = world.runs_kept()
     return {name: value for name, value in run._asdict().items() if name != "calls"}
-
-
-def is_stopped(pid: int) -> bool:
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:  # noqa: PTH123
-        return stat.read().rpartition(")")[2].split()[0] == "T"
 
 
 async def test_case_34_no_two_agents_share_a_tree(shared: Doomed) -> None:

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.faults.worlds import Doomed, Point, developed
+from tests.faults.worlds import Doomed, Point, developed, is_stopped
 
 END = "vibeboard.store.runs:SqlRuns.end"
 
@@ -79,8 +79,3 @@ async def test_case_35_a_run_that_nobody_picks_up_waits_in_sight(
     states = [(run.number, run.state, run.attempt) for run in shared.runs_kept()]
     assert states == [(1, "succeeded", 1), (2, "stopped", 0)]
     assert left.pull is None
-
-
-def is_stopped(pid: int) -> bool:
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:  # noqa: PTH123
-        return stat.read().rpartition(")")[2].split()[0] == "T"

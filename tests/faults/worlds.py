@@ -212,6 +212,12 @@ class Doomed(World):
         return {x.guid for x in self.hub.deliveries if x.status_code in (200, 202)}
 
 
+def is_stopped(pid: int) -> bool:
+    """Whether the process stands still, by a signal."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
+
+
 def developed(*cards: Card, comments: int = 1) -> Counter[str]:
     """What a run that makes a pull request makes on GitHub, each once."""
     made: Counter[str] = Counter()
