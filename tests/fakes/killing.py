@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import re
+import runpy
 import select
 import signal
 import sys
@@ -81,6 +82,10 @@ def begin(order: dict[str, Any]) -> None:
     os.environ.update(order["environment"])
     for point in order["points"]:
         wire(point)
+    if program := order["program"]:
+        sys.argv = [program, *order["arguments"]]
+        runpy.run_path(program, run_name="__main__")
+        return
     sys.argv = ["vibeboard", *order["arguments"]]
     import_module("vibeboard.cli.main").run_cli()
 

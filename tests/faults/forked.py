@@ -48,11 +48,14 @@ class Forked:
         points: Sequence[dict[str, Any]],
         *,
         below: Path,
+        program: str = "",
     ) -> "Forked":
+        """A command of the product, or a program that uses its parts."""
         made = cls(Path(mkdtemp(dir=below)))
         made.stdout = await _pipe(made._folder / "out")
         made.stderr = await _pipe(made._folder / "err")
         order = {
+            "program": program,
             "arguments": arguments,
             "environment": environment,
             "points": points,
