@@ -5,10 +5,11 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import aiohttp
 
+from vibeboard.clock import SystemClock
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.boards import Boards
@@ -63,14 +64,6 @@ from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import Webhook
 
 log = logging.getLogger(__name__)
-
-
-class SystemClock:
-    """The present."""
-
-    def now(self) -> datetime:
-        """Now, aware and in UTC."""
-        return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

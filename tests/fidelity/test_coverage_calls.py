@@ -16,7 +16,7 @@ from localhub import apps, checks, comments, issues, projects, pulls, reviews
 from localhub.state import Issue, PullRequest
 from tests.fidelity.expected import EVENTS
 from tests.localhub.served import SECRET, World, key, serve
-from vibeboard.compose import SystemClock
+from vibeboard.clock import SystemClock
 from vibeboard.domain.board import BoardKey, CardKey, Permission, Place
 from vibeboard.engine.ports import Annotation, CheckRun, Conclusion, Marker
 from vibeboard.errors import AppAbsent

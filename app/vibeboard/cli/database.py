@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from vibeboard.cli.desk import at_the_desk
-from vibeboard.compose import SystemClock
+from vibeboard.clock import SystemClock
 from vibeboard.errors import UserError
 from vibeboard.settings import read_settings
 from vibeboard.store import migrate

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vibeboard.compose import SystemClock
+from vibeboard.clock import SystemClock
 from vibeboard.domain import words
 from vibeboard.settings import read_settings
 from vibeboard.store.desk import Desk, opened

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from vibeboard.compose import SystemClock
+from vibeboard.clock import SystemClock
 from vibeboard.errors import SettingsInvalid, VibeboardError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub

@@ -12,6 +12,7 @@ from vibeboard.engine.ports import Decision
 from vibeboard.store import schema
 
 _AUDIT = schema.audit.c
+_US = "vibeboard"
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,11 @@ async def note(
     detail: str = "",
     delivery: str = "",
 ) -> None:
-    """Add a line, within the transaction that does it."""
+    """Add a line, within the transaction that does it; without an actor it was us."""
     await connection.execute(
         insert(schema.audit).values(
             at=at,
-            actor=actor[:100],
+            actor=actor[:100] or _US,
             action=action,
             subject=subject[:300],
             detail=detail,

@@ -101,11 +101,12 @@ class SqlArchive:
         path = self._database.path
         if path is None:
             return 0
+        await asyncio.to_thread(_checkpoint, path)
         before = path.stat().st_size
         while await asyncio.to_thread(_vacuum, path):
             await self._rest(_REST)
         await asyncio.to_thread(_checkpoint, path)
-        return before - path.stat().st_size
+        return max(before - path.stat().st_size, 0)
 
 
 async def _forget(
