@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from benchmarks import past
 from benchmarks.machine import postgres, scratch
-from benchmarks.table import numbers, print_ratios, print_table, say
+from benchmarks.table import numbers, print_ratios, print_table, ratio, say
 from vibeboard.domain.effects import StartRun
 from vibeboard.domain.run import Report, RunState
 from vibeboard.engine.ports import Decision, Sorted
@@ -53,12 +53,18 @@ def main(arguments: Sequence[str]) -> int:
     sizes = (asked["few"], asked["many"])
     rows, ratios = [], {}
     for kind, urls in (("sqlite", _files), ("postgres", _databases)):
-        with urls() as (few, many):
-            times = asyncio.run(_compared((few, many), sizes, asked["rounds"]))
-        quotients = {name: large / small for name, (small, large) in times.items()}
+        with urls() as pair:
+            times = asyncio.run(_compared(pair, sizes, asked["rounds"]))
+        quotients = {
+            name: ratio(large, small) for name, (small, large) in times.items()
+        }
         rows += [
-            (f"{kind}: {name}", f"{small:.2f}", f"{large:.2f}", f"{large / small:.2f}")
-            for name, (small, large) in times.items()
+            (
+                f"{kind}: {name}",
+                *(f"{median(each):.2f}" for each in both),
+                f"{quotients[name]:.2f}",
+            )
+            for name, both in times.items()
         ]
         ratios[f"{kind}_worst"] = max(quotients.values())
         ratios |= {
@@ -216,8 +222,8 @@ class _Store:
 
 async def _compared(
     urls: Sequence[str], sizes: Sequence[int], rounds: int
-) -> Mapping[str, tuple[float, float]]:
-    """Medians by name: with few runs, and with many."""
+) -> Mapping[str, tuple[list[float], list[float]]]:
+    """Milliseconds by name: with few runs, and with many."""
     async with AsyncExitStack() as opened:
         stores = []
         for url, size in zip(urls, sizes, strict=True):
@@ -235,4 +241,4 @@ async def _compared(
             for store in stores if number % 2 else reversed(stores):
                 await store.round()
         few, many = (store.watch.times for store in stores)
-        return {name: (median(few[name]), median(many[name])) for name in few}
+        return {name: (few[name], many[name]) for name in few}

@@ -2,7 +2,7 @@
 
 Every server is a process of its own and gets the same deliveries from one load
 generator, one server after the other, round by round, so that whatever else the machine
-does befalls all of them. Medians of the rounds.
+does befalls all of them.
 """
 
 import json
@@ -14,14 +14,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from statistics import median
 
 from benchmarks import probot
 from benchmarks.load import Loaded
 from benchmarks.machine import free_port, postgres, scratch
-from benchmarks.table import numbers, print_ratios, print_table, say
+from benchmarks.table import numbers, print_ratios, print_table, ratio, say
 
 _CONNECTIONS = (16, 64)
 _WARM = 0.4  # seconds before each measurement
@@ -136,7 +135,7 @@ def _rounds(
 
 
 def show(measured: _Measured) -> None:
-    """Print the table and the ratios of the medians."""
+    """Print the table of medians, and the ratios."""
     speed, late = (
         {key: median(getattr(one, field) for one in ones) for key, ones in all_of}
         for field, all_of in (
@@ -159,12 +158,16 @@ def show(measured: _Measured) -> None:
     wrong = sum(one.wrong for ones in measured.values() for one in ones)
     print_table(header, rows)
     say(f"wrong answers: {wrong}")
-    pairs = list(product(("sqlite", "postgres"), ("probot", "limit"), _CONNECTIONS))
     print_ratios(
-        {f"{us}_vs_{them}_c{c}": speed[us, c] / speed[them, c] for us, them, c in pairs}
-        | {
-            f"{us}_p99_vs_{them}_c{c}": late[us, c] / late[them, c]
-            for us, them, c in pairs
+        {
+            f"{us}{kind}_vs_{them}_c{c}": ratio(
+                (getattr(one, field) for one in measured[us, c]),
+                (getattr(one, field) for one in measured[them, c]),
+            )
+            for kind, field in (("", "per_second"), ("_p99", "p99"))
+            for us in ("sqlite", "postgres")
+            for them in ("probot", "limit")
+            for c in _CONNECTIONS
         }
     )
 

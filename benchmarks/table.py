@@ -3,7 +3,8 @@
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 
 
 def numbers(
@@ -28,6 +29,15 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None
     lined_up = [_lined_up(name, *below) for name, *below in columns]
     for row in zip(*lined_up, strict=True):
         say("  ".join(row).rstrip())
+
+
+def ratio(ours: Iterable[float], theirs: Iterable[float]) -> float:
+    """The middle one of the rounds' ratios.
+
+    Both were measured right after each other in each round, so that what else the
+    machine did then spoils one ratio and not all of them.
+    """
+    return median(one / other for one, other in zip(ours, theirs, strict=True))
 
 
 def print_ratios(values: Mapping[str, float]) -> None:

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.machine import disk
-from benchmarks.table import numbers, print_ratios, print_table, say
+from benchmarks.table import numbers, print_ratios, print_table, ratio, say
 from localhub import Hub, seed, start
 from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import Remote
@@ -56,11 +56,10 @@ def main(arguments: Sequence[str]) -> int:
     for kind, place in _places().items():
         with tempfile.TemporaryDirectory(prefix="bench-", dir=place) as folder:
             times = asyncio.run(_measured(Path(folder), **asked))
-        middle = {key: median(each) * 1000 for key, each in times.items()}
-        _print(kind, middle)
+        _print(kind, times)
         for name, other, count in itertools.product(_OURS, (_CLONE, _LIMIT), _COUNTS):
-            quotient = middle[other, count] / middle[name, count]
-            ratios[f"{kind}_{name}_vs_{other}_{count}"] = quotient
+            quicker = ratio(times[other, count], times[name, count])
+            ratios[f"{kind}_{name}_vs_{other}_{count}"] = quicker
     print_ratios(ratios)
     return 0
 
@@ -72,10 +71,10 @@ def _places() -> dict[str, Path]:
     return found
 
 
-def _print(kind: str, middle: Mapping[tuple[str, int], float]) -> None:
+def _print(kind: str, times: Mapping[tuple[str, int], list[float]]) -> None:
     def row(name: str) -> list[object]:
-        taken = [middle[name, count] for count in _COUNTS]
-        quicker = [middle[_CLONE, count] / middle[name, count] for count in _COUNTS]
+        taken = [median(times[name, count]) * 1000 for count in _COUNTS]
+        quicker = [ratio(times[_CLONE, count], times[name, count]) for count in _COUNTS]
         return [_TOLD[name], *taken, *(f"{each:.1f}" for each in quicker)]
 
     header = [f"{kind}: ms until ready", *(f"{count} at once" for count in _COUNTS)]
