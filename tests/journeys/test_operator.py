@@ -1,4 +1,8 @@
-"""What an operator orders beside a running server: pause, resume, stop, retry."""
+"""What an operator orders from afar: pause, resume, stop, retry.
+
+The database is shared: who serves hears of each order at once. What the commands print
+is the business of tests/cli.
+"""
 
 import json
 from typing import Any
@@ -6,10 +10,11 @@ from typing import Any
 import pytest
 
 from localhub.faults import FAULTS, Fault
-from tests.faults.conftest import doomed
+from tests.faults.conftest import shared
 from tests.faults.worlds import Doomed, developed
 
-__all__ = ["doomed"]
+__all__ = ["shared"]
+pytestmark = pytest.mark.postgres
 
 PERMISSION = {"method": "GET", "path": "/collaborators/alice/permission$"}
 COMMENT = {"method": "POST", "path": "/comments$"}
@@ -28,69 +33,69 @@ async def shown(world: Doomed, command: str) -> Any:
     return json.loads(await said(world, command, "--json"))
 
 
-async def test_where_runs_are_paused_cards_wait_and_say_why(doomed: Doomed) -> None:
-    await doomed.serve()
-    await said(doomed, "pause", "acme/clock", "--why", "disks are changed")
-    card = doomed.card("Wait", "write a.txt a").moved_to("Development")
+async def test_where_runs_are_paused_cards_wait_and_say_why(shared: Doomed) -> None:
+    await shared.serve()
+    await said(shared, "pause", "acme/clock", "--why", "disks are changed")
+    card = shared.card("Wait", "write a.txt a").moved_to("Development")
     await card.says("⏳ waiting", "has paused runs here (disks are changed)")
-    again = doomed.card("Wait too", "write b.txt b").moved_to("Development")
+    again = shared.card("Wait too", "write b.txt b").moved_to("Development")
     await again.says("⏳ waiting")
 
-    queue = await shown(doomed, "queue")
+    queue = await shown(shared, "queue")
     assert [run["card"] for run in queue["runs"]] == ["acme/clock#1", "acme/clock#2"]
     assert [pause["scope"] for pause in queue["pauses"]] == ["acme/clock"]
-    assert "was not paused" in await said(doomed, "resume", "acme/bell", code=1)
+    assert "was not paused" in await said(shared, "resume", "acme/bell", code=1)
 
-    await said(doomed, "resume", "acme/clock")
+    await said(shared, "resume", "acme/clock")
     await card.reaches("Review")
     await again.reaches("Review")
-    await doomed.is_quiet()
-    assert doomed.made() == developed(card, again)
-    queue = await shown(doomed, "queue")
+    await shared.is_quiet()
+    assert shared.made() == developed(card, again)
+    queue = await shown(shared, "queue")
     assert queue == {"deliveries": [], "runs": [], "pauses": []}
 
 
-async def test_an_operator_stops_a_run_and_its_card_says_so(doomed: Doomed) -> None:
-    gate = doomed.home / "gate"
-    await doomed.serve()
-    card = doomed.card("Stop me", "write a.txt a", f"sleep {gate}")
+async def test_an_operator_stops_a_run_and_its_card_says_so(shared: Doomed) -> None:
+    gate = shared.home / "gate"
+    await shared.serve()
+    card = shared.card("Stop me", "write a.txt a", f"sleep {gate}")
     card.moved_to("Development")
-    await doomed.until(lambda: bool(doomed.agents()), "the agent")
-    (run,) = doomed.runs_kept()
+    await shared.until(lambda: bool(shared.agents()), "the agent")
+    (run,) = shared.runs_kept()
 
-    await said(doomed, "stop", run.id, "--why", "it is too dear")
+    await said(shared, "stop", run.id, "--why", "it is too dear")
 
     await card.says("✋ stopped", "it is too dear")
-    await doomed.is_quiet()
-    assert not doomed.agents()
-    ended = await said(doomed, "stop", run.id, "--why", "again", code=1)
+    await shared.is_quiet()
+    assert not shared.agents()
+    ended = await said(shared, "stop", run.id, "--why", "again", code=1)
     assert "has ended" in ended
-    await said(doomed, "stop", "r0", "--why", "there is none", code=2)
-    audit = await shown(doomed, "audit")
+    await said(shared, "stop", "r0", "--why", "there is none", code=2)
+    audit = await shown(shared, "audit")
     assert "run stopped" in [line["action"] for line in audit]
 
 
 @pytest.mark.parametrize(("refused", "effect"), REFUSED.values(), ids=REFUSED)
 async def test_what_was_given_up_is_done_when_the_operator_says_so(
-    doomed: Doomed, refused: dict[str, str], effect: str
+    shared: Doomed, refused: dict[str, str], effect: str
 ) -> None:
-    card = doomed.card("Ask")
-    await doomed.serve()
+    card = shared.card("Ask")
+    await shared.serve()
     order = {"match": refused, "do": {"kind": "status", "status": 422}, "times": 1}
-    doomed.running.runner.app[FAULTS].ordered.append(Fault.model_validate(order))
+    shared.running.runner.app[FAULTS].ordered.append(Fault.model_validate(order))
     card.said("/agent status")
-    await doomed.is_quiet()
+    await shared.is_quiet()
 
-    (letter,) = await shown(doomed, "dead")
+    (letter,) = await shown(shared, "dead")
     assert (letter["event"], letter["effect"]) == ("issue_comment", effect)
     assert "422" in letter["reason"]
     assert card.replies == []
 
     number = str(letter["id"])
-    assert number in await said(doomed, "retry", number)
+    assert number in await said(shared, "retry", number)
     await card.replied("No agent has worked on this card yet")
-    await doomed.is_quiet()
+    await shared.is_quiet()
     assert len(card.replies) == 1
-    assert await shown(doomed, "dead") == []
-    assert "not given up" in await said(doomed, "retry", number, code=1)
-    await said(doomed, "retry", code=2)
+    assert await shown(shared, "dead") == []
+    assert "not given up" in await said(shared, "retry", number, code=1)
+    await said(shared, "retry", code=2)
