@@ -104,7 +104,10 @@ class SqlRuns:
             )
 
     async def remember(self, run: Run, step: str, answer: Any) -> None:
-        """A step has finished; raises Fenced if another attempt has the run."""
+        """A step has finished; raises Fenced if another attempt has the run.
+
+        What went wrong before it counts no more: a run that gets on kills nobody.
+        """
         async with self._engine.begin() as connection:
             await _hold(connection, run)
             await connection.execute(
@@ -117,7 +120,7 @@ class SqlRuns:
                 )
             )
             await connection.execute(
-                update(schema.run).where(_RUN.id == run.id).values(tries=0)
+                update(schema.run).where(_RUN.id == run.id).values(tries=0, crashes=0)
             )
 
     async def spent(self, run: Run, calls: Mapping[str, int]) -> None:
