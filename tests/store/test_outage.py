@@ -3,6 +3,7 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, text
@@ -67,8 +68,8 @@ async def test_a_server_that_dies_is_an_outage_until_it_is_back() -> None:
         database = open_database(server.url)
         migrate.upgrade(database)
         intake = open_intake(database, HandClock())
-        given = {"hook": "1", "event": "issues", "headers": {}, "body": b"{}"}
-        await intake.keep(guid="before", **given)  # type: ignore[arg-type]
+        given: Any = {"hook": "1", "event": "issues", "headers": {}, "body": b"{}"}
+        await intake.keep(guid="before", **given)
         async with database.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
             server.kill()
@@ -77,12 +78,12 @@ async def test_a_server_that_dies_is_an_outage_until_it_is_back() -> None:
         with pytest.raises(StoreUnavailable):
             await keep_one(database)
         with pytest.raises(StoreUnavailable):
-            await intake.keep(guid="lost", **given)  # type: ignore[arg-type]
+            await intake.keep(guid="lost", **given)
         with pytest.raises(SettingsInvalid, match="cannot open"), connected(database):
             pass
         server.begin_anew()
 
         await keep_one(database)
-        await intake.keep(guid="after", **given)  # type: ignore[arg-type]
+        await intake.keep(guid="after", **given)
         await intake.close()
         await database.close()

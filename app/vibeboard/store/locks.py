@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from vibeboard.errors import StoreUnavailable
@@ -80,7 +80,7 @@ class SqlLocks:
             await self._connection.close()
             self._connection = None
 
-    async def _ask(self, question: object) -> bool:
+    async def _ask(self, question: ColumnElement[bool]) -> bool:
         async with self._asking:
             assert self._shared is not None
             if self._connection is None:
@@ -89,7 +89,7 @@ class SqlLocks:
                     isolation_level="AUTOCOMMIT"
                 )
             try:
-                return bool(await self._connection.scalar(select(question)))  # type: ignore[call-overload]
+                return bool(await self._connection.scalar(select(question)))
             except _ERRORS:
                 with suppress(*_ERRORS):
                     await self._connection.invalidate()

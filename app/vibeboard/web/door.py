@@ -66,7 +66,7 @@ class Doors:
             door.close_when_idle()
         self.behind.pre_shutdown()
 
-    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def shutdown(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - aiohttp's
         """Wait for the requests that are being answered."""
         try:
             async with asyncio.timeout(timeout):
