@@ -234,6 +234,16 @@ def test_only_a_decision_about_the_place_sees_it(event: Event) -> None:
     assert sees_place(replace(moved(), after="DEVELOPMENT"), situation())
 
 
+def test_a_command_that_another_delivery_told_is_obeyed_once() -> None:
+    obeyed = situation(runs=(run(RunState.RUNNING, cause="comment-99"),))
+
+    assert decide(said("/agent develop"), obeyed, cause="d2") == []
+    assert kinds(decide(said("/agent develop", comment=100), obeyed, cause="d2")) == [
+        "React",
+        "Reply",
+    ]
+
+
 def test_a_card_that_is_back_where_its_run_works_changes_nothing() -> None:
     working = situation(before=None, runs=(run(RunState.RUNNING),))
     stopping = situation(before="Backlog", runs=(run(RunState.STOPPING),))

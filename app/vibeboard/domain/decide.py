@@ -233,6 +233,8 @@ def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[
     command = commands.parse(event.body, stages)
     if command is None:
         return []
+    if any(run.cause == cause for run in situation.history.runs):
+        return []  # it was obeyed before, told by another delivery
     thread = CardKey(event.repository, event.number)
     topic = f"command-{event.comment}"
     if not is_person(by, situation):
