@@ -104,7 +104,8 @@ class Storm:
         """Let it come and go; what it left behind."""
         world = self.world
         world.order(paused=True)
-        world.settings |= {"reconcile_minutes": "0.03"}
+        # Databases are away for less long than it takes to declare a process dead.
+        world.settings |= {"reconcile_minutes": "0.03", "lease_seconds": "8"}
         await world.serve()
         self._began = time.monotonic()
         async with self._sending(), asyncio.TaskGroup() as group:
@@ -157,7 +158,7 @@ class Storm:
         return self._told
 
     def _works(self, number: int) -> None:
-        card = self.world.card(f"Work {number}", f"write w{number}.txt w", "sleep 1")
+        card = self.world.card(f"Work {number}", f"write w{number}.txt w")
         card.moved_to("Development")
         self.workers.append(card)
 

@@ -298,5 +298,7 @@ async def _quietly(do: Callable[[], Awaitable[None]]) -> None:
     try:
         async with asyncio.timeout(5):
             await do()
+    except (StoreUnavailable, TimeoutError) as away:
+        log.warning("could not be given back in time", extra={"why": str(away)})
     except Exception:
         log.warning("could not be given back in time", exc_info=True)

@@ -5,6 +5,7 @@ those who use it hear ``StoreUnavailable`` and come again. All other errors stay
 they are.
 """
 
+import logging
 import sqlite3
 from typing import Any
 
@@ -25,6 +26,10 @@ _SQLITE = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
+_POOLS = (
+    "sqlalchemy.pool.impl.AsyncAdaptedQueuePool",
+    "sqlalchemy.pool.impl.QueuePool",
+)
 # Classes of SQLSTATE: connection, rolled back by the server, short of resources, not
 # now, stopped by an operator, an error outside of PostgreSQL. And: read-only just now.
 _POSTGRES = ("08", "40", "53", "55", "57", "58", "25006")
@@ -33,7 +38,15 @@ _POSTGRES = ("08", "40", "53", "55", "57", "58", "25006")
 def tell_outages(engine: Engine) -> None:
     """Let this engine raise StoreUnavailable for what time will mend."""
     event.listen(engine, "handle_error", _failed)
+    for pool in _POOLS:
+        logging.getLogger(pool).addFilter(_is_news)
     event.listen(engine, "do_connect", _connect)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    # A connection that is gone cannot be closed in good order; nobody minds.
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or not (isinstance(error, StoreUnavailable) or _passes(error))
 
 
 def told(error: Exception) -> Exception:
@@ -51,6 +64,8 @@ def _passes(error: BaseException) -> bool:
         return False
     if isinstance(error, asyncpg.InterfaceError):
         return "closed" in str(error)
+    if isinstance(error, asyncpg.InternalClientError):
+        return True  # the driver, about a connection that was cut off in the middle
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE
     state = getattr(error, "sqlstate", None)
