@@ -17,7 +17,6 @@ pytestmark = pytest.mark.postgres
 PUSH = "vibeboard.runner.workspace:GitWorkspaces.push"
 AWAY = {
     "before the push": Point(PUSH, "before", signal="SIGSTOP"),
-    "after the push": Point(PUSH, "after", signal="SIGSTOP"),
     "before the end": Point("vibeboard.store.runs:SqlRuns.end", signal="SIGSTOP"),
     "holding a lock": Point(
         "vibeboard.github.replies:GitHubReplies.ensure", nth=2, signal="SIGSTOP"
