@@ -19,7 +19,7 @@ from tests.faults.worlds import make_doomed
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-_A_SECOND = 40  # deliveries, while it lasts
+_A_SECOND = 50  # deliveries, while it lasts
 _EACH_RUN = 350  # deliveries to one run, and to how many commands below
 _EACH_COMMAND = 100
 

@@ -50,6 +50,8 @@ class Numbers:
     server_kills: int = 0
     database: Counter[str] = field(default_factory=Counter)
     runs: int = 0
+    given_up: int = 0
+    """Runs that died three times in one step, and say so on their cards."""
     mutations: int = 0
     fetched: int = 0
     seconds: float = 0
@@ -68,6 +70,7 @@ class Numbers:
                 "servers killed": self.server_kills,
                 **{f"database {how}": n for how, n in self.database.items()},
                 "runs": self.runs,
+                "runs given up after three deaths in a step": self.given_up,
                 "made on GitHub": self.mutations,
                 "seconds": round(self.seconds),
                 "lost": len(self.lost),
@@ -249,7 +252,7 @@ class Storm:
 
     def _is_over(self) -> bool:
         try:
-            done = all(card.column == "Review" for card in self.workers)
+            done = all(self._ended(card) for card in self.workers)
             return (
                 done
                 and self.courier.idle
@@ -282,25 +285,46 @@ class Storm:
         numbers.settled = states["settled"]
         runs = world.runs_kept()
         numbers.runs = len(runs)
-        made, wanted = world.made(), self._wanted()
+        unlucky = {run.number for run in runs if run.state == "failed"}
+        numbers.given_up = len(unlucky)
+        made, (least, most) = world.made(), self._wanted(unlucky)
         numbers.mutations = made.total()
         numbers.lost = [
             *sorted({one.guid for one in deliveries} - set(stored)),
             *(f"{row.guid} {row.state}: {row.reason}" for row in kept if
               row.state != "settled"),
-            *(str(one) for one in (wanted - made).elements()),
-            *(f"{run.id} {run.state}" for run in runs if run.state != "succeeded"),
-            *(card.issue.title for card in self.workers if card.column != "Review"),
+            *(str(one) for one in (least - made).elements()),
+            *(
+                f"{run.id} {run.state}"
+                for run in runs
+                if run.state not in ("succeeded", "failed")
+            ),
+            *(card.issue.title for card in self.workers if not self._ended(card)),
         ]  # fmt: skip
         numbers.doubled = [
             *(guid for guid, times in stored.items() if times > 1),
-            *(str(one) for one in (made - wanted).elements()),
+            *(str(one) for one in (made - most).elements()),
             *(f"{len(runs)} runs",) * (len(runs) > len(self.workers)),
         ]
 
-    def _wanted(self) -> Counter[str]:
-        wanted = developed(*(card for card in self.workers if card.pull))
-        wanted.update(
+    @staticmethod
+    def _ended(card: Card) -> bool:
+        failed = card.column == "Attention" and "3 times" in card.tracking()[-1]
+        return card.column == "Review" or failed
+
+    def _wanted(self, unlucky: set[int]) -> tuple[Counter[str], Counter[str]]:
+        """What has to be on GitHub at least, and at most."""
+        least = Counter(
             {f"comment on {issue}": times for issue, times in self.talkers.items()}
         )
-        return wanted
+        given_up = Counter[str]()
+        for card in self.workers:
+            number = card.issue.number
+            if number not in unlucky:
+                least.update(developed(card) if card.pull else {"pulls": 1})
+                continue
+            least.update({f"comment on {number}": 2, "MoveItem": 1})
+            branch = f"refs/heads/vibe/{number}-{card.issue.title.lower()}"
+            pushed = f"push {branch.replace(' ', '-')}"
+            given_up.update({pushed: 1, "pulls": 1, "check-runs": 1})
+        return least, least + given_up
