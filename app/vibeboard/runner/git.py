@@ -8,21 +8,18 @@ followed. Error text leaves here redacted. What is done with git is decided in
 ``workspace.py`` and ``mirror.py``.
 """
 
-import asyncio
 import base64
 import os
 import re
 import shutil
-import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from vibeboard.errors import Broken, GitHubUnavailable, SettingsInvalid
-from vibeboard.runner.process import in_memory
+from vibeboard.runner import spawn
 
 # GIT_CONFIG_COUNT is 2.31; the check-out guards we rest on are in every 2.34.
 OLDEST = (2, 34)
@@ -237,34 +234,22 @@ class Git:
         lives, which may be longer than we do.
         """
         self._home.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as opened:
-            process = await asyncio.create_subprocess_exec(
-                *self._argv,
-                *(at.options() if at else ()),
-                *arguments,
+        try:
+            # Git has helpers of its own (remote-https, index-pack), in its group.
+            code, out, err = await spawn.collect(
+                [*self._argv, *(at.options() if at else ()), *arguments],
                 cwd=self._home,
                 env=self._env | dict(env or {}) | _config_env(credential),
-                stdin=in_memory(stdin, opened),
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
-                pass_fds=() if holding is None else (holding,),
+                stdin=stdin,
+                seconds=self._time_limit,
+                holding=() if holding is None else (holding,),
             )
-        try:
-            async with asyncio.timeout(self._time_limit):
-                out, err = await process.communicate()
         except TimeoutError as error:
             raise GitHubUnavailable(
                 f"git {arguments[0]} took longer than {self._time_limit:.0f} s"
             ) from error
-        finally:
-            if process.returncode is None:
-                # The group: git has helpers of its own (remote-https, index-pack).
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await process.wait()
-        if process.returncode not in ok:
-            raise _failure(arguments[0], process.returncode or 0, out, err, credential)
+        if code not in ok:
+            raise _failure(arguments[0], code, out, err, credential)
         return out
 
 

@@ -8,10 +8,11 @@ is the business of ``log.py``, understanding it of ``agents/``.
 
 import asyncio
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from vibeboard.engine.ports import StopSignal
+from vibeboard.runner import spawn
 
 LEASH = Path(__file__).with_name("leash.py")
 
@@ -90,8 +92,8 @@ async def run(
     Without ``stderr`` both streams arrive at ``stdout`` in the order written.
     """
     began = time.monotonic()
-    with ExitStack() as opened:
-        child = await _start(command, limits, opened, stdout, stderr)
+    with spawn.in_memory(command.stdin) as stdin:
+        child = await _start(command, limits, stdin, stdout, stderr)
         try:
             async with asyncio.TaskGroup() as group:
                 watchers = [
@@ -117,14 +119,14 @@ async def run(
 
 
 class _Child:
-    """A leash that has been started, and the pumps of its output."""
+    """A leash that has been started, and the pipes of its output."""
 
     def __init__(
-        self, leash: asyncio.subprocess.Process, pumps: list["_Pump"], grace: float
+        self, leash: spawn.Child, pipes: Sequence[spawn.Pipe], grace: float
     ) -> None:
         self.how = How.EXITED
         self._leash = leash
-        self._pumps = pumps
+        self._pipes = pipes
         self._grace = grace
 
     async def end_after(self, moment: Awaitable[object], how: How) -> None:
@@ -135,108 +137,61 @@ class _Child:
 
     async def finish(self) -> int:
         code = await self._leash.wait()
-        for pump in self._pumps:
-            await pump.drained()
+        for pipe in self._pipes:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DRAIN):
+                    await pipe.drained()
         return code if code >= 0 else 128 - code
 
     async def be_gone(self) -> None:
         """End what is left after a cancellation or an error."""
-        if self._leash.returncode is None:
+        if self._leash.exit_code is None:
             await self._end()
-        for pump in self._pumps:
-            pump.close()
+        for pipe in self._pipes:
+            await pipe.close()
 
     async def _end(self) -> None:
-        with suppress(ProcessLookupError):
-            self._leash.terminate()
+        self._leash.send(signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(self._grace + _LEASH_SLACK):
                 await self._leash.wait()
             return
         # The leash itself was stopped or hangs.
-        with suppress(ProcessLookupError):
-            self._leash.kill()
+        self._leash.send(signal.SIGKILL)
         await self._leash.wait()
-
-
-class _Pump(asyncio.Protocol):
-    """Hands on what comes out of one pipe.
-
-    A pipe of our own and not asyncio's: the end of the leash must be seen even
-    while somebody still holds the writing end.
-    """
-
-    def __init__(self, sink: Callable[[bytes], None]) -> None:
-        self._sink = sink
-        self._ended = asyncio.Event()
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._sink(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self._ended.set()
-
-    async def drained(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_DRAIN):
-                await self._ended.wait()
-
-    def close(self) -> None:
-        if self._transport is not None:
-            self._transport.close()
 
 
 async def _start(
     command: Command,
     limits: Limits,
-    opened: ExitStack,
+    stdin: IO[bytes],
     stdout: Callable[[bytes], None],
     stderr: Callable[[bytes], None] | None,
 ) -> _Child:
-    out_pump, out = await _pipe(stdout, opened)
-    pumps = [out_pump]
-    err = out
+    out_pipe, out = await spawn.pipe(stdout)
+    pipes, err = [out_pipe], out
     if stderr is not None:
-        err_pump, err = await _pipe(stderr, opened)
-        pumps.append(err_pump)
-    leash = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-S",
-        str(LEASH),
-        f"--parent={os.getpid()}",
-        *limits.options(),
-        "--",
-        *command.argv,
-        cwd=command.cwd,
-        env=dict(command.env),
-        stdin=in_memory(command.stdin, opened),
-        stdout=out,
-        stderr=err,
-        start_new_session=True,
-    )
-    for end in {out, err}:
-        os.close(end)
-    return _Child(leash, pumps, limits.grace.total_seconds())
-
-
-def in_memory(given: bytes, opened: ExitStack) -> IO[bytes]:
-    """What a child is to read, whole: one that ends or never reads blocks nobody."""
-    file = opened.enter_context(os.fdopen(os.memfd_create("stdin"), "wb"))
-    file.write(given)
-    file.flush()
-    file.seek(0)
-    return file
-
-
-async def _pipe(sink: Callable[[bytes], None], opened: ExitStack) -> tuple[_Pump, int]:
-    reading, writing = os.pipe()
-    pump = _Pump(sink)
-    source = opened.enter_context(os.fdopen(reading, "rb", buffering=0))
-    await asyncio.get_running_loop().connect_read_pipe(lambda: pump, source)
-    return pump, writing
+        err_pipe, err = await spawn.pipe(stderr)
+        pipes.append(err_pipe)
+    try:
+        leash = spawn.start(
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                str(LEASH),
+                f"--parent={os.getpid()}",
+                *limits.options(),
+                "--",
+                *command.argv,
+            ],
+            cwd=command.cwd,
+            env=command.env,
+            stdin=stdin,
+            stdout=out,
+            stderr=err,
+        )
+    finally:
+        for end in {out, err}:
+            os.close(end)
+    return _Child(leash, pipes, limits.grace.total_seconds())
