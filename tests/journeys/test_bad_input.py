@@ -152,7 +152,7 @@ def moved(owner: str, node: str) -> Any:
 def review_of(branch: str) -> Any:
     return {
         "action": "submitted",
-        "review": {"state": "commented", "body": "Do it again"},
+        "review": {"id": 7, "state": "commented", "body": "Do it again"},
         "pull_request": {
             "number": 1,
             "head": {"ref": branch, "sha": "0" * 40, "repo": PLACE},

@@ -40,13 +40,12 @@ from vibeboard.engine.ports import (
 from vibeboard.engine.publish import Publisher, Work
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
-from vibeboard.engine.tracking import Tracking
+from vibeboard.engine.tracking import Following, Tracking
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import AppAbsent, Fenced, GitHubRefused, RetryLater, UserError
 
 log = logging.getLogger(__name__)
 
-_BEFORE_WORK = (Step.WORKSPACE, Step.AGENT)
 _WORK = TypeAdapter(Work)
 _SUITES = TypeAdapter(tuple[SuiteResult, ...])
 _WORKSPACE = TypeAdapter(Workspace)
@@ -131,15 +130,16 @@ class Executor:
         log.info("run started", extra={**run.log_fields(), "attempt": run.attempt})
         with self._counter.counted() as calls:
             try:
-                report = await self._ended(run)
+                async with self._tracking.following(run.id) as following:
+                    report = await self._ended(run, following)
             finally:
                 await self._runs.spent(run, asdict(calls))
         await self._runs.end(run, report)
         log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
 
-    async def _ended(self, run: Run) -> Report:
+    async def _ended(self, run: Run, following: Following) -> Report:
         try:
-            return await self._report(run, Steps(self._runs, run))
+            return await self._report(run, Steps(self._runs, run), following)
         except (RetryLater, AppAbsent, Fenced):
             raise
         except UserError as error:
@@ -157,7 +157,7 @@ class Executor:
         """Bring the run's tracking comment up to date."""
         await self._tracking.show(run_id)
 
-    async def _report(self, run: Run, step: Steps) -> Report:
+    async def _report(self, run: Run, step: Steps, following: Following) -> Report:
         if run.crashes >= MOST_CRASHES:
             return Report(RunState.FAILED, reason=words.cut_off(run.crashes))
 
@@ -165,13 +165,7 @@ class Executor:
             async def shown() -> Any:
                 log.info("step", extra={**run.log_fields(), "step": name.value})
                 await self._runs.note(run.id, step=name)
-                try:
-                    await self._tracking.show(run.id)
-                except GitHubRefused:
-                    # Nobody could watch: no agent starts. Work that is done is
-                    # saved all the same.
-                    if name in _BEFORE_WORK:
-                        raise
+                following.changed()
                 # Who was away meanwhile may have been replaced.
                 await self._runs.hold(run)
                 return await do()
@@ -187,9 +181,15 @@ class Executor:
         workspace = _WORKSPACE.validate_python(
             await part(Step.WORKSPACE, lambda: self._prepare(card))
         )
-        work = _WORK.validate_python(
-            await part(Step.AGENT, lambda: self._agent(run, stage, card, workspace))
-        )
+        following.notes = workspace.notes
+
+        async def agent() -> Any:
+            # Nobody could watch: no agent starts. Work that is done is saved all the
+            # same.
+            await following.is_seen()
+            return await self._agent(run, stage, card, workspace)
+
+        work = _WORK.validate_python(await part(Step.AGENT, agent))
         tests: tuple[SuiteResult, ...] = ()
         if stage.tests and work.agent.end is AgentEnd.FINISHED:
             tests = _SUITES.validate_python(
@@ -198,6 +198,8 @@ class Executor:
 
         async def publish() -> Any:
             now = await self._runs.get(run.id)
+            # As the attempt that we are: another may have begun since.
+            now = replace(now, attempt=run.attempt, worker=run.worker)
             left = work
             if now.state is RunState.STOPPING:
                 stopped = replace(work.agent, end=AgentEnd.STOPPED)
@@ -253,8 +255,7 @@ class Executor:
                 attempt=run.attempt,
             )
             await self._meter.agent_starts(run)
-            async with self._tracking.refreshed(run.id, workspace.notes):
-                result = await self._agents.work(assignment, stop)
+            result = await self._agents.work(assignment, stop)
         if result.session is not None:
             await self._runs.note(run.id, session=result.session)
         return _WORK.dump_python(

@@ -1,8 +1,9 @@
 """Keeps each run's one tracking comment true."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from vibeboard.domain import words
@@ -10,12 +11,16 @@ from vibeboard.domain.run import ACTIVE, Run, RunState
 from vibeboard.engine.ending import end
 from vibeboard.engine.ports import Clock, Locks, Marker, Pauses, Replies, Runs
 from vibeboard.engine.workflows import Workflows
-from vibeboard.errors import GitHubRefused, RetryLater
+from vibeboard.errors import AppAbsent, GitHubRefused, RetryLater
+
+log = logging.getLogger(__name__)
 
 # Edits do not notify anybody, but they count as writes: a long run shows its time
 # less and less often.
 _FIRST_REFRESH = timedelta(seconds=30)
 _LAST_REFRESH = timedelta(minutes=5)
+_LULL = 1.0  # seconds; steps that follow each other more quickly are one edit
+_ANSWER = 0.3  # seconds that an agent waits to hear that nobody can watch
 
 
 class Tracking:
@@ -71,23 +76,14 @@ class Tracking:
             await self._runs.note(run.id, comment=comment)
 
     @asynccontextmanager
-    async def refreshed(self, run_id: str, notes: Sequence[str]) -> AsyncIterator[None]:
-        """Keep the elapsed time moving while something long goes on."""
-        refresher = asyncio.create_task(self._refresh(run_id, notes))
+    async def following(self, run_id: str) -> AsyncIterator["Following"]:
+        """Keep the comment up to date beside a run that is at work."""
+        following = Following(lambda notes: self.show(run_id, notes))
+        follower = asyncio.create_task(following.follow())
         try:
-            yield
+            yield following
         finally:
-            await end(refresher)
-
-    async def _refresh(self, run_id: str, notes: Sequence[str]) -> None:
-        wait = _FIRST_REFRESH
-        while True:
-            await asyncio.sleep(wait.total_seconds())
-            wait = min(wait * 2, _LAST_REFRESH)
-            try:
-                await self.show(run_id, notes)
-            except (RetryLater, GitHubRefused):
-                continue  # the next refresh, or the next step, shows it
+            await end(follower)
 
     async def _waiting_for(self, run: Run) -> str:
         if run.state is not RunState.QUEUED:
@@ -101,6 +97,54 @@ class Tracking:
         if active is not None:
             return f"*{active.stage}* on this card to end"
         return "a free place among this repository's runs"
+
+
+class Following:
+    """The comment of a run at work. The run does not wait for GitHub to take it."""
+
+    def __init__(self, show: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+        self.notes: Sequence[str] = ()
+        self._show = show
+        self._changed = asyncio.Event()
+        self._answered = asyncio.Event()
+        self._refusal: GitHubRefused | None = None
+
+    def changed(self) -> None:
+        """The run has got on."""
+        self._changed.set()
+
+    async def is_seen(self) -> None:
+        """Raise GitHubRefused if nobody can watch; an answer is not awaited long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ANSWER):
+                await self._answered.wait()
+        if self._refusal is not None:
+            raise self._refusal
+
+    async def follow(self) -> None:
+        """Show what changes, and now and then the time it takes; until cancelled."""
+        wait = _FIRST_REFRESH
+        while True:
+            try:
+                async with asyncio.timeout(wait.total_seconds()):
+                    await self._changed.wait()
+                if self._answered.is_set():
+                    await asyncio.sleep(_LULL)
+                wait = _FIRST_REFRESH
+            except TimeoutError:
+                wait = min(wait * 2, _LAST_REFRESH)
+            self._changed.clear()
+            try:
+                await self._show(self.notes)
+            except GitHubRefused as refusal:
+                self._refusal = refusal
+            except (RetryLater, AppAbsent):
+                continue  # the next change, refresh, or the run's end shows it
+            except Exception:
+                log.exception("cannot show a run")
+            else:
+                self._refusal = None
+            self._answered.set()
 
 
 def _told(run: Run) -> tuple[object, ...]:
