@@ -90,3 +90,12 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     migrate.upgrade(opened)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def postgres(postgres_url: str) -> AsyncIterator[Database]:
+    """The database that several processes may share, at the newest schema."""
+    opened = open_database(postgres_url)
+    migrate.upgrade(opened)
+    yield opened
+    await opened.close()

@@ -1,7 +1,7 @@
 """What goes on beside the rest can be ended, even if it swallows a cancellation."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from tests.fakes.engine_program import PlainClock
@@ -63,6 +63,10 @@ class Interrupted:
             raise ConnectionError(message) from None
         return ()
 
+    async def strays(self, known: Collection[str]) -> int:
+        del known
+        return 0
+
     async def next_due(self) -> datetime | None:
         return None
 
@@ -93,6 +97,10 @@ class Twice:
     async def claim(self, most: int) -> Sequence[str]:
         taken, self.due = self.due[:most], self.due[most:]
         return taken
+
+    async def strays(self, known: Collection[str]) -> int:
+        del known
+        return 0
 
     async def next_due(self) -> datetime | None:
         return None

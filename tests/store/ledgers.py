@@ -10,7 +10,7 @@ from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import Effect, StartRun
 from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.engine.ports import Clock, Decision, Delivery, Sorted
-from vibeboard.store import schema
+from vibeboard.store import runs, schema
 from vibeboard.store.database import Database
 from vibeboard.store.deliveries import SqlDeliveries
 from vibeboard.store.delivery_queue import SqlDeliveryQueue
@@ -98,6 +98,11 @@ class Ledger:
         (delivery,) = await self.sorted("acme acme/clock#7")
         await self.deliveries.settle(delivery, Decision(effects, "test", **given))
         return delivery
+
+    async def starts(self, effect: StartRun) -> None:
+        """The run that a decision starts, and nothing else of it."""
+        async with self._due.begin() as connection:
+            await runs.start(connection, effect, self._clock.now())
 
     async def begun(self, effect: StartRun | None = None) -> Run:
         """A run that this process has, in its first attempt."""

@@ -6,7 +6,7 @@ cannot be done is given up with its reason: a person may ask for it again.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,6 +58,9 @@ class _InState:
 
     async def claim(self, most: int) -> Sequence[int]:
         return await self.queue.claim(most, states=(self.state,))
+
+    async def strays(self, known: Collection[int]) -> int:
+        return await self.queue.strays(known, states=(self.state,))
 
     async def next_due(self) -> datetime | None:
         return await self.queue.next_due()
@@ -163,84 +166,112 @@ class Dispatcher:
         return await self._delivery_queue.sort(self._advancer.sort) > 0
 
     async def _decide(self, delivery: int) -> None:
-        await self._handle(delivery, self._advancer.decide)
+        await self._handle(delivery, self._advancer.decide, DeliveryState.RECEIVED)
 
     async def _perform(self, delivery: int) -> None:
         async def performed(identity: int) -> None:
             await self._advancer.perform(identity)
             await self._delivery_queue.finish(identity)
 
-        await self._handle(delivery, performed)
+        await self._handle(delivery, performed, DeliveryState.DECIDED)
 
     async def _handle(
-        self, delivery: int, do: Callable[[int], Awaitable[None]]
+        self,
+        delivery: int,
+        do: Callable[[int], Awaitable[None]],
+        state: DeliveryState,
     ) -> None:
-        queue = self._delivery_queue
+        # Once it is in another state, other tasks may have it.
+        release = partial(self._delivery_queue.release, delivery, states=(state,))
+        give_up = partial(self._delivery_queue.give_up, delivery, states=(state,))
         try:
-            stored = await self._kept.get(delivery)
-            about(delivery=stored.guid)
-            if stored.crashes >= MOST_CRASHES:
-                reason = f"{stored.crashes} processes died over it"
-                await queue.give_up(delivery, reason)
-                return
             try:
-                await do(delivery)
+                stored = await self._kept.get(delivery)
+                about(delivery=stored.guid)
+                if stored.crashes >= MOST_CRASHES:
+                    await give_up(f"{stored.crashes} processes died over it")
+                    return
+                await self._do(stored, do, state)
             except StoreUnavailable:
                 raise
             except AppAbsent as absent:
                 log.warning("parked", extra={"account": absent.account})
-                await queue.give_up(delivery, str(absent), DeliveryState.PARKED)
-            except RetryLater as later:
-                await self._try_again(stored, later)
+                await give_up(str(absent), DeliveryState.PARKED)
             except GitHubRefused as refusal:
                 # The App's sight of what this is about may be gone by now.
                 reason = f"GitHub answered {refusal.status_code}: {refusal}"
                 log.warning("not decided", extra={"why": reason})
-                await queue.give_up(delivery, reason)
+                await give_up(reason)
             except Exception as error:
                 log.exception("not decided")
-                await queue.give_up(delivery, f"{type(error).__name__}: {error}")
+                await give_up(f"{type(error).__name__}: {error}")
         except StoreUnavailable as away:
-            await _come_again(lambda: queue.release(delivery), away)
+            await _come_again(release, away)
         except asyncio.CancelledError:
-            await _quietly(lambda: queue.release(delivery))
+            await _quietly(release)
             raise
+        except Exception as error:
+            # It could not even be given up.
+            log.exception("not put away")
+            await _come_again(release, error)
 
-    async def _try_again(self, delivery: Delivery, later: RetryLater) -> None:
-        queue = self._delivery_queue
+    async def _do(
+        self,
+        delivery: Delivery,
+        do: Callable[[int], Awaitable[None]],
+        state: DeliveryState,
+    ) -> None:
+        try:
+            await do(delivery.id)
+        except StoreUnavailable:
+            raise
+        except RetryLater as later:
+            await self._try_again(delivery, later, state)
+
+    async def _try_again(
+        self, delivery: Delivery, later: RetryLater, state: DeliveryState
+    ) -> None:
+        queue, states = self._delivery_queue, (state,)
         if delivery.tries + 1 >= MOST_TRIES:
             await self._advancer.give_up(delivery.id, str(later))
-            await queue.give_up(delivery.id, str(later))
+            await queue.give_up(delivery.id, str(later), states=states)
             return
         wait = wait_before(delivery.tries, later.after)
         log.warning(
             "tried again later",
             extra={"why": str(later), "after": wait.total_seconds()},
         )
-        await queue.postpone(delivery.id, wait, str(later))
+        await queue.postpone(delivery.id, wait, str(later), states=states)
 
     async def _carry_out(self, run: str) -> None:
-        queue = self._run_queue
+        release = partial(self._run_queue.release, run)
         try:
             stored = await self._stored.get(run)
             about(run=run, card=str(stored.card), delivery=stored.cause)
             await self._executor.carry_out(run)
         except Fenced as fenced:
             log.warning("fenced", extra={"why": str(fenced)})
+            # Nobody else can have it if the row still names this worker.
+            await outlast(release)
         except StoreUnavailable as away:
-            await _come_again(lambda: queue.release(run), away)
+            await _come_again(release, away)
         except (RetryLater, AppAbsent) as later:
             await outlast(partial(self._postpone, run, later))
         except asyncio.CancelledError:
-            await _quietly(lambda: queue.release(run))
+            await _quietly(release)
             await _quietly(lambda: self._executor.show(run))
             raise
+        except Exception as error:
+            # No fault of the run's own: those end it. Counted, lest it come for ever.
+            log.exception("not carried out")
+            why = RetryLater(f"{type(error).__name__}: {error}")
+            await outlast(partial(self._postpone, run, why))
 
     async def _postpone(self, run: str, later: RetryLater | AppAbsent) -> None:
         stored = await self._stored.get(run)
         asked = later.after if isinstance(later, RetryLater) else _ABSENCE
         if stored.tries + 1 >= MOST_TRIES:
-            await self._executor.give_up(run, str(later))
+            await self._run_queue.give_up(run, str(later))
             return
         wait = wait_before(stored.tries, asked)
         log.warning(
@@ -280,9 +311,7 @@ class Dispatcher:
         self.runs.start()
 
 
-async def _come_again(
-    release: Callable[[], Awaitable[None]], away: StoreUnavailable
-) -> None:
+async def _come_again(release: Callable[[], Awaitable[None]], away: Exception) -> None:
     """Give it back as if it had not been taken, once the database is there."""
     log.warning("waits for the database", extra={"why": str(away)})
     try:

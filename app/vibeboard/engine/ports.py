@@ -4,7 +4,14 @@
 each to its words. Values that cross a port are defined beside it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -551,20 +558,43 @@ class DeliveryQueue(Protocol):
         """Take due deliveries: the head of each key, fairly among accounts."""
         ...
 
+    async def strays(
+        self, known: Collection[int], *, states: Sequence[DeliveryState] = OPEN
+    ) -> int:
+        """Give back what is this worker's and not among those ``known``; how many."""
+        ...
+
     async def finish(self, delivery: int) -> None:
         """All of it is done."""
         ...
 
-    async def postpone(self, delivery: int, after: timedelta, why: str) -> None:
+    # Whoever has a delivery in one state must not give it back in another one: by then
+    # somebody else has it, perhaps in the same process. Hence ``states``.
+
+    async def postpone(
+        self,
+        delivery: int,
+        after: timedelta,
+        why: str,
+        *,
+        states: Sequence[DeliveryState] = OPEN,
+    ) -> None:
         """Give it back, to be taken again ``after`` a while; counts a try."""
         ...
 
-    async def release(self, delivery: int) -> None:
+    async def release(
+        self, delivery: int, *, states: Sequence[DeliveryState] = OPEN
+    ) -> None:
         """Give it back as if it had not been taken."""
         ...
 
     async def give_up(
-        self, delivery: int, reason: str, state: DeliveryState = DeliveryState.FAILED
+        self,
+        delivery: int,
+        reason: str,
+        state: DeliveryState = DeliveryState.FAILED,
+        *,
+        states: Sequence[DeliveryState] = OPEN,
     ) -> None:
         """Nothing more is done about it, unless a person asks."""
         ...
@@ -636,6 +666,14 @@ class RunQueue(Protocol):
 
     async def release(self, run: str) -> None:
         """Give it back as if it had not been taken."""
+        ...
+
+    async def give_up(self, run: str, reason: str) -> None:
+        """End it as failed, if it is still this worker's."""
+        ...
+
+    async def strays(self, known: Collection[str]) -> int:
+        """Give back what is this worker's and not among those ``known``; how many."""
         ...
 
     async def next_due(self) -> datetime | None:

@@ -7,6 +7,7 @@ be refused half-way (and savepoints of the driver would lose atomicity).
 
 import fcntl
 import os
+import socket
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -22,10 +23,21 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from vibeboard.errors import SettingsInvalid, StoreUnavailable
-from vibeboard.store.outage import tell_outages
+from vibeboard.store.outage import AsyncPool, Pool, tell_outages
 
 _SQLITE_FLOOR = (3, 35, 0)  # RETURNING
 _SQLITE_FLOOR_PY312 = (3, 42, 0)  # unixepoch('subsec'), used by the engine
+
+# Of one process, besides a few that it never gives back; a PostgreSQL as it comes has
+# 100 for all of them.
+_CONNECTIONS: Any = {"pool_size": 10, "max_overflow": 15, "pool_timeout": 30}
+# A server that vanished without a word, seen from here: after a silence of _IDLE it is
+# asked _PROBES times, and what was sent to it must be acknowledged in _UNANSWERED.
+_CONNECT = 10  # seconds
+_IDLE, _BETWEEN, _PROBES = 10, 5, 3
+_UNANSWERED = 20_000  # milliseconds
+# Longer than any statement of ours waits for a lock; migrations use the other door.
+_STATEMENT = 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -76,16 +88,33 @@ def open_database(url: str, *, name: str = "") -> Database:
             parsed.set(drivername="postgresql"),
             create_async_engine(
                 parsed.set(drivername="postgresql+asyncpg"),
+                poolclass=AsyncPool,
                 pool_pre_ping=True,
-                connect_args={"server_settings": ours},
+                connect_args={
+                    "server_settings": ours,
+                    "timeout": _CONNECT,
+                    "command_timeout": _STATEMENT,
+                },
+                **_CONNECTIONS,
             ),
             create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
+                poolclass=Pool,
                 pool_pre_ping=True,
-                connect_args=ours,
+                connect_args={
+                    **ours,
+                    "connect_timeout": _CONNECT,
+                    "keepalives_idle": _IDLE,
+                    "keepalives_interval": _BETWEEN,
+                    "keepalives_count": _PROBES,
+                    "tcp_user_timeout": _UNANSWERED,
+                },
+                **_CONNECTIONS,
             ),
         )
+        event.listen(database.engine.sync_engine, "connect", _notice_silence)
         for each in (database.engine.sync_engine, database.sync_engine):
+            event.listen(each, "connect", _flush_commits)
             tell_outages(each)
         return database
     message = f"the database {backend!r} is not supported: use sqlite or postgresql"
@@ -111,13 +140,49 @@ def _open_sqlite(url: URL) -> Database:
     except OSError as error:
         message = f"cannot make the database's directory: {error}"
         raise SettingsInvalid(message) from error
-    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"))
-    sync_engine = create_engine(url.set(drivername="sqlite"))
+    engine = create_async_engine(
+        url.set(drivername="sqlite+aiosqlite"), poolclass=AsyncPool
+    )
+    sync_engine = create_engine(url.set(drivername="sqlite"), poolclass=Pool)
     for each in (engine.sync_engine, sync_engine):
         event.listen(each, "connect", _prepare_sqlite)
         event.listen(each, "begin", _begin_immediate)
         tell_outages(each)
     return Database(url, engine, sync_engine)
+
+
+def _notice_silence(connection: Any, record: Any) -> None:
+    """Let the kernel end a connection whose server is gone; asyncpg has no option."""
+    del record
+    transport = connection.driver_connection._transport  # noqa: SLF001 - see above
+    ours: socket.socket | None = transport.get_extra_info("socket")
+    if ours is None or ours.family == socket.AF_UNIX:
+        return
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", _IDLE),
+        ("TCP_KEEPINTVL", _BETWEEN),
+        ("TCP_KEEPCNT", _PROBES),
+        ("TCP_USER_TIMEOUT", _UNANSWERED),
+    ):
+        if number := getattr(socket, option, None):  # not on every system
+            ours.setsockopt(socket.IPPROTO_TCP, number, value)
+
+
+def _flush_commits(connection: Any, record: Any) -> None:
+    """Have commits flushed to the disk before they are told of, whoever set what.
+
+    Said for the session, so that nobody can take it back while it lives.
+    """
+    del record
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', CASE WHEN current IN ('off', 'local') "
+        "THEN 'on' ELSE current END, false) "
+        "FROM current_setting('synchronous_commit') AS current"
+    )
+    cursor.close()
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

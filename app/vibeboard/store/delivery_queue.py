@@ -5,11 +5,14 @@ is taken in the order it came. Claims rank by account: whoever has much waiting 
 not hold up who has little.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
+    Row,
     and_,
     exists,
     func,
@@ -17,15 +20,18 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.engine import ports
 from vibeboard.engine.ports import Clock, Delivery, DeliveryState, Sorted
 from vibeboard.store import schema
+from vibeboard.store.database import lock_number
 from vibeboard.store.deliveries import read
 from vibeboard.store.due import Due
-from vibeboard.store.indexed import OPEN, is_open, is_unsorted
+from vibeboard.store.indexed import is_open, is_unsorted
 from vibeboard.store.workers import SqlWorkers
+
+log = logging.getLogger(__name__)
 
 _BATCH = 64
 # Of one account at once, so that its bulk leaves places to others.
@@ -49,11 +55,7 @@ class SqlDeliveryQueue:
     async def sort(self, sorter: Callable[[Delivery], Sorted]) -> int:
         """Read a batch of new deliveries for the first time; how many they were."""
         unsorted = (
-            select(_TABLE)
-            .where(is_unsorted())
-            .order_by(_DELIVERY.id)
-            .limit(_BATCH)
-            .with_for_update(skip_locked=True)
+            select(_TABLE).where(is_unsorted()).order_by(_DELIVERY.id).limit(_BATCH)
         )
         async with self._engine.connect() as connection:
             if (
@@ -62,9 +64,11 @@ class SqlDeliveryQueue:
             ):
                 return 0
         async with self._due.begin() as connection:
+            if not await _sorts_alone(connection):
+                return 0  # whoever sorts rings when it is done
             rows = (await connection.execute(unsorted)).all()
             for row in rows:
-                found = sorter(read(row))
+                found = _first_reading(row, sorter)
                 values: dict[str, Any] = {
                     "account": found.account,
                     "ordering_key": found.key,
@@ -146,38 +150,74 @@ class SqlDeliveryQueue:
             )
             return sorted(claimed)
 
+    async def strays(
+        self,
+        known: Collection[int],
+        *,
+        states: Sequence[DeliveryState] = ports.OPEN,
+    ) -> int:
+        """Give back what is ours by its row, and not among those ``known``."""
+        ours = and_(_DELIVERY.worker == self._workers.life, _in(states))
+        async with self._engine.connect() as connection:
+            taken = await connection.scalars(select(_DELIVERY.id).where(ours))
+            astray = set(taken).difference(known)
+        if astray:
+            async with self._due.begin() as connection:
+                await connection.execute(
+                    update(_TABLE)
+                    .where(ours, _DELIVERY.id.in_(astray))
+                    .values(worker=None)
+                )
+        return len(astray)
+
     async def finish(self, delivery: int) -> None:
         """All of it is done."""
         now = self._clock.now()
         async with self._due.begin() as connection:
             await connection.execute(
                 update(_TABLE)
-                .where(self._mine(delivery), _DELIVERY.state.in_(OPEN))
-                .values(state=DeliveryState.SETTLED.value, settled_at=now)
-            )
-            await connection.execute(
-                update(_TABLE).where(self._mine(delivery)).values(worker=None)
+                .where(self._mine(delivery, ports.OPEN))
+                .values(state=DeliveryState.SETTLED.value, settled_at=now, worker=None)
             )
 
-    async def postpone(self, delivery: int, after: timedelta, why: str) -> None:
+    async def postpone(
+        self,
+        delivery: int,
+        after: timedelta,
+        why: str,
+        *,
+        states: Sequence[DeliveryState] = ports.OPEN,
+    ) -> None:
         """Give it back, to be taken again ``after`` a while; counts a try."""
         await self._give_back(
             delivery,
+            states,
             due_at=self._clock.now() + after,
             tries=_DELIVERY.tries + 1,
             reason=why,
         )
 
-    async def release(self, delivery: int) -> None:
+    async def release(
+        self, delivery: int, *, states: Sequence[DeliveryState] = ports.OPEN
+    ) -> None:
         """Give it back as if it had not been taken."""
-        await self._give_back(delivery)
+        await self._give_back(delivery, states)
 
     async def give_up(
-        self, delivery: int, reason: str, state: DeliveryState = DeliveryState.FAILED
+        self,
+        delivery: int,
+        reason: str,
+        state: DeliveryState = DeliveryState.FAILED,
+        *,
+        states: Sequence[DeliveryState] = ports.OPEN,
     ) -> None:
         """Nothing more is done about it, unless a person asks."""
         await self._give_back(
-            delivery, state=state.value, reason=reason, settled_at=self._clock.now()
+            delivery,
+            states,
+            state=state.value,
+            reason=reason,
+            settled_at=self._clock.now(),
         )
 
     async def next_due(self) -> datetime | None:
@@ -195,11 +235,41 @@ class SqlDeliveryQueue:
             )
         return found
 
-    def _mine(self, delivery: int) -> Any:
-        return and_(_DELIVERY.id == delivery, _DELIVERY.worker == self._workers.life)
+    def _mine(self, delivery: int, states: Sequence[DeliveryState]) -> Any:
+        return and_(
+            _DELIVERY.id == delivery,
+            _DELIVERY.worker == self._workers.life,
+            _in(states),
+        )
 
-    async def _give_back(self, delivery: int, **values: Any) -> None:
+    async def _give_back(
+        self, delivery: int, states: Sequence[DeliveryState], **values: Any
+    ) -> None:
         async with self._due.begin() as connection:
             await connection.execute(
-                update(_TABLE).where(self._mine(delivery)).values(worker=None, **values)
+                update(_TABLE)
+                .where(self._mine(delivery, states))
+                .values(worker=None, **values)
             )
+
+
+def _in(states: Sequence[DeliveryState]) -> ColumnElement[bool]:
+    return _DELIVERY.state.in_([state.value for state in states])
+
+
+async def _sorts_alone(connection: AsyncConnection) -> bool:
+    """Whether this transaction may sort: two of them would let a later one overtake."""
+    if connection.dialect.name != "postgresql":
+        return True
+    number = lock_number("sorting")
+    return bool(await connection.scalar(select(func.pg_try_advisory_xact_lock(number))))
+
+
+def _first_reading(row: Row[Any], sorter: Callable[[Delivery], Sorted]) -> Sorted:
+    """What the sorter finds; a row that nobody can read must not hold up the rest."""
+    try:
+        return sorter(read(row))
+    except Exception as error:
+        log.exception("delivery unreadable", extra={"delivery": row.guid})
+        reason = f"{type(error).__name__}: {error}"
+        return Sorted(state=DeliveryState.UNREADABLE, reason=reason)

@@ -10,8 +10,15 @@ import sqlite3
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Engine, event
+from sqlalchemy import (
+    AsyncAdaptedQueuePool,
+    Engine,
+    PoolProxiedConnection,
+    QueuePool,
+    event,
+)
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import TimeoutError as NoneFree
 
 from vibeboard.errors import StoreUnavailable
 
@@ -26,20 +33,41 @@ _SQLITE = frozenset(
         sqlite3.SQLITE_CANTOPEN,
     }
 )
-_POOLS = (
-    "sqlalchemy.pool.impl.AsyncAdaptedQueuePool",
-    "sqlalchemy.pool.impl.QueuePool",
-)
 # Classes of SQLSTATE: connection, rolled back by the server, short of resources, not
 # now, stopped by an operator, an error outside of PostgreSQL. And: read-only just now.
 _POSTGRES = ("08", "40", "53", "55", "57", "58", "25006")
 
 
+class Pool(QueuePool):
+    """Connections; that none becomes free in time is an outage like any other."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """Wait for a free one."""
+        try:
+            return super().connect()
+        except NoneFree as error:
+            raise _unavailable(error) from error
+
+
+class AsyncPool(AsyncAdaptedQueuePool):
+    """The same for the event loop."""
+
+    def connect(self) -> PoolProxiedConnection:
+        """Wait for a free one."""
+        try:
+            return super().connect()
+        except NoneFree as error:
+            raise _unavailable(error) from error
+
+
 def tell_outages(engine: Engine) -> None:
-    """Let this engine raise StoreUnavailable for what time will mend."""
+    """Let this engine raise StoreUnavailable for what time will mend.
+
+    Its pool is one of the two above.
+    """
     event.listen(engine, "handle_error", _failed)
-    for pool in _POOLS:
-        logging.getLogger(pool).addFilter(_is_news)
+    for pool in (Pool, AsyncPool):
+        logging.getLogger(f"{pool.__module__}.{pool.__name__}").addFilter(_is_news)
     event.listen(engine, "do_connect", _connect)
 
 
@@ -79,6 +107,11 @@ def _failed(context: ExceptionContext) -> None:
     # Whoever is cancelled loses the connection as well, and is to be cancelled.
     if context.is_pre_ping or not isinstance(error, Exception):
         return
+    if isinstance(error, TimeoutError):
+        # The driver would wait for the answer before it rolls back, and there may
+        # never be one.
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False
     if context.is_disconnect or _passes(error):
         raise _unavailable(error) from error
 

@@ -1,13 +1,13 @@
 """Runs as a queue: claimed by workers, and given back."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from vibeboard.domain.run import Run, RunState
+from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.engine.ports import Clock
 from vibeboard.store import runs, schema
 from vibeboard.store.due import Due
@@ -110,6 +110,32 @@ class SqlRunQueue:
     async def release(self, run: str) -> None:
         """Give it back as if it had not been taken."""
         await self._give_back(run)
+
+    async def give_up(self, run: str, reason: str) -> None:
+        """End it as failed, if it is still this worker's."""
+        async with self._due.begin() as connection:
+            await runs.give_up(
+                connection,
+                run,
+                self._workers.life,
+                Report(RunState.FAILED, reason=reason),
+                self._clock.now(),
+            )
+
+    async def strays(self, known: Collection[str]) -> int:
+        """Give back what is ours by its row, and not among those ``known``."""
+        ours = and_(_RUN.worker == self._workers.life, is_unended())
+        async with self._engine.connect() as connection:
+            taken = await connection.scalars(select(_RUN.id).where(ours))
+            astray = set(taken).difference(known)
+        if astray:
+            async with self._due.begin() as connection:
+                await connection.execute(
+                    update(schema.run)
+                    .where(ours, _RUN.id.in_(astray))
+                    .values(worker=None)
+                )
+        return len(astray)
 
     async def next_due(self) -> datetime | None:
         """When the first of those that wait for their time is due."""

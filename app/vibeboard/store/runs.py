@@ -241,8 +241,7 @@ async def dispatch(
 
 async def begin(connection: AsyncConnection, run: str, life: str, now: datetime) -> Run:
     """Count an attempt of the worker that has the run; Fenced if another has it."""
-    await connection.execute(select(_RUN.id).where(_RUN.id == run).with_for_update())
-    stored = await _load(connection, run)
+    stored = await _load(connection, run, held=True)
     if stored.ended:
         return stored
     if stored.worker != life:
@@ -259,7 +258,8 @@ async def stop(connection: AsyncConnection, effect: StopRun, now: datetime) -> N
     """Ask a run to stop; one that has not begun is over at once."""
     stored = await _load(connection, effect.run)
     await _lock(connection, stored.card.repository)
-    stored = await _load(connection, effect.run)
+    # Whoever begins it meanwhile asks for its row only.
+    stored = await _load(connection, effect.run, held=True)
     if stored.ended or stored.state is RunState.STOPPING:
         return
     stored = replace(stored, stop_reason=effect.why)
@@ -268,6 +268,21 @@ async def stop(connection: AsyncConnection, effect: StopRun, now: datetime) -> N
         await _end(connection, stored, report, now)
     else:
         await _save(connection, stored.to(RunState.STOPPING, at=now))
+        # What it waits for counts no more: its work is saved at once.
+        await connection.execute(
+            update(schema.run).where(_RUN.id == stored.id).values(due_at=None)
+        )
+
+
+async def give_up(
+    connection: AsyncConnection, run: str, life: str, report: Report, now: datetime
+) -> None:
+    """End a run that cannot go on; one that another worker has by now is left alone."""
+    stored = await _load(connection, run)
+    await _lock(connection, stored.card.repository)
+    stored = await _load(connection, run, held=True)
+    if not stored.ended and stored.worker == life:
+        await _end(connection, stored, report, now)
 
 
 async def _end(
@@ -346,8 +361,10 @@ async def _dispatch(
         )
 
 
-async def _load(connection: AsyncConnection, run: str) -> Run:
-    row = (await connection.execute(select(schema.run).where(_RUN.id == run))).first()
+async def _load(connection: AsyncConnection, run: str, *, held: bool = False) -> Run:
+    """The run; ``held`` is what nobody else writes until the transaction's end."""
+    query = select(schema.run).where(_RUN.id == run)
+    row = (await connection.execute(query.with_for_update() if held else query)).first()
     if row is None:
         raise KeyError(run)
     return _read(row)
