@@ -2,10 +2,11 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.faults.doors import OwnDoor, served
-from tests.web.door import Answer, headers_of
+from tests.web.door import Answer, head, headers_of
 from vibeboard.store.database import Database
 
 MIB = 1024 * 1024
@@ -69,6 +70,27 @@ async def test_case_02_many_large_ones_at_once_are_kept_or_told_to_come_again(
         assert taken > 0
         assert len(await door.rows()) == 1 + taken
     assert "Traceback" not in door.said
+
+
+async def test_case_02_halves_of_unsigned_bodies_share_a_bounded_memory(
+    database: Database, tmp_path: Path
+) -> None:
+    half = head("POST", "/webhook", [("Content-Length", str(MIB))]) + bytes(MIB - 1)
+    async with served(database, tmp_path) as door, AsyncExitStack() as stack:
+        await door.send(b"{}")
+        door.forget_the_most()
+        before = door.memory()
+        for _ in range(400):
+            _, writer = await stack.enter_async_context(door.connected())
+            writer.write(half)
+            await writer.drain()
+        answer = await door.send(noise(300_000))
+        grown = door.memory() - before
+
+        assert answer.status == 202
+        # 200 MiB are shared; 400 halves are twice as much.
+        assert grown < 280 * MIB
+    assert door.said == ""
 
 
 async def _longest_wait(door: OwnDoor) -> None:

@@ -113,6 +113,20 @@ async def test_case_04_two_hundred_who_trickle_hold_up_nobody(
     assert door.said == ""
 
 
+async def test_case_04_thousands_of_refusals_in_one_piece_harm_nobody(
+    database: Database, tmp_path: Path
+) -> None:
+    unsigned = head("POST", "/webhook", [("Content-Length", "0")])
+    async with served(database, tmp_path) as door:
+        for _ in range(5):
+            async with door.connected() as (reader, writer):
+                writer.write(unsigned * 5000)
+                assert (await _end_of(reader)).status == 401
+        assert (await door.send(BODY)).status == 202
+        assert len(await door.rows()) == 1
+    assert door.said == ""
+
+
 async def test_case_04_the_deadline_counts_from_the_first_byte(
     database: Database,
 ) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import itertools
 import json
+import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,8 +21,9 @@ from vibeboard.store import schema
 from vibeboard.store.bodies import unpack
 from vibeboard.store.database import Database
 from vibeboard.store.intake import open_intake
+from vibeboard.web.door import Room
 from vibeboard.web.server import make_runner
-from vibeboard.web.webhook import Webhook
+from vibeboard.web.webhook import MOST_ARRIVING, Webhook
 
 SECRET = b"the secret in use"
 NEXT_SECRET = b"the secret that will replace it"
@@ -173,20 +175,38 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 
 @asynccontextmanager
 async def opened(
-    database: Database, *, deadline: float = 8.0, through_aiohttp: bool = False
+    database: Database,
+    *,
+    deadline: float = 8.0,
+    through_aiohttp: bool = False,
+    most_arriving: int = MOST_ARRIVING,
+    room: Room | None = None,
+    buffer: int | None = None,
 ) -> AsyncIterator[Door]:
-    """Serve the webhook on ``database``."""
+    """Serve the webhook on ``database``.
+
+    ``buffer`` is how many bytes the system keeps of answers that nobody reads.
+    """
     door = Door(0, database, through_aiohttp)
 
     def wake() -> None:
         door.woken += 1
 
     intake = open_intake(database, HandClock(), wake)
-    webhook = Webhook(intake, verify, [SECRET, NEXT_SECRET], read_deadline=deadline)
-    runner = make_runner(webhook)
+    webhook = Webhook(
+        intake,
+        verify,
+        [SECRET, NEXT_SECRET],
+        read_deadline=deadline,
+        most_arriving=most_arriving,
+    )
+    runner = make_runner(webhook, room=room)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        listening = socket.create_server(("127.0.0.1", 0))
+        if buffer is not None:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
+        await web.SockSite(runner, listening).start()
         door.port = runner.addresses[0][1]
         yield door
     finally:

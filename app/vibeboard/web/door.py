@@ -5,20 +5,35 @@ case, a task, a stream, a response. A connection starts here. As long as request
 the one ordinary shape that `_HEAD` spells out they are answered here; the first byte
 that is not hands the connection to aiohttp, which knows the rest of HTTP and applies
 the same rules (``webhook.py``).
+
+Strangers reach this, too. Nothing that they send or leave unread may grow without end:
+a connection ends with the first refusal, requests that have not come whole share one
+allowance, and when there are too many connections, the oldest that nobody has signed
+anything on makes room.
 """
 
 import asyncio
 import re
+import resource
 import time
+from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 
 from vibeboard.engine.ports import Kept
-from vibeboard.web.webhook import BY_LOWER, Answer, Head, Webhook, no
+from vibeboard.web.webhook import (
+    BY_LOWER,
+    REFUSALS,
+    TOO_MUCH,
+    Answer,
+    Head,
+    Webhook,
+    no,
+)
 
 _START = b"POST /webhook HTTP/1.1\r\n"
 # Narrower than HTTP on purpose: nothing in it can be read in two ways.
@@ -26,7 +41,6 @@ _HEAD = re.compile(re.escape(_START) + rb"((?:[A-Za-z0-9-]++: [ -~]*+\r\n)++)\r\
 _LONGEST_HEAD = 8192  # bytes, as aiohttp
 _LARGEST = 1024 * 1024  # of a body; larger ones are streamed by aiohttp
 _LONGEST_NUMBER = 7  # digits
-_IDLE = 75.0  # seconds until a connection without requests is closed, as aiohttp
 # What makes a request out of the ordinary, whatever its value.
 _ODD = frozenset(
     {"connection", "content-encoding", "expect", "trailer", "transfer-encoding"}
@@ -35,14 +49,38 @@ _ODD = frozenset(
 _TOO_SLOW = no(408, "the request did not arrive in time")
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many connections there may be, and for how long without a request."""
+
+    ordinary: int
+    odd: int  # of those that aiohttp has
+    idle: float = 75.0  # seconds; longer than proxies keep theirs
+    parting: float = 2.0  # seconds to read a refusal
+
+
+def room_here() -> Room:
+    """Half of the descriptors that this process may have, and never thousands."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most == resource.RLIM_INFINITY:
+        most = 1 << 20
+    return Room(ordinary=min(2048, most * 3 // 8), odd=min(256, most // 8))
+
+
 class Doors:
     """All the doors that are open; stands where aiohttp's own server would."""
 
-    def __init__(self, webhook: Webhook, behind: web.Server) -> None:
+    def __init__(self, webhook: Webhook, behind: web.Server, room: Room) -> None:
         self.webhook = webhook
         self.behind = behind
-        self.open: set[Door] = set()
+        self.open: dict[Door, None] = {}  # the oldest first, as in the two others
         self.closing = False
+        self._room = room
+        self._parting: dict[_Parting, float] = {}
+        # Those at aiohttp that have not made a request yet, and since when.
+        self._unheard: dict[web.RequestHandler, float] = {}
+        self._make_request = behind.request_factory
+        behind.request_factory = self._heard
         self._loop = asyncio.get_running_loop()
         self._every = min(1.0, webhook.read_deadline / 4)
         self._sweeping = self._loop.call_later(self._every, self._sweep)
@@ -51,12 +89,86 @@ class Doors:
         """A protocol for a new connection."""
         return Door(self)
 
+    def _heard(self, message: Any, payload: Any, handler: Any, *more: Any) -> Any:
+        self._unheard.pop(handler, None)
+        return self._make_request(message, payload, handler, *more)
+
     def _sweep(self) -> None:
         """Close who is too slow; one timer for all costs nothing a request."""
         now = time.monotonic()
         for door in tuple(self.open):
-            door.close_if_late(now)
+            door.close_if_late(now, self._room.idle)
+        for parting, since in tuple(self._parting.items()):
+            if now - since > self._room.parting:
+                parting.abort()
+        for handler, since in tuple(self._unheard.items()):
+            self._close_if_late(handler, now - since)
         self._sweeping = self._loop.call_later(self._every, self._sweep)
+
+    def _close_if_late(self, handler: web.RequestHandler, late: float) -> None:
+        if handler.transport is None:
+            del self._unheard[handler]
+        elif late > self.webhook.read_deadline:
+            del self._unheard[handler]
+            self.webhook.count(_TOO_SLOW.outcome, _TOO_SLOW.status, late)
+            handler.transport.write(_written(_TOO_SLOW))
+            handler.force_close()
+
+    def enter(self, door: "Door") -> None:
+        """Let one more in; somebody else leaves if there is no room."""
+        if len(self.open) + len(self._parting) >= self._room.ordinary:
+            if self._parting:
+                next(iter(self._parting)).abort()
+            else:
+                self._abort_the_oldest()
+        self.open[door] = None
+
+    def _abort_the_oldest(self) -> None:
+        idle = (door for door in self.open if not door.answering)
+        strangers = (door for door in self.open if not (door.known or door.answering))
+        if oldest := next(strangers, None) or next(idle, None):
+            oldest.abort()
+
+    def make_room(self) -> None:
+        """Refuse whoever has brought most of a request that is not whole.
+
+        Small requests get in even while somebody fills all the room there is.
+        """
+        waiting = [door for door in self.open if not door.answering]
+        max(waiting, key=lambda door: door.size).refuse(TOO_MUCH)
+
+    def part(self, transport: asyncio.Transport) -> None:
+        """Let its last answer be read; what it sends meanwhile is thrown away.
+
+        Closed at once, the unread bytes would take the answer away from it.
+        """
+        if self.closing or transport.is_closing():
+            transport.close()
+            return
+        parting = _Parting(self._parting, transport)
+        self._parting[parting] = time.monotonic()
+        transport.set_protocol(parting)
+        transport.resume_reading()
+        transport.write_eof()
+
+    def hand_over(
+        self, transport: asyncio.Transport, data: bytes, since: float
+    ) -> None:
+        """Let aiohttp have it; its oldest leaves if there is no room."""
+        there = [
+            (handler, its)
+            for handler in self.behind.connections
+            if (its := handler.transport) and not its.is_closing()
+        ]
+        if len(there) >= self._room.odd:
+            idle = (its for who, its in there if who not in self.webhook.storing)
+            if oldest := next(idle, None):
+                oldest.abort()
+        handler = self.behind()
+        self._unheard[handler] = since
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
+        handler.data_received(data)
 
     def pre_shutdown(self) -> None:
         """Close what is idle, and let the others end their request."""
@@ -77,7 +189,29 @@ class Doors:
             pass
         for door in tuple(self.open):
             door.abort()
+        for parting in tuple(self._parting):
+            parting.abort()
         await self.behind.shutdown(timeout)
+
+
+class _Parting(asyncio.Protocol):
+    """One that was refused, and has not gone yet."""
+
+    def __init__(
+        self, all_of: dict["_Parting", float], transport: asyncio.Transport
+    ) -> None:
+        self._all = all_of
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        del exc
+        self._all.pop(self, None)
+
+    def abort(self) -> None:
+        """Close at once."""
+        self._all.pop(self, None)
+        self._transport.abort()
 
 
 class Door(asyncio.Protocol):
@@ -89,40 +223,45 @@ class Door(asyncio.Protocol):
         "_needed",
         "_parts",
         "_since",
-        "_size",
         "_transport",
         "answering",
+        "known",
+        "size",
     )
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._head: Head = {}
         self._parts: list[bytes] = []
-        self._size = 0
         self._needed = 0
         self._since = 0.0
+        self.size = 0  # bytes of `_parts`
+        self.known = False  # whether anything came that was signed
         self.answering: asyncio.Future[Kept] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._since = time.monotonic()
-        self._doors.open.add(self)
+        self._doors.enter(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """What is being stored is stored all the same."""
         del exc
-        self._doors.open.discard(self)
+        self._joined()
+        self._doors.open.pop(self, None)
+
+    def pause_writing(self) -> None:
+        """Nobody reads the answers."""
+        self.abort()
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of a request, or of several."""
         if self._parts:
-            self._parts.append(data)
-            self._size += len(data)
-            if self._size < self._needed:
+            self._keep(data)
+            if self.size < self._needed:
                 return
-            data = b"".join(self._parts)
-            self._parts.clear()
+            data = self._joined()
         elif not self.answering:
             self._since = time.monotonic()
         if self.answering:
@@ -132,9 +271,23 @@ class Door(asyncio.Protocol):
             self._read(data)
 
     def _wait_for(self, data: bytes, needed: int) -> None:
-        self._parts.append(data)
-        self._size = len(data)
         self._needed = needed
+        self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        self._parts.append(data)
+        self.size += len(data)
+        webhook = self._doors.webhook
+        webhook.arriving += len(data)
+        if webhook.arriving > webhook.most_arriving and not self.answering:
+            self._doors.make_room()
+
+    def _joined(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        self._doors.webhook.arriving -= self.size
+        self.size = 0
+        return data
 
     def _read(self, data: bytes) -> None:
         found = _HEAD.match(data)
@@ -153,10 +306,10 @@ class Door(asyncio.Protocol):
         if len(data) < end:
             self._wait_for(data, end)
             return
-        if len(data) > end:
+        self._take(head, data[body:end])
+        if len(data) > end and self.answering:
             self._wait_for(data[end:], 0)
             self._transport.pause_reading()
-        self._take(head, data[body:end])
 
     def _take(self, head: Head, body: bytes) -> None:
         keeping = self._doors.webhook.take(head, body)
@@ -170,6 +323,7 @@ class Door(asyncio.Protocol):
     def _told(self, told: asyncio.Future[Kept]) -> None:
         webhook, error = self._doors.webhook, told.exception()
         if error is None:
+            self.known = True
             self._answer(webhook.kept(self._head, told.result()))
         else:
             self._answer(webhook.not_kept(self._head, error))
@@ -182,32 +336,37 @@ class Door(asyncio.Protocol):
         if transport.is_closing():
             return
         transport.write(_written(answer))
-        if self._doors.closing:
+        if answer.status >= REFUSALS:
+            self._leave()
+            self._doors.part(transport)
+        elif self._doors.closing:
             transport.close()
         elif self._parts:
-            data = b"".join(self._parts)
-            self._parts.clear()
+            data = self._joined()
             transport.resume_reading()
             self._read(data)
 
     def _hand_over(self, data: bytes) -> None:
-        self._doors.open.discard(self)
-        handler = self._doors.behind()
-        self._transport.set_protocol(handler)
-        handler.connection_made(self._transport)
-        handler.data_received(data)
+        self._leave()
+        self._doors.hand_over(self._transport, data, self._since)
 
-    def close_if_late(self, now: float) -> None:
+    def _leave(self) -> None:
+        self._joined()
+        self._doors.open.pop(self, None)
+
+    def refuse(self, answer: Answer) -> None:
+        """Answer what has not come whole; nothing more is taken."""
+        self._answer(answer)
+
+    def close_if_late(self, now: float, idle: float) -> None:
         """Close a connection that is idle or trickles."""
         if self.answering:
             return
         late = now - self._since
         if self._parts and late > self._doors.webhook.read_deadline:
-            self._doors.webhook.count(_TOO_SLOW.outcome, _TOO_SLOW.status, late)
-            self._transport.write(_written(_TOO_SLOW))
-            self._transport.close()
-        elif late > _IDLE:
-            self._transport.close()
+            self.refuse(_TOO_SLOW)
+        elif late > idle:
+            self.abort()
 
     def close_when_idle(self) -> None:
         """Close now, or after the answer."""
@@ -216,6 +375,7 @@ class Door(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once, answered or not."""
+        self._leave()
         self._transport.abort()
 
 
@@ -255,9 +415,10 @@ def _written(answer: Answer) -> bytes:
 
 @lru_cache(maxsize=8)
 def _start_of(status: int, second: int) -> bytes:
+    close = "Connection: close\r\n" if status >= REFUSALS else ""
     return (
         f"HTTP/1.1 {status} {_REASONS[status]}\r\n"
         f"Date: {formatdate(second, usegmt=True)}\r\n"
         "Content-Type: application/json; charset=utf-8\r\n"
-        "Content-Length: "
+        f"{close}Content-Length: "
     ).encode()

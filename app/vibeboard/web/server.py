@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from vibeboard.config.schema import json_schema
-from vibeboard.web.door import Doors
+from vibeboard.web.door import Doors, Room, room_here
 from vibeboard.web.metrics import MetricsPage
 from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import LARGEST, Webhook
@@ -38,21 +38,34 @@ def make_app(
 class _Runner(web.AppRunner):
     """Puts the short way in before the application."""
 
-    def __init__(self, webhook: Webhook, app: web.Application) -> None:
+    def __init__(self, webhook: Webhook, app: web.Application, room: Room) -> None:
         log = logging.getLogger(__name__)
         log.addFilter(_is_our_fault)
-        super().__init__(app, access_log=None, auto_decompress=False, logger=log)
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=room.idle,
+            lingering_time=room.parting,
+            logger=log,
+        )
         self._webhook = webhook
+        self._room = room
 
     async def _make_server(self) -> web.Server:
         behind = await super()._make_server()
         # It has all that a runner and its sites call: `()`, and the two shutdowns.
-        return cast("web.Server", Doors(self._webhook, behind))
+        return cast("web.Server", Doors(self._webhook, behind, self._room))
 
 
-def make_runner(webhook: Webhook, app: web.Application | None = None) -> web.AppRunner:
+def make_runner(
+    webhook: Webhook,
+    app: web.Application | None = None,
+    *,
+    room: Room | None = None,
+) -> web.AppRunner:
     """What serves the application; bodies come as they were on the wire."""
-    return _Runner(webhook, app or make_app(webhook))
+    return _Runner(webhook, app or make_app(webhook), room or room_here())
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 LARGEST = 25 * 1024 * 1024  # GitHub sends no larger payload
 READ_DEADLINE = 8.0  # seconds; GitHub hangs up after ten
-_MOST_ARRIVING = 8 * LARGEST  # bytes of bodies that have not been stored yet
+MOST_ARRIVING = 8 * LARGEST  # bytes of requests that have not come whole yet
+REFUSALS = 400  # statuses from here on; a connection ends with any of them
 _NAMES = ("X-GitHub-Event", "X-GitHub-Delivery", "X-GitHub-Hook-ID")
 _ONCE = (*_NAMES, "X-Hub-Signature-256")
 _KEPT = (*_ONCE, "X-GitHub-Hook-Installation-Target-ID")
@@ -73,7 +74,8 @@ _WORDS = {kept: kept.value for kept in Kept}
 Head = Mapping[str, str]  # GitHub's headers by their names as GitHub writes them
 _TOO_LARGE = no(413, "larger than GitHub's 25 MB")
 _TOO_SLOW = no(408, "the body did not arrive in time")
-_TOO_MUCH = no(503, "too much arrives at once; send it again")
+_GONE = no(400, "the connection ended before the body did")
+TOO_MUCH = no(503, "too much arrives at once; send it again")
 _UNSIGNED = no(401, "the signature does not fit the body")
 _NOT_STORED = replace(
     no(503, "cannot store the delivery now; send it again"), outcome="failed"
@@ -90,13 +92,20 @@ class Webhook:
         secrets: Sequence[bytes],
         *,
         read_deadline: float = READ_DEADLINE,
+        most_arriving: int = MOST_ARRIVING,
         count: Count = lambda *_: None,
     ) -> None:
         self._intake = intake
         self._verify = verify
         self._secrets = secrets
-        self._arriving = 0
         self.read_deadline = read_deadline
+        # By both ways in together. What large bodies may not fill is left to the
+        # ordinary ones, which come by the short way.
+        self.arriving = 0
+        self.most_arriving = most_arriving
+        self._most_of_large = most_arriving * 3 // 4
+        # Connections of aiohttp's whose delivery is being stored.
+        self.storing: set[web.RequestHandler] = set()
         self.count = count
 
     async def receive(self, request: web.Request) -> web.Response:
@@ -104,9 +113,12 @@ class Webhook:
         began = time.monotonic()
         answer = await self._receive(request)
         self.count(answer.outcome, answer.status, time.monotonic() - began)
-        return web.Response(
+        response = web.Response(
             status=answer.status, body=answer.body, content_type="application/json"
         )
+        if answer.status >= REFUSALS:
+            response.force_close()
+        return response
 
     async def _receive(self, request: web.Request) -> Answer:
         head = self.look(
@@ -124,10 +136,13 @@ class Webhook:
         if isinstance(keeping, Answer):
             return keeping
         # Whoever hangs up now must not leave a half-stored delivery behind.
+        self.storing.add(request.protocol)
         try:
             return self.kept(head, await asyncio.shield(keeping))
         except Exception as error:  # noqa: BLE001 - whatever the database says
             return self.not_kept(head, error)
+        finally:
+            self.storing.discard(request.protocol)
 
     async def _read(self, request: web.Request) -> bytes | Answer:
         parts: list[bytes] = []
@@ -136,16 +151,18 @@ class Webhook:
             async with asyncio.timeout(self.read_deadline):
                 async for part in request.content.iter_any():
                     size += len(part)
-                    self._arriving += len(part)
+                    self.arriving += len(part)
                     if size > LARGEST:
                         return _TOO_LARGE
-                    if self._arriving > _MOST_ARRIVING:
-                        return _TOO_MUCH
+                    if self.arriving > self._most_of_large:
+                        return TOO_MUCH
                     parts.append(part)
         except TimeoutError:
             return _TOO_SLOW
+        except ConnectionError:
+            return _GONE  # nobody hears it; strangers must not fill the log
         finally:
-            self._arriving -= size
+            self.arriving -= size
         return b"".join(parts)
 
     def look(self, headers: Iterable[tuple[str, str]]) -> Head | Answer:
