@@ -58,12 +58,16 @@ async def gone(pid: int) -> None:
 # A daemon that is no longer in any group or session of its ancestors, and deaf.
 DAEMON = """
 import os, signal, sys, time
-if os.fork(): os._exit(0)
+here, there = os.pipe()
+if os.fork():
+    os.read(here, 1)
+    os._exit(0)
 os.setsid()
 if os.fork(): os._exit(0)
 os.setsid()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("daemon", os.getpid(), flush=True)
+os.write(there, b".")
 time.sleep(600)
 """
 

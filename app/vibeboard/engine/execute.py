@@ -4,6 +4,7 @@ Each part is a durable step. A run that a crash cut off goes on behind its last
 finished step; an agent that was cut off begins again on a clean tree.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -223,7 +224,11 @@ class Executor:
         return card
 
     async def _prepare(self, card: Card) -> Any:
-        facts = await self._repositories.facts(card.key.repository)
+        # Each is a moment's wait for GitHub, and the agent waits for both.
+        facts, remote = await asyncio.gather(
+            self._repositories.facts(card.key.repository),
+            self._repositories.remote(card.key.repository),
+        )
         if facts.default_branch is None:
             raise UserError(words.empty_repository(card.key.repository))
         history = await self._runs.history(card.key)
@@ -231,7 +236,7 @@ class Executor:
         known = next((branch for branch in reversed(branches) if branch), None)
         workspace = await self._workspaces.prepare(
             card.key,
-            remote=await self._repositories.remote(card.key.repository),
+            remote=remote,
             branch=known or prompt.branch_name(card.key.number, card.title),
             default_branch=facts.default_branch,
         )

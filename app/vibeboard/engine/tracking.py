@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _FIRST_REFRESH = timedelta(seconds=30)
 _LAST_REFRESH = timedelta(minutes=5)
 _LULL = 1.0  # seconds; steps that follow each other more quickly are one edit
-_ANSWER = 0.3  # seconds that an agent waits to hear that nobody can watch
+_ANSWER = 0.1  # seconds that an agent waits to hear that nobody can watch
 
 
 class Tracking:

@@ -1,17 +1,17 @@
 """Holds a command and all its descendants, and leaves none of them behind.
 
-Run as a program of its own: ``python -I -S leash.py [options] -- argv``. It becomes
+Run as a program of its own: ``python -I -S leash.py --name=value… -- argv``. It becomes
 the reaper of everything the command starts, so a grandchild that daemonises (twice
 ``setsid``) is still found. When the command ends, when SIGTERM comes, or when the
 process that started the leash dies, even by SIGKILL, everything below is ended:
 TERM, a grace period, then STOP and KILL until nothing is left.
 
-Only the standard library, and nothing of ours: it must start fast and stand alone.
+Only the standard library, and little of it: it must stand alone, and an agent waits for
+its start.
 What it cannot hold: a process with our own user id that kills the leash itself with
 SIGKILL. Only a PID namespace holds that.
 """
 
-import argparse
 import contextlib
 import ctypes
 import os
@@ -19,7 +19,6 @@ import resource
 import signal
 import sys
 import time
-from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -47,7 +46,7 @@ def descendants(root: int) -> list[int]:
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                stat = Path(entry.path, "stat").read_bytes()
+                stat = _read(f"{entry.path}/stat")
                 # The name in parentheses may itself hold spaces and parentheses.
                 state, parent = stat[stat.rindex(b")") + 2 :].split()[:2]
                 pid = int(entry.name)
@@ -92,7 +91,7 @@ class Leash:
         # what we were given.
         environment = dict(
             pair.split(b"=", 1)
-            for pair in Path("/proc/self/environ").read_bytes().split(b"\0")
+            for pair in _read("/proc/self/environ").split(b"\0")
             if b"=" in pair
         )
         pid = os.fork()
@@ -187,22 +186,20 @@ def _complain(text: str) -> None:
         os.write(2, f"{text}\n".encode(errors="replace"))
 
 
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:  # noqa: PTH123 - pathlib takes 5 ms to import
+        return file.read()
+
+
 def main() -> int:
-    """Parse the arguments and hold the command."""
-    parser = argparse.ArgumentParser(allow_abbrev=False)
-    parser.add_argument("--parent", type=int, required=True)
-    parser.add_argument("--grace", type=float, default=3.0)
-    parser.add_argument("--processes", type=int, default=4096)
-    for name in _RESOURCES:
-        parser.add_argument(f"--{name}", type=int)
-    parser.add_argument("argv", nargs="+")
-    given = parser.parse_args()
-    limits = {
-        name: value
-        for name in _RESOURCES
-        if (value := getattr(given, name)) is not None
-    }
-    return Leash(given.argv, limits).hold(given.parent, given.grace, given.processes)
+    """Hold the command behind ``--``, as the ``--name=value`` before it say."""
+    end = sys.argv.index("--")
+    given = dict(option[2:].split("=", 1) for option in sys.argv[1:end])
+    limits = {name: int(given[name]) for name in _RESOURCES if name in given}
+    leash = Leash(sys.argv[end + 1 :], limits)
+    return leash.hold(
+        int(given["parent"]), float(given["grace"]), int(given["processes"])
+    )
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ class _Desk:
         start, note = await self._begin_at(branch, refs.get(ref), default)
         await self._point(ref, start)
         await self._point(_DEFAULT, default)
-        await self._git.run("symbolic-ref", "HEAD", ref, at=self.bare)
+        self._stand_on(ref)
         tracked = await self._clean(used=used)
         await asyncio.to_thread(
             agent_git.make,
@@ -317,6 +317,9 @@ class _Desk:
 
     async def _point(self, ref: str, commit: str) -> None:
         await self._git.run("update-ref", ref, commit, at=self.bare)
+
+    def _stand_on(self, ref: str) -> None:
+        (self.bare.git_dir / "HEAD").write_text(f"ref: {ref}\n")
 
     def _open(self, objects: Path) -> bool:
         """Make what is missing; whether there was a tree already."""
