@@ -1,17 +1,18 @@
 """Opens the database: SQLite embedded, PostgreSQL by URL.
 
-SQLite gets WAL, full fsync and one writer at a time: every transaction begins
-IMMEDIATE, because a transaction that reads first and writes later can otherwise
-be refused half-way (and savepoints of the driver would lose atomicity).
+SQLite gets WAL, full fsync and one writer at a time: every transaction that may write
+begins IMMEDIATE, because one that reads first and writes later can otherwise be refused
+half-way (and savepoints of the driver would lose atomicity).
 """
 
+import asyncio
 import fcntl
 import os
 import socket
 import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,13 +21,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from vibeboard.errors import SettingsInvalid, StoreUnavailable
 from vibeboard.store.outage import AsyncPool, Pool, tell_outages
 
+_READS = "vibeboard_reads"  # an execution option
 _SQLITE_FLOOR = (3, 35, 0)  # RETURNING
-_SQLITE_FLOOR_PY312 = (3, 42, 0)  # unixepoch('subsec'), used by the engine
 
 # Of one process, besides a few that it never gives back; a PostgreSQL as it comes has
 # 100 for all of them.
@@ -42,7 +43,7 @@ _STATEMENT = 60  # seconds
 
 @dataclass(frozen=True)
 class Database:
-    """Two doors to one database: async for us, sync for the durable engine."""
+    """Two doors to one database: async, and sync for threads and migrations."""
 
     url: URL
     engine: AsyncEngine
@@ -122,13 +123,12 @@ def open_database(url: str, *, name: str = "") -> Database:
 
 
 def _open_sqlite(url: URL) -> Database:
-    floor = _SQLITE_FLOOR_PY312 if sys.version_info >= (3, 12) else _SQLITE_FLOOR
-    if sqlite3.sqlite_version_info < floor:
-        wanted = ".".join(map(str, floor))
+    if sqlite3.sqlite_version_info < _SQLITE_FLOOR:
+        wanted = ".".join(map(str, _SQLITE_FLOOR))
         message = (
             f"this Python ({sys.version.split()[0]}) has SQLite "
-            f"{sqlite3.sqlite_version}, and {wanted} is needed. Use Python 3.11, a "
-            "Python with a newer SQLite, or a postgresql:// URL"
+            f"{sqlite3.sqlite_version}, and {wanted} is needed. Use a Python with a "
+            "newer SQLite, or a postgresql:// URL"
         )
         raise SettingsInvalid(message)
     if not url.database or url.database == ":memory:":
@@ -142,13 +142,13 @@ def _open_sqlite(url: URL) -> Database:
         raise SettingsInvalid(message) from error
     engine = create_async_engine(
         url.set(drivername="sqlite+aiosqlite"), poolclass=AsyncPool
-    )
+    ).sync_engine
     sync_engine = create_engine(url.set(drivername="sqlite"), poolclass=Pool)
-    for each in (engine.sync_engine, sync_engine):
+    for each in (engine, sync_engine):
         event.listen(each, "connect", _prepare_sqlite)
-        event.listen(each, "begin", _begin_immediate)
+        event.listen(each, "begin", _begin)
         tell_outages(each)
-    return Database(url, engine, sync_engine)
+    return Database(url, _OneWriter(engine), sync_engine)
 
 
 def _notice_silence(connection: Any, record: Any) -> None:
@@ -200,8 +200,34 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     cursor.close()
 
 
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(_READS, False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+class _OneWriter(AsyncEngine):
+    """SQLite: transactions of ``begin`` write, and connections of ``connect`` read.
+
+    There is one writer at a time. Those who wait in this process go in the order they
+    came; left to SQLite they would sleep and try again, up to a tenth of a second each
+    time.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._writing = AsyncEngine(engine)
+        self._reading = AsyncEngine(engine.execution_options(**{_READS: True}))
+        self._turn = asyncio.Lock()
+
+    def connect(self) -> AsyncConnection:
+        """A connection to read by, beside whoever writes."""
+        return self._reading.connect()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes, once it is its turn."""
+        async with self._turn, self._writing.begin() as connection:
+            yield connection
 
 
 @contextmanager
