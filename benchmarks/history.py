@@ -190,7 +190,7 @@ class _Store:
         await told("claim no run", self._run_queue.claim(3))
         await told("next delivery due", self._delivery_queue.next_due())
         await told("next run due", self._run_queue.next_due())
-        await told("dispatch all", self._runs.dispatch_all())
+        await told("stray runs", self._run_queue.strays(()))
         await told("reap", self.workers.reap())
         await told("leave", self.workers.leave())
         await told("enter", self.workers.enter())

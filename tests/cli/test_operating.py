@@ -132,9 +132,17 @@ async def test_the_database_is_copied_beside_the_server(
     assert "is there already; a backup overwrites nothing" in again.err
 
 
+def nothing_open(terminal: Terminal) -> bool:
+    connection = sqlite3.connect(terminal.home / "vibeboard.db")
+    states = connection.execute("SELECT DISTINCT state FROM delivery").fetchall()
+    connection.close()
+    return states == [("settled",)]
+
+
 async def test_what_is_done_with_is_taken_out(beside: Terminal) -> None:
     beside.card("Old").moved_to("Review")
     await beside.settled()
+    await beside.until(lambda: nothing_open(beside), "the last delivery")
     with sqlite3.connect(beside.home / "vibeboard.db") as connection:
         connection.execute(
             "UPDATE delivery SET received_at = '2026-01-01 00:00:00.000000', "

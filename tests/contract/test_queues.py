@@ -227,7 +227,6 @@ async def test_where_it_is_paused_no_run_starts(bench: Bench) -> None:
     assert "held" not in bench.journal
 
     await bench.ledger.pauses.resume("acme/clock", by="alice")
-    await bench.ledger.runs.dispatch_all()
 
     await bench.reads("held ended by one")
 

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from tests.conftest import HandClock
 from vibeboard.domain.board import CardKey
-from vibeboard.engine.ports import Sorted
+from vibeboard.engine.ports import OPEN, Sorted
 from vibeboard.store import migrate
 from vibeboard.store.database import Database, open_database
 from vibeboard.store.deliveries import SqlDeliveries
@@ -23,6 +23,7 @@ from vibeboard.store.ledger import SqlLedger
 from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.orders import SqlOrders
 from vibeboard.store.overview import SqlOverview
+from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings
@@ -56,6 +57,11 @@ class Store:
     def stored(self) -> SqlRuns:
         return SqlRuns(self.database.engine, self.due, self.clock)
 
+    async def pauses_and_resumes(self) -> None:
+        pauses = SqlPauses(self.database.engine, self.due, self.clock)
+        await pauses.pause("acme", why="a release", by="alice")
+        await pauses.resume("acme", by="alice")
+
     @property
     def overview(self) -> SqlOverview:
         return SqlOverview(self.database.engine)
@@ -71,7 +77,9 @@ LOOKS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "next delivery": lambda store: store.deliveries.next_due(),
     "claim runs": lambda store: store.runs.claim(3),
     "next run": lambda store: store.runs.next_due(),
-    "dispatch": lambda store: store.stored.dispatch_all(),
+    "resume": lambda store: store.pauses_and_resumes(),
+    "stray deliveries": lambda store: store.deliveries.strays([1], states=OPEN),
+    "stray runs": lambda store: store.runs.strays(["a"]),
     "history": lambda store: store.stored.history(CARD),
     "queue of deliveries": lambda store: store.overview.deliveries(),
     "queue of runs": lambda store: store.overview.runs(),

@@ -69,8 +69,6 @@ def run_resume(scope: str) -> int:
 async def _resume(scope: str) -> int:
     async with at_the_desk() as desk:
         was_paused = await desk.pauses.resume(scope, by=operator())
-        if was_paused:
-            await desk.runs.dispatch_all()
         left = await desk.pauses.all()
     if was_paused:
         typer.echo(f"runs start {_where(scope)} again")

@@ -2,15 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import uuid4
 
 from sqlalchemy import (
     ColumnElement,
     Row,
     case,
-    delete,
     exists,
-    insert,
     select,
     update,
 )
@@ -24,6 +23,7 @@ from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import OPEN, PARKED, is_dead
 from vibeboard.store.outbox import keep_own
+from vibeboard.store.upsert import inserting
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
@@ -123,33 +123,21 @@ class SqlDeliveries:
     async def _see(
         self, connection: AsyncConnection, card: CardKey, column: str | None
     ) -> None:
+        seen = {"board_column": column, "seen_at": self._clock.now()}
         await connection.execute(
-            delete(schema.card).where(
-                schema.card.c.repository == card.repository,
-                schema.card.c.number == card.number,
-            )
-        )
-        await connection.execute(
-            insert(schema.card).values(
-                repository=card.repository,
-                number=card.number,
-                board_column=column,
-                seen_at=self._clock.now(),
-            )
+            inserting(connection, schema.card)
+            .values(repository=card.repository, number=card.number, **seen)
+            .on_conflict_do_update(index_elements=["repository", "number"], set_=seen)
         )
 
     async def _write(
         self, connection: AsyncConnection, delivery: int, position: int, effect: Effect
     ) -> bool:
         """Write the effect down; False if it was before."""
-        known = await connection.scalar(
-            select(_EFFECT.key).where(_EFFECT.key == effect.key)
-        )
-        if known is not None:
-            return False
         kind, payload = codec.dump_effect(effect)
-        await connection.execute(
-            insert(schema.effect).values(
+        written = await connection.execute(
+            inserting(connection, schema.effect)
+            .values(
                 key=effect.key,
                 delivery=delivery,
                 position=position,
@@ -157,8 +145,9 @@ class SqlDeliveries:
                 payload=payload,
                 state="pending",
             )
+            .on_conflict_do_nothing(index_elements=["key"])
         )
-        return True
+        return bool(written.rowcount)
 
     async def effects(self, delivery: int) -> Sequence[str]:
         """Keys of the effects decided for the delivery, in order."""
@@ -236,3 +225,12 @@ async def reopen(connection: AsyncConnection, which: ColumnElement[bool]) -> int
         )
     )
     return result.rowcount
+
+
+async def go_over_again(
+    connection: AsyncConnection, delivery: int, now: datetime
+) -> None:
+    """Have a delivery that is being performed taken again once that has ended."""
+    await connection.execute(
+        update(schema.delivery).where(_DELIVERY.id == delivery).values(due_at=now)
+    )

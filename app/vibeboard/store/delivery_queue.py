@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
+    case,
     exists,
     func,
     or_,
@@ -145,7 +146,7 @@ class SqlDeliveryQueue:
             claimed = await connection.scalars(
                 update(_TABLE)
                 .where(_DELIVERY.id.in_(chosen), _DELIVERY.worker.is_(None))
-                .values(worker=self._workers.life)
+                .values(worker=self._workers.life, due_at=None)
                 .returning(_DELIVERY.id)
             )
             return sorted(claimed)
@@ -171,13 +172,21 @@ class SqlDeliveryQueue:
         return len(astray)
 
     async def finish(self, delivery: int) -> None:
-        """All of it is done."""
-        now = self._clock.now()
+        """All of it is done, unless somebody asked for it again meanwhile."""
+        asked_again = _DELIVERY.due_at.is_not(None)  # taking it cleared that
         async with self._due.begin() as connection:
             await connection.execute(
                 update(_TABLE)
                 .where(self._mine(delivery, ports.OPEN))
-                .values(state=DeliveryState.SETTLED.value, settled_at=now, worker=None)
+                .values(
+                    state=case(
+                        (asked_again, _DELIVERY.state),
+                        else_=DeliveryState.SETTLED.value,
+                    ),
+                    settled_at=case((asked_again, None), else_=self._clock.now()),
+                    due_at=None,
+                    worker=None,
+                )
             )
 
     async def postpone(

@@ -42,9 +42,9 @@ def is_dead(*states: str) -> ColumnElement[bool]:
     return and_(_one_of(of, "unreadable", "failed", "parked"), _one_of(of, *states))
 
 
-def is_unended() -> ColumnElement[bool]:
+def is_unended(of: FromClause = schema.run) -> ColumnElement[bool]:
     """Whether a run has not ended."""
-    return _one_of(schema.run.c.state, *UNENDED)
+    return _one_of(of.c.state, *UNENDED)
 
 
 def is_queued() -> ColumnElement[bool]:

@@ -7,11 +7,12 @@ once and known from then on.
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import func, insert, select, union, update
+from sqlalchemy import select, union
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.engine.ports import OWN_HOOK, Clock, HookDelivery
 from vibeboard.store import audit, schema
+from vibeboard.store.upsert import inserting
 
 _DELIVERY = schema.delivery.c
 _AUDIT = schema.audit.c
@@ -93,16 +94,9 @@ class SqlMarks:
     async def advance(self, name: str, at: datetime) -> None:
         """Remember ``at``, unless it is later already."""
         async with self._engine.begin() as connection:
-            known = await connection.scalar(
-                select(func.count()).where(_MARK.name == name)
-            )
-            if not known:
-                await connection.execute(
-                    insert(schema.watermark).values(name=name, at=at)
-                )
-                return
+            mark = inserting(connection, schema.watermark).values(name=name, at=at)
             await connection.execute(
-                update(schema.watermark)
-                .where(_MARK.name == name, _MARK.at < at)
-                .values(at=at)
+                mark.on_conflict_do_update(
+                    index_elements=["name"], set_={"at": at}, where=_MARK.at < at
+                )
             )

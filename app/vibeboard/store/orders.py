@@ -9,9 +9,9 @@ from vibeboard.domain.effects import StopRun
 from vibeboard.domain.run import ENDED, RunState
 from vibeboard.engine.ports import Clock
 from vibeboard.store import audit, runs, schema
-from vibeboard.store.deliveries import reopen
+from vibeboard.store.deliveries import go_over_again, reopen
 from vibeboard.store.due import Due
-from vibeboard.store.indexed import GIVEN_UP, has_failed, is_dead
+from vibeboard.store.indexed import GIVEN_UP, OPEN, has_failed, is_dead
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
@@ -29,24 +29,35 @@ class SqlOrders:
     async def retry(self, ids: Sequence[int] | None = None) -> Sequence[int]:
         """Make dead deliveries due again, with their failed effects; which ones.
 
-        Without ``ids`` all of them. What was done is not done again.
+        Without ``ids`` all of them. What was done is not done again. Who performs one
+        of them now goes over it once more, and nobody else beside.
         """
         dead = union(
             select(_DELIVERY.id).where(is_dead(*GIVEN_UP)),
             select(_EFFECT.delivery).where(has_failed()),
         )
+        now = self._clock.now()
         async with self._due.begin() as connection:
-            query = select(_DELIVERY.id, _DELIVERY.guid).where(_DELIVERY.id.in_(dead))
+            # Locked, so that nobody takes or finishes one of them in between.
+            query = (
+                select(_DELIVERY.id, _DELIVERY.guid, _DELIVERY.state, _DELIVERY.worker)
+                .where(_DELIVERY.id.in_(dead))
+                .order_by(_DELIVERY.id)
+                .with_for_update()
+            )
             if ids is not None:
                 query = query.where(_DELIVERY.id.in_(ids))
-            chosen = (await connection.execute(query.order_by(_DELIVERY.id))).all()
+            chosen = (await connection.execute(query)).all()
             for row in chosen:
                 await connection.execute(
                     update(schema.effect)
                     .where(_EFFECT.delivery == row.id, has_failed())
                     .values(state="pending", error="", performed_at=None)
                 )
-                await reopen(connection, _DELIVERY.id == row.id)
+                if row.state not in OPEN:
+                    await reopen(connection, _DELIVERY.id == row.id)
+                elif row.worker is not None:
+                    await go_over_again(connection, row.id, now)
                 await self._note(connection, "retried", f"delivery {row.id}", row.guid)
         return [row.id for row in chosen]
 

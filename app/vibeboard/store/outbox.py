@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import OWN_HOOK
 from vibeboard.store import schema
+from vibeboard.store.upsert import inserting
 
 
 async def keep_own(
@@ -20,15 +20,9 @@ async def keep_own(
     now: datetime,
 ) -> None:
     """Keep an event about a card as a delivery; the second time does nothing."""
-    known = await connection.scalar(
-        select(schema.delivery.c.id).where(
-            schema.delivery.c.hook == OWN_HOOK, schema.delivery.c.guid == guid
-        )
-    )
-    if known is not None:
-        return
     await connection.execute(
-        insert(schema.delivery).values(
+        inserting(connection, schema.delivery)
+        .values(
             hook=OWN_HOOK,
             guid=guid,
             event=event,
@@ -38,4 +32,5 @@ async def keep_own(
             account=card.owner.casefold(),
             ordering_key=str(card),
         )
+        .on_conflict_do_nothing(index_elements=["guid", "hook"])
     )

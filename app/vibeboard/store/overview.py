@@ -20,7 +20,7 @@ from vibeboard.store.indexed import (
     is_unended,
     is_unsorted,
 )
-from vibeboard.store.pauses import paused
+from vibeboard.store.paused import paused
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c

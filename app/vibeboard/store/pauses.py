@@ -4,26 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    String,
-    cast,
-    delete,
-    exists,
-    func,
-    insert,
-    or_,
-    select,
-)
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import EVERYWHERE, Clock
-from vibeboard.store import audit, schema
+from vibeboard.store import audit, runs, schema
 from vibeboard.store.due import Due
+from vibeboard.store.upsert import inserting
 
 _PAUSE = schema.pause.c
-_RUN = schema.run.c
 
 
 @dataclass(frozen=True)
@@ -34,20 +24,6 @@ class Pause:
     why: str
     by: str
     at: datetime
-
-
-def paused() -> ColumnElement[bool]:
-    """Whether a run's card lies in a paused scope."""
-    repository = func.lower(_RUN.repository)
-    prefix = _PAUSE.scope + "/"
-    return exists().where(
-        or_(
-            _PAUSE.scope == EVERYWHERE,
-            _PAUSE.scope == repository,
-            _PAUSE.scope == repository + "#" + cast(_RUN.number, String),
-            func.substr(repository, 1, func.length(prefix)) == prefix,
-        )
-    )
 
 
 class SqlPauses:
@@ -62,20 +38,23 @@ class SqlPauses:
         """Start no run in the scope until it is resumed; says why anew if it is."""
         now = self._clock.now()
         async with self._due.begin() as connection:
+            said = {"why": why, "paused_by": by, "paused_at": now}
             await connection.execute(
-                delete(schema.pause).where(_PAUSE.scope == scope.casefold())
-            )
-            await connection.execute(
-                insert(schema.pause).values(
-                    scope=scope.casefold(), why=why, paused_by=by, paused_at=now
-                )
+                inserting(connection, schema.pause)
+                .values(scope=scope.casefold(), **said)
+                .on_conflict_do_update(index_elements=["scope"], set_=said)
             )
             await audit.note(
                 connection, at=now, actor=by, action="paused", subject=scope, detail=why
             )
 
     async def resume(self, scope: str, *, by: str) -> bool:
-        """Let runs start in the scope again; False if it was not paused."""
+        """Let runs start in the scope again; False if it was not paused.
+
+        A decision that is written at the same time may still see the pause: the run
+        that it holds back is found by the next look at held runs.
+        """
+        now = self._clock.now()
         async with self._due.begin() as connection:
             gone = await connection.execute(
                 delete(schema.pause).where(_PAUSE.scope == scope.casefold())
@@ -83,11 +62,12 @@ class SqlPauses:
             if gone.rowcount:
                 await audit.note(
                     connection,
-                    at=self._clock.now(),
+                    at=now,
                     actor=by,
                     action="resumed",
                     subject=scope,
                 )
+                await runs.dispatch(connection, now)
         return bool(gone.rowcount)
 
     async def all(self) -> Sequence[Pause]:

@@ -1,10 +1,10 @@
 """Runs as a queue: claimed by workers, and given back."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.run import Report, Run, RunState
@@ -12,11 +12,14 @@ from vibeboard.engine.ports import Clock
 from vibeboard.store import runs, schema
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import is_unended
-from vibeboard.store.pauses import paused
+from vibeboard.store.paused import paused
 from vibeboard.store.workers import SqlWorkers
 
 _RUN = schema.run.c
 _STEP = schema.run_step.c
+# How often held runs are searched for one that nothing holds: whoever ended the pause
+# and whoever wrote the run may not have seen each other.
+_SEARCHED_EVERY = timedelta(seconds=10)
 
 
 class SqlRunQueue:
@@ -40,6 +43,7 @@ class SqlRunQueue:
         self._clock = clock
         self._workers = workers
         self._place = place
+        self._next_search = datetime.min.replace(tzinfo=UTC)
 
     async def claim(self, most: int) -> Sequence[str]:
         """Take due runs, those of high priority first."""
@@ -81,15 +85,24 @@ class SqlRunQueue:
         return claimed
 
     async def _dispatch_due(self) -> None:
-        """Let runs start whose delay is over."""
+        """Let runs start whose delay is over, and now and then those left behind."""
         now = self._clock.now()
         over = _RUN.due_at <= now
-        async with self._engine.connect() as connection:
-            found = select(_RUN.id).where(runs.is_held(), over, ~paused()).limit(1)
-            if (await connection.execute(found)).first() is None:
+        if not await self._is_held(over):
+            if now < self._next_search:
+                return
+            self._next_search = now + _SEARCHED_EVERY
+            over = runs.has_room()
+            if not await self._is_held(over):
                 return
         async with self._due.begin() as connection:
             await runs.dispatch(connection, now, over)
+
+    async def _is_held(self, why: ColumnElement[bool]) -> bool:
+        # Asked first, because most looks find nothing and should cost no write.
+        held = select(_RUN.id).where(runs.is_held(), why, ~paused()).limit(1)
+        async with self._engine.connect() as connection:
+            return (await connection.execute(held)).first() is not None
 
     async def begin(self, run: str) -> Run:
         """Count an attempt, and start the run if it has not; ended ones stay."""

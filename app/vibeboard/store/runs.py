@@ -15,6 +15,7 @@ from sqlalchemy import (
     Row,
     and_,
     delete,
+    exists,
     func,
     insert,
     or_,
@@ -34,7 +35,7 @@ from vibeboard.store.database import lock_number
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import UNENDED, is_queued, is_unended
 from vibeboard.store.outbox import keep_own
-from vibeboard.store.pauses import paused
+from vibeboard.store.paused import paused
 
 _RUN = schema.run.c
 _STEP = schema.run_step.c
@@ -143,11 +144,6 @@ class SqlRuns:
             await _hold(connection, run)
             await _end(connection, await _load(connection, run.id), report, now)
 
-    async def dispatch_all(self) -> None:
-        """Let runs start that a pause held back."""
-        async with self._due.begin() as connection:
-            await dispatch(connection, self._clock.now())
-
 
 async def start(connection: AsyncConnection, effect: StartRun, now: datetime) -> None:
     """Queue a run, or add to the one of the same stage that still waits."""
@@ -217,6 +213,25 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
 def is_held() -> ColumnElement[bool]:
     """Whether a run waits for its card, its repository, its time or a pause's end."""
     return and_(is_queued(), _RUN.dispatched_at.is_(None))
+
+
+def has_room() -> ColumnElement[bool]:
+    """Whether a run waits for no time, no other run of its card and no place."""
+    busy = schema.run.alias("busy")
+    is_busy = and_(busy.c.dispatched_at.is_not(None), is_unended(busy))
+    taken = (
+        select(busy.c.repository, func.count().label("runs"))
+        .where(is_busy)
+        .group_by(busy.c.repository)
+        .cte("taken")
+    )
+    of_card = (busy.c.repository == _RUN.repository) & (busy.c.number == _RUN.number)
+    full = (taken.c.repository == _RUN.repository) & (taken.c.runs >= _RUN.parallel)
+    return and_(
+        _RUN.due_at.is_(None),
+        ~exists().where(is_busy, of_card),
+        ~exists().where(full),
+    )
 
 
 async def dispatch(

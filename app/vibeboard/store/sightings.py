@@ -2,11 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from hashlib import sha256
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.board import CardKey
@@ -15,6 +13,7 @@ from vibeboard.store import schema
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import is_unended
 from vibeboard.store.outbox import keep_own
+from vibeboard.store.upsert import inserting
 
 _CARD = schema.card.c
 _RUN = schema.run.c
@@ -63,34 +62,26 @@ class SqlSightings:
 
     async def note(self, found: Sequence[tuple[Sighting, Remembered | None]]) -> None:
         """Remember cards there, but those no longer as they were before."""
-        for start in range(0, len(found), _AT_ONCE):
-            # A decision about one of the cards may be quicker, and knows better: then
-            # the next look finds what is left.
-            with suppress(IntegrityError):
-                await self._note(found[start : start + _AT_ONCE])
+        # In one order, so that two who do this wait for each other at most.
+        sightings = sorted(found, key=lambda each: str(each[0].card))
+        for start in range(0, len(sightings), _AT_ONCE):
+            await self._note(sightings[start : start + _AT_ONCE])
 
     async def _note(self, found: Sequence[tuple[Sighting, Remembered | None]]) -> None:
         now = self._clock.now()
         async with self._engine.begin() as connection:
             for sighting, before in found:
                 card, was = sighting.card, before.column if before else None
-                of_card = (_CARD.repository == card.repository) & (
-                    _CARD.number == card.number
-                )
-                known = await connection.scalar(select(_CARD.number).where(of_card))
-                if known is not None:
-                    await connection.execute(
-                        update(schema.card)
-                        .where(of_card, _CARD.board_column.is_not_distinct_from(was))
-                        .values(board_column=sighting.column, seen_at=now)
-                    )
-                    continue
+                seen = {"board_column": sighting.column, "seen_at": now}
+                # A decision about the card may be quicker, and knows better: then the
+                # next look finds what is left.
                 await connection.execute(
-                    insert(schema.card).values(
-                        repository=card.repository,
-                        number=card.number,
-                        board_column=sighting.column,
-                        seen_at=now,
+                    inserting(connection, schema.card)
+                    .values(repository=card.repository, number=card.number, **seen)
+                    .on_conflict_do_update(
+                        index_elements=["repository", "number"],
+                        set_=seen,
+                        where=_CARD.board_column.is_not_distinct_from(was),
                     )
                 )
 
