@@ -3,6 +3,8 @@
 import asyncio
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -61,6 +63,9 @@ def test_a_child_that_takes_too_long_is_killed_with_its_children(run: Runner) ->
 
     run(checked())
 
+    give_up = time.monotonic() + 5  # they are killed, and may take a moment to die
+    while processes_of(word) and time.monotonic() < give_up:
+        time.sleep(0.01)
     assert processes_of(word) == []
 
 
@@ -78,6 +83,37 @@ def test_no_descriptor_is_left_open(run: Runner) -> None:
     run(checked())
 
 
+def test_no_descriptor_of_another_thread_is_closed(run: Runner, tmp_path: Path) -> None:
+    """SQLite's threads open files while children come and go."""
+    closed: list[OSError] = []
+    over = threading.Event()
+
+    def opens_files(name: int) -> None:
+        while not over.is_set():
+            try:
+                handle = os.open(tmp_path / str(name), os.O_RDWR | os.O_CREAT)
+                time.sleep(0.0002)
+                os.close(handle)
+            except OSError as error:
+                closed.append(error)
+
+    async def checked() -> None:
+        for _ in range(50):
+            await asyncio.gather(*(python("pass", seconds=10) for _ in range(4)))
+
+    threads = [threading.Thread(target=opens_files, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    try:
+        run(checked())
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+    assert closed == []
+
+
 def test_what_cannot_be_started_says_so(run: Runner) -> None:
     async def checked() -> None:
         with pytest.raises(FileNotFoundError):
@@ -91,7 +127,7 @@ def test_what_cannot_be_started_says_so(run: Runner) -> None:
 def test_the_end_is_seen_while_somebody_still_holds_the_pipe(run: Runner) -> None:
     async def checked() -> None:
         taken = bytearray()
-        pipe, end = await spawn.pipe(taken.extend)
+        pipe, end = spawn.pipe(taken.extend)
         with spawn.in_memory(b"") as stdin:
             child = spawn.start(
                 ["sh", "-c", "sleep 5 & echo said"],
@@ -104,7 +140,7 @@ def test_the_end_is_seen_while_somebody_still_holds_the_pipe(run: Runner) -> Non
         os.close(end)
         async with asyncio.timeout(4):
             assert await child.wait() == 0
-            await pipe.close()
+            pipe.close()
         assert bytes(taken) in (b"said\n", b"")
 
     run(checked())

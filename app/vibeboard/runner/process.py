@@ -148,7 +148,7 @@ class _Child:
         if self._leash.exit_code is None:
             await self._end()
         for pipe in self._pipes:
-            await pipe.close()
+            pipe.close()
 
     async def _end(self) -> None:
         self._leash.send(signal.SIGTERM)
@@ -168,10 +168,10 @@ async def _start(
     stdout: Callable[[bytes], None],
     stderr: Callable[[bytes], None] | None,
 ) -> _Child:
-    out_pipe, out = await spawn.pipe(stdout)
+    out_pipe, out = spawn.pipe(stdout)
     pipes, err = [out_pipe], out
     if stderr is not None:
-        err_pipe, err = await spawn.pipe(stderr)
+        err_pipe, err = spawn.pipe(stderr)
         pipes.append(err_pipe)
     try:
         leash = spawn.start(

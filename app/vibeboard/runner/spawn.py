@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+_AT_ONCE = 256 * 1024  # bytes
+
 
 class Child:
     """A child process of ours; leads a session of its own."""
@@ -51,40 +53,43 @@ class Child:
         self._ended.set_result(self._process.wait())
 
 
-class Pipe(asyncio.Protocol):
+class Pipe:
     """Hands on what comes out of one pipe.
 
     A pipe of our own: the end of a child must be seen even while somebody else still
-    holds the writing end.
+    holds the writing end. And read by ourselves: uvloop's own transport closes the
+    descriptor twice, and in between a thread may have got the same number for a file
+    (seen: SQLite's).
     """
 
-    def __init__(self, sink: Callable[[bytes], None]) -> None:
+    def __init__(self, reading: int, sink: Callable[[bytes], None]) -> None:
+        self._reading = reading
         self._sink = sink
         self._ended = asyncio.Event()
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It can be read from now on."""
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        """Hand it on."""
-        self._sink(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody holds the writing end any more."""
-        del exc
-        self._ended.set()
+        self._loop = asyncio.get_running_loop()
+        os.set_blocking(reading, False)
+        self._loop.add_reader(reading, self._read)
 
     async def drained(self) -> None:
         """Wait until nobody holds the writing end any more."""
         await self._ended.wait()
 
-    async def close(self) -> None:
-        """Read no more; once this returns, nobody has the descriptor."""
-        if self._transport is not None:
-            self._transport.close()
-            await self._ended.wait()
+    def close(self) -> None:
+        """Read no more."""
+        if not self._ended.is_set():
+            self._ended.set()
+            self._loop.remove_reader(self._reading)
+            os.close(self._reading)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._reading, _AT_ONCE)
+        except BlockingIOError:
+            return
+        if data:
+            self._sink(data)
+        else:
+            self.close()
 
 
 def start(
@@ -115,17 +120,10 @@ def start(
     return Child(process)
 
 
-async def pipe(sink: Callable[[bytes], None]) -> tuple[Pipe, int]:
-    """A pipe to ``sink``, and its writing end, which is the caller's to close.
-
-    The reading end belongs to the event loop from here on. Whoever closed it beside
-    uvloop would see it close a stranger that got the same number.
-    """
+def pipe(sink: Callable[[bytes], None]) -> tuple[Pipe, int]:
+    """A pipe to ``sink``, and its writing end, which is the caller's to close."""
     reading, writing = os.pipe()
-    made = Pipe(sink)
-    source = os.fdopen(reading, "rb", buffering=0)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: made, source)
-    return made, writing
+    return Pipe(reading, sink), writing
 
 
 def in_memory(given: bytes) -> IO[bytes]:
@@ -152,8 +150,8 @@ async def collect(
     is not waited for is killed with the group that it leads.
     """
     out, err = bytearray(), bytearray()
-    out_pipe, to_out = await pipe(out.extend)
-    err_pipe, to_err = await pipe(err.extend)
+    out_pipe, to_out = pipe(out.extend)
+    err_pipe, to_err = pipe(err.extend)
     try:
         try:
             with in_memory(stdin) as given:
@@ -178,6 +176,6 @@ async def collect(
             child.send(signal.SIGKILL, to_group=True)
             await child.wait()
     finally:
-        await out_pipe.close()
-        await err_pipe.close()
+        out_pipe.close()
+        err_pipe.close()
     return code, bytes(out), bytes(err)
