@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from vibeboard.engine.ending import end
@@ -12,13 +14,18 @@ from vibeboard.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
+# A process that stood still, or whose machine did, has its next beat answered between
+# these two looks.
+_LOOKS = 2
+
 
 class Lease:
     """The right of one process to its work.
 
     The thread beats even while the event loop is busy. Once the process was declared
     dead, or could not say that it lives for a whole ``term``, ``lost`` is called on
-    the loop: others may have its work by then.
+    the loop, once: others may have its work by then. A beat that gets no answer, be it
+    for ever, is none.
     """
 
     def __init__(
@@ -29,7 +36,8 @@ class Lease:
         self._lost = lost
         self._leaving = threading.Event()
         self._thread: threading.Thread | None = None
-        self._reaper: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
+        self._beaten_at = 0.0
 
     @property
     def pause(self) -> float:
@@ -45,32 +53,54 @@ class Lease:
         self._thread = threading.Thread(
             target=self._beat, args=(loop,), name="lease", daemon=True
         )
+        self._beaten_at = time.monotonic()
         self._thread.start()
-        self._reaper = asyncio.create_task(self._reap())
+        self._beside = [
+            asyncio.create_task(self._reap()),
+            asyncio.create_task(self._watch()),
+        ]
 
     async def leave(self) -> None:
         """Stop living; what was not given back is free."""
         self._leaving.set()
-        if self._reaper is not None:
-            await end(self._reaper)
+        await end(*self._beside)
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            # It may wait for an answer that never comes, and holds up nobody then.
+            await asyncio.to_thread(self._thread.join, self._term.total_seconds())
         await self._workers.leave()
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
         missed = 0
         while not self._leaving.wait(self.pause):
+            began = time.monotonic()
             try:
                 alive = self._workers.beat()
             except Exception:  # noqa: BLE001 - whatever the database's driver says
                 missed += 1
                 log.warning("cannot say that we live", extra={"missed": missed})
-                alive = missed * self.pause < self._term.total_seconds()
-            else:
-                missed = 0
+                continue
             if not alive:
-                loop.call_soon_threadsafe(self._lost)
+                with suppress(RuntimeError):  # the loop has ended meanwhile
+                    loop.call_soon_threadsafe(self._lose)
                 return
+            missed, self._beaten_at = 0, began
+
+    async def _watch(self) -> None:
+        """Notice that no beat was answered for a whole term."""
+        late = 0
+        while late < _LOOKS:
+            await asyncio.sleep(self.pause)
+            is_late = time.monotonic() - self._beaten_at > self._term.total_seconds()
+            late = late + 1 if is_late else 0
+        self._lose()
+
+    def _lose(self) -> None:
+        if self._leaving.is_set():
+            return
+        self._leaving.set()  # a beat that is answered after this is not ours
+        for task in self._beside:
+            task.cancel()
+        self._lost()
 
     async def _reap(self) -> None:
         while True:

@@ -725,6 +725,10 @@ class Locks(Protocol):
         """Hold the name if nobody else does; whether it is held."""
         ...
 
+    async def keeps(self, name: str) -> bool:
+        """Whether what ``attempt`` took is still held."""
+        ...
+
 
 class Marks(Protocol):
     """How far something that goes over GitHub's own lists has come."""

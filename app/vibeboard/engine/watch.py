@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 # Does what is due, and tells how long until something is.
 Turn = Callable[[], Awaitable[timedelta]]
 
+_LOCK = "watch"
+_KEEPS_EVERY = timedelta(seconds=5)
 _OTHERS_DO = timedelta(seconds=10)
 _SOONEST_RETRY = timedelta(minutes=1)
 _DATABASE_RETRY = timedelta(seconds=2)
@@ -40,16 +42,27 @@ class Watch:
     async def _keep(self) -> None:
         while True:
             try:
-                async with self._locks.attempt("watch") as ours:
+                async with self._locks.attempt(_LOCK) as ours:
                     if ours:
-                        async with asyncio.TaskGroup() as group:
-                            for name, turn in self._turns.items():
-                                group.create_task(self._take_turns(name, turn))
+                        await self._stand()
             except StoreUnavailable as away:
                 log.warning("watch interrupted", extra={"why": str(away)})
             except Exception:
                 log.exception("watch interrupted")
             await asyncio.sleep(_OTHERS_DO.total_seconds())
+
+    async def _stand(self) -> None:
+        """Take the turns until the lock is lost."""
+        turns = [
+            asyncio.create_task(self._take_turns(name, turn))
+            for name, turn in self._turns.items()
+        ]
+        try:
+            while await self._locks.keeps(_LOCK):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_KEEPS_EVERY.total_seconds())
+            log.warning("watch lost: another process may keep it by now")
+        finally:
+            await end(*turns)
 
     async def _take_turns(self, name: str, turn: Turn) -> None:
         while True:

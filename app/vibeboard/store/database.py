@@ -7,12 +7,14 @@ half-way (and savepoints of the driver would lose atomicity).
 
 import asyncio
 import fcntl
+import logging
 import os
 import socket
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,11 +22,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from vibeboard.errors import SettingsInvalid, StoreUnavailable
 from vibeboard.store.outage import AsyncPool, Pool, tell_outages
+
+log = logging.getLogger(__name__)
 
 _READS = "vibeboard_reads"  # an execution option
 _SQLITE_FLOOR = (3, 35, 0)  # RETURNING
@@ -39,6 +43,7 @@ _IDLE, _BETWEEN, _PROBES = 10, 5, 3
 _UNANSWERED = 20_000  # milliseconds
 # Longer than any statement of ours waits for a lock; migrations use the other door.
 _STATEMENT = 60  # seconds
+_KEPT_EVERY = 5.0  # seconds between two looks whether our name is still ours
 
 
 @dataclass(frozen=True)
@@ -272,23 +277,86 @@ def session_name(name: str) -> str:
 
 @contextmanager
 def _only_name(database: Database, name: str) -> Iterator[None]:
-    lock = lock_number(f"process {name}")
-    with connected(database) as connection:
-        # A name is not free for others before its process has ended.
-        apart = func.set_config("application_name", session_name(f"name {name}"), False)  # noqa: FBT003 - PostgreSQL's
-        connection.execute(select(apart))
-        if not connection.scalar(select(func.pg_try_advisory_lock(lock))):
-            message = (
-                f"another Vibeboard called {name!r} uses this database; give this one "
-                "its own --name"
+    held = _Name(database, name)
+    if not held.take():
+        held.close()
+        message = (
+            f"another Vibeboard called {name!r} uses this database; give this one "
+            "its own --name"
+        )
+        raise SettingsInvalid(message)
+    ended = threading.Event()
+    keeper = threading.Thread(target=held.keep, args=(ended,), name="name", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join(_CONNECT)
+        held.close()
+
+
+class _Name:
+    """The name of a process, held by a connection of its own for one thread at a time.
+
+    Whoever loses the connection loses the name: it is taken again as soon as the
+    database is back, before somebody else begins under it.
+    """
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+        self._lock = lock_number(f"process {name}")
+        self._connection: Connection | None = None
+        self._open = ExitStack()
+
+    def take(self) -> bool:
+        """Whether nobody else has it; raises SettingsInvalid without a database."""
+        with ExitStack() as stack:
+            connection = stack.enter_context(connected(self._database))
+            # A name is not free for others before its process has ended.
+            called = session_name(f"name {self._name}")
+            apart = func.set_config("application_name", called, False)  # noqa: FBT003 - PostgreSQL's
+            connection.execute(select(apart))
+            if not connection.scalar(select(func.pg_try_advisory_lock(self._lock))):
+                return False
+            connection.commit()
+            self._connection, self._open = connection, stack.pop_all()
+        return True
+
+    def keep(self, ended: threading.Event) -> None:
+        """Take the name again whenever it was lost."""
+        while not ended.wait(_KEPT_EVERY):
+            try:
+                self._keep()
+            except (SQLAlchemyError, SettingsInvalid, StoreUnavailable) as error:
+                log.warning(
+                    "the name of this process is not held", extra={"why": str(error)}
+                )
+
+    def _keep(self) -> None:
+        if self._connection is not None:
+            try:
+                self._connection.execute(select(1))
+                self._connection.commit()
+            except (SQLAlchemyError, StoreUnavailable):
+                self.close()
+        if self._connection is None and not self.take():
+            log.error(
+                "another Vibeboard has begun under the name of this one; give each its "
+                "own --name",
+                extra={"called": self._name},
             )
-            raise SettingsInvalid(message)
-        connection.commit()
-        try:
-            yield
-        finally:
-            with suppress(DBAPIError, StoreUnavailable):  # gone, and the lock with it
-                connection.execute(select(func.pg_advisory_unlock(lock)))
+
+    def close(self) -> None:
+        """Let go of it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(SQLAlchemyError, StoreUnavailable):  # gone, and the lock too
+                connection.execute(select(func.pg_advisory_unlock(self._lock)))
+            with suppress(SQLAlchemyError, StoreUnavailable):
+                connection.invalidate()
+        self._open.close()
 
 
 @contextmanager
