@@ -112,11 +112,14 @@ class Pump(Generic[Name]):
 
     async def _look(self) -> None:
         while True:
+            was_called = self._called.is_set()
             self._called.clear()
             try:
                 await self._compare()
                 more = await self._take()
-                wait = timedelta(0) if more else await self._wait()
+                # Who was just woken will be again, or looks soon by itself.
+                calm = _LOOK_EVERY if was_called else await self._wait()
+                wait = timedelta(0) if more else calm
                 if not more and not self._under_way and not self._called.is_set():
                     self._rests.set()
             except StoreUnavailable as away:

@@ -8,12 +8,16 @@ not hold up who has little.
 import logging
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Row,
+    Select,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -22,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from vibeboard.engine import ports
 from vibeboard.engine.ports import Clock, Delivery, DeliveryState, Sorted
@@ -42,6 +47,77 @@ _DELIVERY = _TABLE.c
 _EARLIER = _TABLE.alias("earlier")
 
 
+@cache
+def _claiming(
+    states: tuple[DeliveryState, ...],
+) -> tuple[Select[tuple[int]], ReturningUpdate[tuple[int]]]:
+    """What finds one due delivery, and what takes some.
+
+    Made once: making them takes longer than the database takes to answer, and each
+    wake asks. ``now``, ``life`` and ``most`` are given each time.
+    """
+    open_now = and_(
+        is_open(_TABLE),
+        ~exists().where(
+            is_open(_EARLIER),
+            _EARLIER.c.ordering_key == _DELIVERY.ordering_key,
+            _EARLIER.c.id < _DELIVERY.id,
+        ),
+    )
+    heads = (
+        select(
+            _DELIVERY.id,
+            _DELIVERY.state,
+            _DELIVERY.worker,
+            (_DELIVERY.crashes > 0).label("suspect"),
+            func.row_number()
+            .over(
+                partition_by=(_DELIVERY.account, _DELIVERY.state),
+                order_by=_DELIVERY.id,
+            )
+            .label("rank"),
+        )
+        .where(
+            open_now,
+            or_(
+                _DELIVERY.worker.is_not(None),
+                _DELIVERY.due_at.is_(None),
+                _DELIVERY.due_at <= bindparam("now"),
+            ),
+        )
+        .cte("heads")
+    )
+    mine = heads.c.state.in_([state.value for state in states])
+    # What a process died over is done one at a time: if the next one dies, too,
+    # then not over a crowd that only happened to be there.
+    suspects = select(heads.c.id, heads.c.worker).where(heads.c.suspect, mine)
+    free = suspects.where(heads.c.worker.is_(None)).order_by(heads.c.id).limit(1)
+    taken = suspects.where(heads.c.worker.is_not(None))
+    one = and_(heads.c.id.in_(free.with_only_columns(heads.c.id)), ~taken.exists())
+    chosen = (
+        select(heads.c.id)
+        .where(
+            heads.c.worker.is_(None),
+            heads.c.rank <= _AN_ACCOUNT,
+            mine,
+            or_(~heads.c.suspect, one),
+        )
+        .order_by(heads.c.rank, heads.c.id)
+        .limit(bindparam("most", type_=Integer))
+    )
+    take = (
+        update(_TABLE)
+        .where(_DELIVERY.id.in_(chosen), _DELIVERY.worker.is_(None))
+        .values(worker=bindparam("life"), due_at=None)
+        .returning(_DELIVERY.id)
+    )
+    return chosen.limit(1), take
+
+
+_UNSORTED = select(_TABLE).where(is_unsorted()).order_by(_DELIVERY.id).limit(_BATCH)
+_ANY_UNSORTED = _UNSORTED.with_only_columns(_DELIVERY.id).limit(1)
+
+
 class SqlDeliveryQueue:
     """Satisfies ``DeliveryQueue`` for one worker, on SQLite and PostgreSQL."""
 
@@ -55,19 +131,13 @@ class SqlDeliveryQueue:
 
     async def sort(self, sorter: Callable[[Delivery], Sorted]) -> int:
         """Read a batch of new deliveries for the first time; how many they were."""
-        unsorted = (
-            select(_TABLE).where(is_unsorted()).order_by(_DELIVERY.id).limit(_BATCH)
-        )
         async with self._engine.connect() as connection:
-            if (
-                await connection.scalar(unsorted.with_only_columns(_DELIVERY.id))
-                is None
-            ):
+            if await connection.scalar(_ANY_UNSORTED) is None:
                 return 0
         async with self._due.begin() as connection:
             if not await _sorts_alone(connection):
                 return 0  # whoever sorts rings when it is done
-            rows = (await connection.execute(unsorted)).all()
+            rows = (await connection.execute(_UNSORTED)).all()
             for row in rows:
                 found = _first_reading(row, sorter)
                 values: dict[str, Any] = {
@@ -89,67 +159,15 @@ class SqlDeliveryQueue:
         self, most: int, *, states: Sequence[DeliveryState] = ports.OPEN
     ) -> Sequence[int]:
         """Take due deliveries: the head of each key, fairly among accounts."""
-        open_now = and_(
-            is_open(_TABLE),
-            ~exists().where(
-                is_open(_EARLIER),
-                _EARLIER.c.ordering_key == _DELIVERY.ordering_key,
-                _EARLIER.c.id < _DELIVERY.id,
-            ),
-        )
-        heads = (
-            select(
-                _DELIVERY.id,
-                _DELIVERY.state,
-                _DELIVERY.worker,
-                (_DELIVERY.crashes > 0).label("suspect"),
-                func.row_number()
-                .over(
-                    partition_by=(_DELIVERY.account, _DELIVERY.state),
-                    order_by=_DELIVERY.id,
-                )
-                .label("rank"),
-            )
-            .where(
-                open_now,
-                or_(
-                    _DELIVERY.worker.is_not(None),
-                    _DELIVERY.due_at.is_(None),
-                    _DELIVERY.due_at <= self._clock.now(),
-                ),
-            )
-            .cte("heads")
-        )
-        mine = heads.c.state.in_([state.value for state in states])
-        # What a process died over is done one at a time: if the next one dies, too,
-        # then not over a crowd that only happened to be there.
-        suspects = select(heads.c.id, heads.c.worker).where(heads.c.suspect, mine)
-        free = suspects.where(heads.c.worker.is_(None)).order_by(heads.c.id).limit(1)
-        taken = suspects.where(heads.c.worker.is_not(None))
-        one = and_(heads.c.id.in_(free.with_only_columns(heads.c.id)), ~taken.exists())
-        chosen = (
-            select(heads.c.id)
-            .where(
-                heads.c.worker.is_(None),
-                heads.c.rank <= _AN_ACCOUNT,
-                mine,
-                or_(~heads.c.suspect, one),
-            )
-            .order_by(heads.c.rank, heads.c.id)
-            .limit(most)
-        )
+        look, take = _claiming(tuple(states))
+        given: dict[str, Any] = {"now": self._clock.now()}
         async with self._engine.connect() as connection:
             # A look costs no write; most looks find nothing.
-            if (await connection.execute(chosen.limit(1))).first() is None:
+            if (await connection.execute(look, given)).first() is None:
                 return []
+        given |= {"life": self._workers.life, "most": most}
         async with self._engine.begin() as connection:
-            claimed = await connection.scalars(
-                update(_TABLE)
-                .where(_DELIVERY.id.in_(chosen), _DELIVERY.worker.is_(None))
-                .values(worker=self._workers.life, due_at=None)
-                .returning(_DELIVERY.id)
-            )
-            return sorted(claimed)
+            return sorted(await connection.scalars(take, given))
 
     async def strays(
         self,

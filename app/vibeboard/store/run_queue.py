@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import Integer, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.run import Report, Run, RunState
@@ -20,6 +20,36 @@ _STEP = schema.run_step.c
 # How often held runs are searched for one that nothing holds: whoever ended the pause
 # and whoever wrote the run may not have seen each other.
 _SEARCHED_EVERY = timedelta(seconds=10)
+
+# Made once: making them takes longer than the database takes to answer, and each wake
+# asks.
+_DUE = (
+    select(_RUN.id)
+    .where(
+        _RUN.dispatched_at.is_not(None),
+        is_unended(),
+        _RUN.worker.is_(None),
+        or_(_RUN.due_at.is_(None), _RUN.due_at <= bindparam("now")),
+        or_(_RUN.state != RunState.QUEUED.value, ~paused()),
+    )
+    .order_by(_RUN.priority.desc(), _RUN.dispatched_at, _RUN.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_LOOK = _DUE.limit(1)
+_TAKE = (
+    update(schema.run)
+    .where(_RUN.id.in_(_DUE), _RUN.worker.is_(None))
+    .values(worker=bindparam("life"), due_at=None, waits_for="")
+    .returning(_RUN.id)
+)
+_DELAYED = (
+    select(_RUN.id)
+    .where(runs.is_held(), _RUN.due_at <= bindparam("now"), ~paused())
+    .limit(1)
+)
+_LEFT_BEHIND = (
+    select(_RUN.id).where(runs.is_held(), runs.has_room(), ~paused()).limit(1)
+)
 
 
 class SqlRunQueue:
@@ -47,32 +77,15 @@ class SqlRunQueue:
 
     async def claim(self, most: int) -> Sequence[str]:
         """Take due runs, those of high priority first."""
-        chosen = (
-            select(_RUN.id)
-            .where(
-                _RUN.dispatched_at.is_not(None),
-                is_unended(),
-                _RUN.worker.is_(None),
-                or_(_RUN.due_at.is_(None), _RUN.due_at <= self._clock.now()),
-                or_(_RUN.state != RunState.QUEUED.value, ~paused()),
-            )
-            .order_by(_RUN.priority.desc(), _RUN.dispatched_at, _RUN.id)
-            .limit(most)
-        )
+        given: dict[str, Any] = {"now": self._clock.now()}
         await self._dispatch_due()
         async with self._engine.connect() as connection:
             # A look costs no write; most looks find nothing.
-            if (await connection.execute(chosen.limit(1))).first() is None:
+            if (await connection.execute(_LOOK, given)).first() is None:
                 return []
+        given |= {"life": self._workers.life, "most": most}
         async with self._engine.begin() as connection:
-            claimed = list(
-                await connection.scalars(
-                    update(schema.run)
-                    .where(_RUN.id.in_(chosen), _RUN.worker.is_(None))
-                    .values(worker=self._workers.life, due_at=None, waits_for="")
-                    .returning(_RUN.id)
-                )
-            )
+            claimed = list((await connection.execute(_TAKE, given)).scalars())
             begun_elsewhere = select(_RUN.id).where(
                 _RUN.id.in_(claimed), _RUN.place != self._place
             )
@@ -87,22 +100,18 @@ class SqlRunQueue:
     async def _dispatch_due(self) -> None:
         """Let runs start whose delay is over, and now and then those left behind."""
         now = self._clock.now()
-        over = _RUN.due_at <= now
-        if not await self._is_held(over):
-            if now < self._next_search:
-                return
-            self._next_search = now + _SEARCHED_EVERY
-            over = runs.has_room()
-            if not await self._is_held(over):
-                return
-        async with self._due.begin() as connection:
-            await runs.dispatch(connection, now, over)
-
-    async def _is_held(self, why: ColumnElement[bool]) -> bool:
+        which = _RUN.due_at <= now
         # Asked first, because most looks find nothing and should cost no write.
-        held = select(_RUN.id).where(runs.is_held(), why, ~paused()).limit(1)
         async with self._engine.connect() as connection:
-            return (await connection.execute(held)).first() is not None
+            if (await connection.execute(_DELAYED, {"now": now})).first() is None:
+                if now < self._next_search:
+                    return
+                self._next_search = now + _SEARCHED_EVERY
+                which = runs.has_room()
+                if (await connection.execute(_LEFT_BEHIND)).first() is None:
+                    return
+        async with self._due.begin() as connection:
+            await runs.dispatch(connection, now, which)
 
     async def begin(self, run: str) -> Run:
         """Count an attempt, and start the run if it has not; ended ones stay."""
