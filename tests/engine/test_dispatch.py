@@ -66,7 +66,8 @@ class World:
         )
 
     async def until(self, state: object, seen: Callable[[], Any]) -> None:
-        async with asyncio.timeout(20):
+        # Before rows are compared with what is under way: that would mend much.
+        async with asyncio.timeout(12):
             while (await seen()).state is not state:  # noqa: ASYNC110 - a row changes
                 await asyncio.sleep(0.05)
 

@@ -108,8 +108,8 @@ def _failed(context: ExceptionContext) -> None:
     if context.is_pre_ping or not isinstance(error, Exception):
         return
     if isinstance(error, TimeoutError):
-        # The driver would wait for the answer before it rolls back, and there may
-        # never be one.
+        # To roll back would be one more answer to wait for. What else goes through
+        # this pool may be well.
         context.is_disconnect = True
         context.invalidate_pool_on_disconnect = False
     if context.is_disconnect or _passes(error):
