@@ -14,8 +14,8 @@ import aiohttp
 
 from localhub.state import App, Delivery
 from localhub.webhooks import COURIER
+from tests.fakes.forked import Forked
 from tests.faults import door_program
-from tests.faults.forked import Forked
 from tests.faults.shaken import dice
 from tests.faults.worlds import Doomed, Point
 

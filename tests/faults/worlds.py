@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from localhub.ledger import LEDGER
 from localhub.webhooks import COURIER, Orders
-from tests.faults.forked import Forked
+from tests.fakes.forked import Forked
 from tests.journeys.conftest import free_port
 from tests.journeys.world import Card, World, make_world
 from vibeboard.engine.ports import DeliveryState

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from localhub import (
     Hub,
@@ -37,6 +37,7 @@ from localhub.state import (
     ReviewComment,
     User,
 )
+from tests.fakes.forked import Forked
 
 AGENT = Path(__file__).parents[1] / "fakes" / "agent.py"
 REPOSITORY = "acme/clock"
@@ -371,13 +372,9 @@ class World:
         }
 
     async def started(self, *arguments: str) -> asyncio.subprocess.Process:
-        """A command of the product, under way."""
-        return await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-m", "vibeboard", *arguments,
-            env=self.environment(),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        """A command of the product, under way: forked, for importing takes longer."""
+        forked = await Forked.start(arguments, self.environment(), (), below=self.home)
+        return cast("asyncio.subprocess.Process", forked)
 
     async def vibeboard(self, *arguments: str) -> tuple[int, str, str]:
         """Run a command of the product to its end."""

@@ -149,11 +149,6 @@ class Executor:
             log.exception("run broke", extra=run.log_fields())
             return Report(RunState.FAILED, reason=words.run_broke(error))
 
-    async def give_up(self, run_id: str, reason: str) -> None:
-        """End the run as failed, for the reason."""
-        run = await self._runs.get(run_id)
-        await self._runs.end(run, Report(RunState.FAILED, reason=reason))
-
     async def show(self, run_id: str) -> None:
         """Bring the run's tracking comment up to date."""
         await self._tracking.show(run_id)
