@@ -27,10 +27,9 @@ $(VENV)/dev.ok: requirements-dev.lock $(VENV)/run.ok
 demo: $(VENV)/run.ok ## the main job on this machine: no credentials, no Docker, no internet
 	@$(BIN)/vibeboard demo $(ARGS)
 
-# Most tests wait for processes of their own: more workers than cores.
 test: $(VENV)/dev.ok ## set up and run the tests
 	@# Most tests wait for processes of their own: more of them than cores.
-	@$(BIN)/python -m pytest -n 4 $(ARGS)
+	@$(BIN)/python -m pytest -n 6 --dist worksteal $(ARGS)
 
 check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
 	$(BIN)/ruff check .
