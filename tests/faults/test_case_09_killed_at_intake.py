@@ -23,8 +23,8 @@ ROUNDS = int(os.environ.get("VIBEBOARD_FAULT_ROUNDS", "30"))
 A_ROUND = 8
 A_COMMAND = 10  # rounds
 STORE = {
-    "sqlite": "vibeboard.store.sqlite_intake:SqliteIntake._store_together",
-    "postgresql": "vibeboard.store.postgres_intake:_Writer._store_together",
+    "sqlite": "vibeboard.store.sqlite_intake:SqliteWriter._store_together",
+    "postgresql": "vibeboard.store.postgres_intake:_Connection._store_together",
 }
 DICE = dice(9)
 ANSWER = "vibeboard.web.door:Door._answer"

@@ -13,8 +13,9 @@ from tests.conftest import HandClock
 from tests.faults.writer import writing
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
+from vibeboard.store.intake import Intake
 from vibeboard.store.line import Line
-from vibeboard.store.sqlite_intake import SqliteIntake
+from vibeboard.store.sqlite_intake import SqliteWriter
 
 _ROUNDS = 25
 _FULL = 2
@@ -66,15 +67,16 @@ async def test_every_connection_waits_for_the_disk(
     database = open_database(f"sqlite:///{tmp_path}/vibeboard.db")
     migrate.upgrade(database)
     assert database.path is not None
-    intake = SqliteIntake(database.path, Line(clock, lambda: None))
-    found = {"intake": intake._connected().execute("PRAGMA synchronous").fetchone()[0]}
+    line = Line(clock, lambda: None)
+    writer = SqliteWriter(database.path, line)
+    found = {"intake": writer._connected().execute("PRAGMA synchronous").fetchone()[0]}
     async with database.engine.connect() as connection:
         found["engine"] = await connection.scalar(text("PRAGMA synchronous"))
     with database.sync_engine.connect() as plain:
         found["lease"] = plain.scalar(text("PRAGMA synchronous"))
-    intake._connected().close()
-    intake._connection = None
-    await intake.close()
+    writer._connected().close()
+    writer._connection = None
+    await Intake(line, writer).close()
     await database.close()
 
     assert set(found.values()) == {_FULL}, found

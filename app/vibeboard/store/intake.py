@@ -12,17 +12,33 @@ from typing import Protocol
 from vibeboard.engine.ports import Clock, Kept
 from vibeboard.store.database import Database
 from vibeboard.store.line import Line
-from vibeboard.store.postgres_intake import PostgresIntake
-from vibeboard.store.sqlite_intake import SqliteIntake
+from vibeboard.store.postgres_intake import PostgresWriter
+from vibeboard.store.sqlite_intake import SqliteWriter
 
 
-class Intake(Protocol):
+class Writer(Protocol):
+    """What takes the line into a database, group by group."""
+
+    def wake(self) -> None:
+        """Write what waits, or end if no more is taken."""
+        ...
+
+    async def ended(self) -> None:
+        """Wait until it has stored what waited, and ended."""
+        ...
+
+
+class Intake:
     """Where deliveries are left to be kept."""
+
+    def __init__(self, line: Line, writer: Writer) -> None:
+        self._line = line
+        self._writer = writer
 
     @property
     def groups(self) -> int:
         """How many groups were written so far, each with one flush."""
-        ...
+        return self._line.groups
 
     def keep(
         self,
@@ -38,11 +54,15 @@ class Intake(Protocol):
         Raises RetryLater at once while too much waits already. Who awaits may be
         cancelled, which takes nothing back.
         """
-        ...
+        waiting = self._line.put(hook, guid, event, headers, body)
+        self._writer.wake()
+        return waiting.told
 
     async def close(self) -> None:
         """Store what waits, take no more, and give the connections back."""
-        ...
+        self._line.closed = True
+        self._writer.wake()
+        await self._writer.ended()
 
 
 def open_intake(
@@ -53,6 +73,9 @@ def open_intake(
     ``on_kept`` is called on the loop after each group that brought something new.
     """
     line = Line(clock, on_kept)
+    writer: Writer
     if database.path is not None:
-        return SqliteIntake(database.path, line)
-    return PostgresIntake(database.engine, line)
+        writer = SqliteWriter(database.path, line)
+    else:
+        writer = PostgresWriter(database.engine, line)
+    return Intake(line, writer)

@@ -6,7 +6,7 @@ the same costs a third more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -36,45 +36,26 @@ _OF_ONE = (
 )
 
 
-class PostgresIntake:
-    """Satisfies ``Intake``."""
+class PostgresWriter:
+    """Satisfies ``Writer``."""
 
     def __init__(self, engine: AsyncEngine, line: Line) -> None:
-        self._engine = engine
-        self._line = line
         self._wanted = asyncio.Event()
-        self._writers = [
-            asyncio.create_task(_Writer(engine, line, self._wanted).run())
+        self._connections = [
+            asyncio.create_task(_Connection(engine, line, self._wanted).run())
             for _ in range(_CONNECTIONS)
         ]
 
-    @property
-    def groups(self) -> int:
-        """How many groups were written."""
-        return self._line.groups
-
-    def keep(
-        self,
-        *,
-        hook: str,
-        guid: str,
-        event: str,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> Awaitable[Kept]:
-        """Store durably; raises RetryLater while too much waits."""
-        waiting = self._line.put(hook, guid, event, headers, body)
+    def wake(self) -> None:
+        """Write what waits, or end if no more is taken."""
         self._wanted.set()
-        return waiting.told
 
-    async def close(self) -> None:
-        """Store what waits, and give the connections back."""
-        self._line.closed = True
-        self._wanted.set()
-        await asyncio.gather(*self._writers)
+    async def ended(self) -> None:
+        """Wait until what waited is stored, and the connections are given back."""
+        await asyncio.gather(*self._connections)
 
 
-class _Writer:
+class _Connection:
     """One connection, and the groups that go in through it."""
 
     def __init__(self, engine: AsyncEngine, line: Line, wanted: asyncio.Event) -> None:

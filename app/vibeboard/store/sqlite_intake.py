@@ -9,7 +9,7 @@ other (measured: p99 of half a second), so there is one.
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
@@ -29,8 +29,8 @@ _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = "hook, guid, event, headers, body, encoding, received_at"
 
 
-class SqliteIntake:
-    """Satisfies ``Intake``."""
+class SqliteWriter:
+    """Satisfies ``Writer``."""
 
     def __init__(self, path: Path, line: Line) -> None:
         self._path = path
@@ -44,37 +44,17 @@ class SqliteIntake:
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self._thread.start()
 
-    @property
-    def groups(self) -> int:
-        """How many groups were written."""
-        return self._line.groups
-
-    def keep(
-        self,
-        *,
-        hook: str,
-        guid: str,
-        event: str,
-        headers: Mapping[str, str],
-        body: bytes,
-    ) -> Awaitable[Kept]:
-        """Store durably; raises RetryLater while too much waits."""
-        waiting = self._line.put(hook, guid, event, headers, body)
-        self._call()
-        return waiting.told
-
-    async def close(self) -> None:
-        """Store what waits, and end the thread."""
-        self._line.closed = True
-        self._call()
-        await asyncio.to_thread(self._thread.join)
-        # What the thread told us last is still on its way to those who wait.
-        await asyncio.sleep(0)
-
-    def _call(self) -> None:
+    def wake(self) -> None:
+        """Write what waits, or end if no more is taken."""
         if not self._called:
             self._called = True
             self._calls.put(None)
+
+    async def ended(self) -> None:
+        """Wait until the thread has stored what waited, and ended."""
+        await asyncio.to_thread(self._thread.join)
+        # What the thread told us last is still on its way to those who wait.
+        await asyncio.sleep(0)
 
     def _run(self) -> None:
         while not self._line.closed:
