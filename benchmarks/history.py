@@ -20,6 +20,7 @@ from sqlalchemy import text
 from benchmarks import past
 from benchmarks.machine import postgres, scratch
 from benchmarks.table import numbers, print_ratios, print_table, ratio, say
+from vibeboard.clock import SystemClock
 from vibeboard.domain.effects import StartRun
 from vibeboard.domain.run import Report, RunState
 from vibeboard.engine.ports import Decision, Sorted
@@ -99,11 +100,6 @@ def _databases() -> Iterator[tuple[str, str]]:
         yield few, many
 
 
-class _Clock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 class _Watch:
     """Times what is awaited through it, by name."""
 
@@ -121,7 +117,7 @@ class _Store:
     """The product's own store on one database."""
 
     def __init__(self, database: Database, runs: int) -> None:
-        clock, engine = _Clock(), database.engine
+        clock, engine = SystemClock(), database.engine
         due = Due(engine, lambda: None)
         self.watch = _Watch()
         self.workers = SqlWorkers(database, due, clock, name="one", place="here")

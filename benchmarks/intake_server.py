@@ -7,7 +7,6 @@ intake on a database made by its migrations, as ``vibeboard serve`` builds them;
 
 import argparse
 import asyncio
-from datetime import UTC, datetime
 from pathlib import Path
 
 from aiohttp import web
@@ -15,6 +14,7 @@ from aiohttp import web
 from benchmarks.limit import Log
 from benchmarks.payloads import SECRET
 from vibeboard.cli.loop import run
+from vibeboard.clock import SystemClock
 from vibeboard.github.signature import verify
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
@@ -23,16 +23,11 @@ from vibeboard.web.server import make_runner
 from vibeboard.web.webhook import Keeper, Webhook
 
 
-class _Clock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-
 def _keeper(url: str) -> Keeper:
     kind, _, path = url.partition(":")
     if kind == "limit":
         return Log(Path(path))
-    return open_intake(open_database(url), _Clock())
+    return open_intake(open_database(url), SystemClock())
 
 
 async def _serve(url: str, port: int) -> None:

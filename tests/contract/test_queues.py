@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import text
 
 from tests.fakes import engine_program
-from tests.fakes.engine_program import PlainClock
 from tests.store.ledgers import Ledger, start
+from vibeboard.clock import SystemClock
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.run import RunState
 from vibeboard.engine.ports import DeliveryState
@@ -55,7 +55,7 @@ class Bench:
 
     def __init__(self, database: Database, url: str, folder: Path) -> None:
         self.database = database
-        self.ledger = Ledger(database, PlainClock(), name="test")
+        self.ledger = Ledger(database, SystemClock(), name="test")
         self._url = url
         self._folder = folder
         self._processes: list[Process] = []
@@ -174,7 +174,7 @@ async def test_an_account_with_much_to_do_holds_up_no_other(bench: Bench) -> Non
 
 
 async def test_two_processes_never_take_the_same(database: Database) -> None:
-    clock = PlainClock()
+    clock = SystemClock()
     pair = [Ledger(database, clock, name=name) for name in ("one", "two")]
     for ledger in pair:
         await ledger.workers.enter()
@@ -458,7 +458,7 @@ async def test_who_was_declared_dead_before_it_began_cannot_begin(
     shared: Bench,
 ) -> None:
     one, two = (
-        Ledger(shared.database, PlainClock(), name=name, lease=timedelta(0))
+        Ledger(shared.database, SystemClock(), name=name, lease=timedelta(0))
         for name in ("one", "two")
     )
     await one.workers.enter()

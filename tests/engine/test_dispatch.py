@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from tests.fakes.engine_program import PlainClock
 from tests.store.ledgers import CARD, Ledger, as_written, start
+from vibeboard.clock import SystemClock
 from vibeboard.domain.run import Report, RunState
 from vibeboard.engine.dispatch import Dispatcher
 from vibeboard.engine.ports import Decision, Delivery, DeliveryState, Sorted
@@ -50,7 +50,7 @@ class Troubled:
 
 class World:
     def __init__(self, database: Database) -> None:
-        self.ledger = Ledger(database, PlainClock())
+        self.ledger = Ledger(database, SystemClock())
         self.work = Troubled(self.ledger)
         self.dispatcher = Dispatcher(
             deliveries=cast("Any", self.work),
@@ -60,7 +60,7 @@ class World:
             run_queue=self.ledger.run_queue,
             executor=cast("Any", self.work),
             workers=self.ledger.workers,
-            clock=PlainClock(),
+            clock=SystemClock(),
             runners=1,
             lease=timedelta(seconds=15),
         )

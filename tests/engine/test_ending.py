@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from tests.fakes.engine_program import PlainClock
+from vibeboard.clock import SystemClock
 from vibeboard.engine.ending import end
 from vibeboard.engine.pump import Pump
 
@@ -77,7 +77,7 @@ async def test_a_pump_stops_whatever_its_queue_says() -> None:
     async def nothing(name: str) -> None:
         raise AssertionError(name)
 
-    pump = Pump(queue, nothing, places=1, clock=PlainClock())
+    pump = Pump(queue, nothing, places=1, clock=SystemClock())
     pump.start()
     await queue.asked.wait()
 
@@ -115,7 +115,7 @@ async def test_a_pump_rests_once_nothing_is_left_to_do() -> None:
         if name == "first":
             queue.due.append("second")
 
-    pump = Pump(queue, do, places=1, clock=PlainClock())
+    pump = Pump(queue, do, places=1, clock=SystemClock())
     pump.start()
 
     async with asyncio.timeout(10):

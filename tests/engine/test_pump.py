@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from tests.fakes.engine_program import PlainClock
+from vibeboard.clock import SystemClock
 from vibeboard.engine.pump import Pump
 from vibeboard.errors import StoreUnavailable
 
@@ -56,7 +56,7 @@ async def test_a_claim_whose_answer_was_lost_is_taken_again() -> None:
         if len(seen) == 2:
             done.set()
 
-    pump = Pump(rows, do, places=2, clock=PlainClock())
+    pump = Pump(rows, do, places=2, clock=SystemClock())
     pump.start()
 
     async with asyncio.timeout(5):
@@ -75,7 +75,7 @@ async def test_what_is_under_way_is_nothing_astray() -> None:
         await go_on.wait()
         rows.ours.remove(name)
 
-    pump = Pump(rows, do, places=2, clock=PlainClock())
+    pump = Pump(rows, do, places=2, clock=SystemClock())
     pump.start()
     rows.answers_lost = 1  # it compares after this
     await asyncio.sleep(0)
@@ -108,7 +108,7 @@ async def test_what_is_given_back_twice_is_done_by_one_at_a_time() -> None:
             done.set()
         under_way -= 1
 
-    pump = Pump(rows, do, places=2, clock=PlainClock())
+    pump = Pump(rows, do, places=2, clock=SystemClock())
     pump.start()
 
     async with asyncio.timeout(5):

@@ -11,10 +11,11 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from vibeboard.clock import SystemClock
 from vibeboard.domain.run import Report, RunState
 from vibeboard.engine import pump
 from vibeboard.engine.dispatch import Dispatcher
@@ -33,13 +34,6 @@ from vibeboard.store.workers import SqlWorkers
 if TYPE_CHECKING:
     from vibeboard.engine.advance import Advancer
     from vibeboard.engine.execute import Executor
-
-
-class PlainClock:
-    """The present."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class Toys:
@@ -149,7 +143,7 @@ async def live(options: Any) -> None:
     leave = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, leave.set)
     database = open_database(options.url)
-    clock, toys = PlainClock(), Toys(options.folder)
+    clock, toys = SystemClock(), Toys(options.folder)
     lease = timedelta(seconds=options.lease)
     ears: list[Dispatcher] = []
 

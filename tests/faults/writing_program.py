@@ -3,23 +3,18 @@
 import asyncio
 import os
 import sys
-from datetime import UTC, datetime
 
+from vibeboard.clock import SystemClock
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
 from vibeboard.store.intake import open_intake
-
-
-class _Clock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 async def main(url: str) -> None:
     database = open_database(url)
     migrate.upgrade(database)
     held = database.sync_engine.connect()  # so that nobody is the last to close
-    intake = open_intake(database, _Clock())
+    intake = open_intake(database, SystemClock())
     number = 0
     while True:
         group = range(number, number + 5)
