@@ -80,8 +80,6 @@ class Parts:
     readiness: Readiness
     metrics: MetricsPage
     watch: Watch
-    reconciler: Reconciler
-    polling: Polling | None
     us: str
 
 
@@ -215,45 +213,12 @@ async def _wire(
     metrics = Metrics(SystemClock(), kept.gauges.asked_at)
     metrics.watch_github(ports, calls)
     identity = await _identity(ports, settings)
-    workflows = Workflows(ports.repositories)
-    git = Git(home=places.root / "git-home", path=machine.path)
-    await git.check_version()
-    workspaces = GitWorkspaces(
-        places.root / "workspaces",
-        git=git,
-        identity=Committer(
-            identity.login, f"{identity.login}@users.noreply.github.com"
-        ),
-    )
-    stops = Stops(kept.runs)
-    tracking = Tracking(
-        runs=kept.runs,
-        replies=ports.replies,
-        workflows=workflows,
-        locks=kept.locks,
-        pauses=kept.pauses,
-        clock=SystemClock(),
-    )
-    crew = _Crew(kept, ports, workflows, workspaces, stops, tracking, metrics)
+    crew = await _crew(machine, places, kept, ports, metrics, identity)
     await asyncio.to_thread(sweep)
-    advancer = Advancer(
-        deliveries=kept.deliveries,
-        runs=kept.runs,
-        cards=ports.cards,
-        pulls=ports.pulls,
-        repositories=ports.repositories,
-        workflows=workflows,
-        performer=_performer(crew),
-        locks=kept.locks,
-        translate=lambda event, body, guid: translate(event, body, guid=guid),
-        boards_changed=lambda: kept.marks.advance(polling.CHANGED, SystemClock().now()),
-        us=identity.login,
-        meter=metrics,
-    )
     dispatcher = Dispatcher(
         deliveries=kept.deliveries,
         delivery_queue=kept.delivery_queue,
-        advancer=advancer,
+        advancer=_advancer(crew, identity.login),
         runs=kept.runs,
         run_queue=kept.run_queue,
         executor=_executor(settings, machine, places, crew),
@@ -273,7 +238,7 @@ async def _wire(
         deliveries=kept.deliveries,
         runs=kept.runs,
         ports=ports,
-        workflows=workflows,
+        workflows=crew.workflows,
         webhook=Webhook(
             kept.intake,
             verify,
@@ -285,9 +250,59 @@ async def _wire(
         readiness=Readiness(kept.gauges.write, lambda: dispatcher.idle),
         metrics=MetricsPage(metrics, kept.gauges.read, SystemClock()),
         watch=Watch(kept.locks, **turns),
-        reconciler=reconciler,
-        polling=polls,
         us=identity.login,
+    )
+
+
+async def _crew(
+    machine: Machine,
+    places: Places,
+    kept: _Kept,
+    ports: GitHubPorts,
+    metrics: Metrics,
+    identity: Identity,
+) -> _Crew:
+    workflows = Workflows(ports.repositories)
+    git = Git(home=places.root / "git-home", path=machine.path)
+    await git.check_version()
+    email = f"{identity.login}@users.noreply.github.com"
+    return _Crew(
+        kept,
+        ports,
+        workflows,
+        GitWorkspaces(
+            places.root / "workspaces",
+            git=git,
+            identity=Committer(identity.login, email),
+        ),
+        Stops(kept.runs),
+        Tracking(
+            runs=kept.runs,
+            replies=ports.replies,
+            workflows=workflows,
+            locks=kept.locks,
+            pauses=kept.pauses,
+            clock=SystemClock(),
+        ),
+        metrics,
+    )
+
+
+def _advancer(crew: _Crew, us: str) -> Advancer:
+    kept, ports = crew.kept, crew.ports
+    return Advancer(
+        deliveries=kept.deliveries,
+        runs=kept.runs,
+        cards=ports.cards,
+        pulls=ports.pulls,
+        repositories=ports.repositories,
+        workflows=crew.workflows,
+        performer=_performer(crew),
+        locks=kept.locks,
+        translate=lambda event, body, guid: translate(event, body, guid=guid),
+        boards_changed=lambda: kept.marks.advance(polling.CHANGED, SystemClock().now()),
+        us=us,
+        meter=crew.metrics,
     )
 
 

@@ -125,16 +125,14 @@ class Dispatcher:
 
     def wake(self) -> None:
         """There may be work: look at once."""
-        self.decisions.wake()
-        self.effects.wake()
-        self.runs.wake()
+        for pump in self.pumps.values():
+            pump.wake()
 
     async def start(self) -> None:
         """Begin to take work, what an earlier process left unfinished first."""
         await self._lease.enter()
-        self.decisions.start()
-        self.effects.start()
-        self.runs.start()
+        for pump in self.pumps.values():
+            pump.start()
 
     async def close(self, grace: timedelta) -> None:
         """Take no more runs, end what is under way, and give back the rest.
@@ -289,26 +287,21 @@ class Dispatcher:
         self._recovering = asyncio.create_task(self._recover())
 
     async def _recover(self) -> None:
-        pumps = (self.runs, self.decisions, self.effects)
-        for each in pumps:
-            await each.stop()
-        for each in pumps:
-            await each.cut_off()
+        for pump in self.pumps.values():
+            await pump.stop()
+        for pump in self.pumps.values():
+            await pump.cut_off()
         while True:
             self._lease = self._new_lease()
             try:
-                await self._lease.enter()
+                await self.start()
             except StoreUnavailable as away:
                 log.warning("cannot begin anew yet", extra={"why": str(away)})
-                await asyncio.sleep(self._lease.pause)
             except Exception:
                 log.exception("cannot begin anew yet")
-                await asyncio.sleep(self._lease.pause)
             else:
-                break
-        self.decisions.start()
-        self.effects.start()
-        self.runs.start()
+                return
+            await asyncio.sleep(self._lease.pause)
 
 
 async def _come_again(release: Callable[[], Awaitable[None]], away: Exception) -> None:

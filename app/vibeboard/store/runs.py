@@ -160,54 +160,73 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
         )
     ).first()
     if waiting is not None:
-        both = "\n\n".join(filter(None, (waiting.instructions, effect.instructions)))
-        await connection.execute(
-            update(schema.run)
-            .where(_RUN.id == waiting.id)
-            .values(
-                instructions=both,
-                config_commit=effect.config_commit,
-                # Whoever of the two is nearer to a person counts.
-                chain=min(waiting.chain, effect.chain),
-                parent=waiting.parent if effect.chain else "",
-                asked_by=waiting.asked_by if effect.chain else effect.asked_by,
-                priority=max(waiting.priority, effect.priority),
-                due_at=min(waiting.due_at, due_at)
-                if waiting.due_at and due_at
-                else None,
-                remarks=codec.dump_remarks(
-                    (*codec.load_remarks(waiting.remarks), *effect.remarks)
-                ),
-            )
+        await _add(connection, waiting, effect, due_at)
+    else:
+        await _queue(connection, effect, due_at, now)
+    await _dispatch(connection, card.repository, now)
+
+
+async def _add(
+    connection: AsyncConnection,
+    waiting: Row[Any],
+    effect: StartRun,
+    due_at: datetime | None,
+) -> None:
+    """Let a run that still waits do what this one was to do."""
+    both = "\n\n".join(filter(None, (waiting.instructions, effect.instructions)))
+    await connection.execute(
+        update(schema.run)
+        .where(_RUN.id == waiting.id)
+        .values(
+            instructions=both,
+            config_commit=effect.config_commit,
+            # Whoever of the two is nearer to a person counts.
+            chain=min(waiting.chain, effect.chain),
+            parent=waiting.parent if effect.chain else "",
+            asked_by=waiting.asked_by if effect.chain else effect.asked_by,
+            priority=max(waiting.priority, effect.priority),
+            due_at=min(waiting.due_at, due_at) if waiting.due_at and due_at else None,
+            remarks=codec.dump_remarks(
+                (*codec.load_remarks(waiting.remarks), *effect.remarks)
+            ),
         )
-        await _dispatch(connection, card.repository, now)
-        return
+    )
+
+
+async def _queue(
+    connection: AsyncConnection,
+    effect: StartRun,
+    due_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Write a run down, unless the same cause did so before."""
+    card = effect.card
     identity = run_id(card, effect.stage, effect.cause)
     known = await connection.scalar(select(_RUN.id).where(_RUN.id == identity))
-    if known is None:
-        await connection.execute(
-            insert(schema.run).values(
-                id=identity,
-                repository=card.repository,
-                number=card.number,
-                stage=effect.stage,
-                cause=effect.cause,
-                asked_by=effect.asked_by,
-                state=RunState.QUEUED.value,
-                instructions=effect.instructions,
-                remarks=codec.dump_remarks(effect.remarks),
-                config_commit=effect.config_commit,
-                parallel=effect.parallel,
-                attempt=0,
-                chain=effect.chain,
-                parent=effect.parent,
-                priority=effect.priority,
-                due_at=due_at,
-                created_at=now,
-                changed_at=now,
-            )
+    if known is not None:
+        return
+    await connection.execute(
+        insert(schema.run).values(
+            id=identity,
+            repository=card.repository,
+            number=card.number,
+            stage=effect.stage,
+            cause=effect.cause,
+            asked_by=effect.asked_by,
+            state=RunState.QUEUED.value,
+            instructions=effect.instructions,
+            remarks=codec.dump_remarks(effect.remarks),
+            config_commit=effect.config_commit,
+            parallel=effect.parallel,
+            attempt=0,
+            chain=effect.chain,
+            parent=effect.parent,
+            priority=effect.priority,
+            due_at=due_at,
+            created_at=now,
+            changed_at=now,
         )
-    await _dispatch(connection, card.repository, now)
+    )
 
 
 def is_held() -> ColumnElement[bool]:
