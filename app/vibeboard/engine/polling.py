@@ -57,16 +57,6 @@ class _Polled:
 
 
 @dataclass
-class Figures:
-    """What polling did so far."""
-
-    boards: int = 0
-    looks: int = 0
-    points: int = 0
-    moves: int = 0
-
-
-@dataclass
 class _Search:
     """When boards were last searched for, and when that is done again."""
 
@@ -89,7 +79,6 @@ class Polling:
     clock: Clock
     person: str
     soonest: timedelta
-    figures: Figures = field(default_factory=Figures)
     _polled: dict[tuple[BoardKey, str], _Polled] = field(default_factory=dict)
     _search: _Search = field(default_factory=_Search)
 
@@ -132,7 +121,6 @@ class Polling:
                 polled = _Polled(board, rhythm, read_at=now, due_at=now)
             polled.board = board
             self._polled[name] = polled
-        self.figures.boards = len(self._polled)
 
     async def _poll(self, polled: _Polled, now: datetime, *, busy: bool) -> None:
         board = polled.board
@@ -155,9 +143,6 @@ class Polling:
                 )
                 polled.due_at = now + max(later.after, self.soonest)
                 return
-            finally:
-                self.figures.looks += 1
-                self.figures.points += calls.points
         news = look is not None and (look.told or polled.columns is None)
         self._take(polled, look, now, busy=busy)
         log.log(
@@ -178,7 +163,6 @@ class Polling:
             polled.due_at = now + max(_SELDOM, self.soonest)
             return
         moved = polled.columns is not None and look.columns != polled.columns
-        self.figures.moves += look.told
         polled.columns = look.columns
         lively = moved or busy or bool(look.told)
         polled.due_at = now + polled.rhythm.next(lively=lively)

@@ -70,16 +70,6 @@ def _is_refusal(attempt: HookDelivery) -> bool:
 
 
 @dataclass
-class Figures:
-    """What was found missing so far."""
-
-    fetched: int = 0
-    lost: int = 0
-    gaps: int = 0
-    compared_at: datetime | None = None
-
-
-@dataclass
 class Reconciler:
     """Compares GitHub's deliveries with ours."""
 
@@ -91,7 +81,6 @@ class Reconciler:
     every: timedelta
     polled: Callable[[BoardKey], bool]
     pause: Callable[[timedelta], Awaitable[None]]
-    figures: Figures = field(default_factory=Figures)
     _asked: dict[str, datetime] = field(default_factory=dict)
     _lost: dict[str, tuple[_Missing, str]] = field(default_factory=dict)
     _waits_since: datetime | None = None
@@ -108,7 +97,6 @@ class Reconciler:
         await self._fetch(missing, now)
         coming = [one for one in missing if one.newest.guid not in self._lost]
         gap = (mark, listed_from) if mark < listed_from else None
-        self.figures.compared_at = now
         if (self._lost or gap is not None) and self._waits_for(coming, now):
             return min(_YOUNG, self.every)
         await self._report(list(self._lost.values()), gap)
@@ -188,7 +176,6 @@ class Reconciler:
                 asked += 1
             if number % _MOST_AT_ONCE == 0:
                 await self.pause(min(_YOUNG, self.every))
-        self.figures.fetched += asked
         if asked:
             log.warning("missed deliveries asked for", extra={"deliveries": asked})
 
@@ -210,7 +197,6 @@ class Reconciler:
                 extra={"since": gap[0].isoformat(), "until": gap[1].isoformat()},
             )
             await self.ledger.gap(*gap)
-            self.figures.gaps += 1
         for one, why in lost:
             log.error(
                 "delivery lost",
@@ -221,7 +207,6 @@ class Reconciler:
                 },
             )
             await self.ledger.lost(one.newest, why)
-            self.figures.lost += 1
 
     async def _read_boards(self, since: datetime) -> None:
         boards, _ = await self.boards.find(lambda board: not self.polled(board))
