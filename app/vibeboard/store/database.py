@@ -152,6 +152,7 @@ def _open_sqlite(url: URL) -> Database:
     for each in (engine, sync_engine):
         event.listen(each, "connect", _prepare_sqlite)
         event.listen(each, "begin", _begin)
+        event.listen(each, "invalidate", _roll_back)
         tell_outages(each)
     return Database(url, _OneWriter(engine), sync_engine)
 
@@ -208,6 +209,17 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 def _begin(connection: Connection) -> None:
     reads = connection.get_execution_options().get(_READS, False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _roll_back(connection: Any, record: Any, error: BaseException | None) -> None:
+    """End the transaction of a connection that is cut off, before it is closed.
+
+    SQLite keeps a closed connection and its locks for as long as a statement of it
+    lives, and a statement lives as long as the error that came out of it.
+    """
+    del record, error
+    with suppress(sqlite3.Error):  # as far as it came
+        connection.rollback()
 
 
 class _OneWriter(AsyncEngine):
