@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 import aiohttp
 
@@ -30,6 +31,7 @@ from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, SettingsInvalid
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub, Identity, Person
+from vibeboard.github.pace import Pace
 from vibeboard.github.signature import verify
 from vibeboard.github.translate import translate
 from vibeboard.github.transport import sleep
@@ -149,6 +151,7 @@ async def running(
                     settings.private_key(),
                     session,
                     clock=SystemClock(),
+                    pace=partial(Pace, settings.writes_per_minute),
                 )
                 places = Places(settings.data_dir.resolve())
                 bell = _Bell()

@@ -64,6 +64,15 @@ class Settings(BaseModel):
         description="How often GitHub's list of deliveries is compared with ours, and "
         "what is missing is asked for again.",
     )
+    writes_per_minute: float = Field(
+        default=60,
+        gt=0,
+        le=6000,
+        description="How much an account's comments, checks and other content may "
+        "grow in a minute, after a burst of 8. github.com allows 80, and 500 in an "
+        "hour, which is kept to up to 60; above, set what your GitHub Enterprise "
+        "Server allows.",
+    )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port.")
     runners: int = Field(

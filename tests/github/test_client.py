@@ -368,10 +368,8 @@ async def test_a_limit_of_graphql_comes_with_status_200(script: Scripted) -> Non
 
 
 async def test_we_stop_writing_before_github_stops_us(script: Scripted) -> None:
-    clock, turn = (
-        script.clock,
-        Pace({timedelta(minutes=1): 2, timedelta(hours=1): 3}).turn,
-    )
+    limits = {timedelta(minutes=1): 2, timedelta(hours=1): 3}
+    clock, turn = script.clock, Pace(limits=limits).turn
     await turn(clock.now, script.pause)
     clock.advance(seconds=10)
     await turn(clock.now, script.pause)
@@ -387,6 +385,18 @@ async def test_we_stop_writing_before_github_stops_us(script: Scripted) -> None:
     with pytest.raises(RateLimited) as caught:
         await turn(clock.now, script.pause)
     assert caught.value.after == timedelta(seconds=3400)
+
+
+async def test_an_enterprise_server_may_be_written_to_more_quickly(
+    script: Scripted,
+) -> None:
+    clock, pace = script.clock, Pace(600, burst=1)
+    began = clock.now()
+
+    for _ in range(601):
+        await pace.turn(clock.now, script.pause)
+
+    assert clock.now() - began == timedelta(minutes=1)
 
 
 async def test_a_few_writes_follow_at_once_and_more_a_second_apart(

@@ -319,6 +319,11 @@ class World:
         (file,) = self.home.glob(f"data/homes/*/*/{card.issue.number}/prompt.txt")
         return file.read_text()
 
+    def wrote(self, name: str, *, data: str = "data") -> bool:
+        """Whether a file stands in the tree of some card."""
+        trees = self.home / data / "workspaces/cards"
+        return any(trees.glob(f"*/*/*/tree/{name}"))
+
     def children(self) -> list[str]:
         """Living processes that work in this world's workspaces, and no other's."""
         found = []
@@ -368,6 +373,7 @@ class World:
             "VIBEBOARD_PORT": str(self.port),
             "VIBEBOARD_GRACE_SECONDS": "0",
             "VIBEBOARD_LEASE_SECONDS": "2",
+            "VIBEBOARD_WRITES_PER_MINUTE": "1200",
             **{f"VIBEBOARD_{key.upper()}": v for key, v in self.settings.items()},
         }
 

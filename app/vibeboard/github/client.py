@@ -60,7 +60,11 @@ class Installation(Connection):
         self._facts = facts
         self._credential = InstallationCredential(self._mint, app.now, access.pause)
         super().__init__(
-            access, self._credential, now=app.now, pace=Pace(), account=facts.owner
+            access,
+            self._credential,
+            now=app.now,
+            pace=access.pace(),
+            account=facts.owner,
         )
 
     @property
@@ -158,7 +162,7 @@ class Person(Connection):
 
     def __init__(self, access: Access, token: Callable[[], str], app: App) -> None:
         credential = PersonalCredential(token)
-        super().__init__(access, credential, now=app.now, pace=Pace())
+        super().__init__(access, credential, now=app.now, pace=access.pace())
         self.login = ""
 
     async def introduce(self) -> None:
@@ -195,8 +199,9 @@ class GitHub:
         clock: Clock,
         retries: Retries | None = None,
         pause: Pause = sleep,
+        pace: Callable[[], Pace] = Pace,
     ) -> None:
-        self._access = Access(session, api_url, retries or Retries(), pause)
+        self._access = Access(session, api_url, retries or Retries(), pause, pace)
         self._installations: dict[str, Installation] = {}
         self._looking_up: Turns[None, Installation] = Turns()
         self._identity: Identity | None = None

@@ -18,7 +18,7 @@ OURS: Mapping[timedelta, int] = {
     timedelta(minutes=1): 75,
     timedelta(hours=1): 480,
 }
-APART = timedelta(seconds=1)
+_A_MINUTE = 60
 # A stage writes less than this from its card's move to its agent's start.
 BURST = 8
 # What edits may take of everything: they can wait, and many become one.
@@ -30,19 +30,19 @@ Pause = Callable[[timedelta], Awaitable[None]]
 class Pace:
     """Remembers when was written, and makes the next write wait.
 
-    ``limits`` are the most writes in a span, ``burst`` how many may follow each other
-    at once after a rest; later ones are ``apart``.
+    ``burst`` writes may follow each other at once after a rest; later ones come
+    ``a_minute``. Whoever lets us be faster than GitHub.com sets its own limits.
     """
 
     def __init__(
         self,
-        limits: Mapping[timedelta, int] = OURS,
+        a_minute: float = _A_MINUTE,
         *,
-        apart: timedelta = APART,
+        limits: Mapping[timedelta, int] = OURS,
         burst: int = BURST,
     ) -> None:
-        self._limits = limits
-        self._apart = apart
+        self._limits = limits if a_minute <= _A_MINUTE else {}
+        self._apart = timedelta(minutes=1) / a_minute
         self._burst = burst
         self._longest = max(limits)
         self._written: deque[datetime] = deque()

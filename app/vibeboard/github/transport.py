@@ -26,7 +26,7 @@ from vibeboard.github.answers import Limit, fault_of, suspended
 from vibeboard.github.auth import Credential
 from vibeboard.github.etags import Etags
 from vibeboard.github.limits import CORE, Limits
-from vibeboard.github.pace import Pause
+from vibeboard.github.pace import Pace, Pause
 from vibeboard.github.turns import Turn, Turns
 
 API_VERSION = "2026-03-10"
@@ -65,13 +65,14 @@ class Access:
     """What all connections of one App share.
 
     ``calls`` counts requests by purpose: the route, or the document's name. ``pause``
-    is what is waited with.
+    is what is waited with, ``pace`` what a credential's writes are held to.
     """
 
     session: aiohttp.ClientSession
     api_url: str
     retries: Retries = field(default_factory=Retries)
     pause: Pause = sleep
+    pace: Callable[[], Pace] = Pace
     calls: Counter[str] = field(default_factory=Counter)
     etags: Etags = field(default_factory=Etags)
 
