@@ -35,7 +35,7 @@ async def test_case_11_what_is_in_flight_ends_or_goes_on_with_the_next(
     doomed: Doomed,
 ) -> None:
     doomed.commit_file(".vibe.yml", f"{config()}limits: {{parallel: {RUNS}}}\n")
-    doomed.settings = {"grace_seconds": "3", "runners": str(RUNS)}
+    doomed.settings = {"grace_seconds": "8", "runners": str(RUNS)}
     gate = doomed.home / "gate"
     await doomed.serve()
     slow = [at_work(doomed, f"Slow{n}", f"sleep {gate}") for n in range(1, RUNS)]

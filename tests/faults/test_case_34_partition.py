@@ -70,7 +70,7 @@ async def test_case_34_no_two_agents_share_a_tree(shared: Doomed) -> None:
     first = await shared.employ("w1")
     card = shared.card("Survive", "write a.txt a", "sleep 4", "write b.txt b")
     card.moved_to("Development")
-    await shared.until(lambda: any(shared.home.rglob("tree/a.txt")), "the first file")
+    await shared.until(lambda: shared.wrote("a.txt"), "the first file")
     one = len(shared.agents())  # with its leash
     first.send_signal(signal.SIGSTOP)
     await shared.employ("w2")

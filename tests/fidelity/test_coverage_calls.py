@@ -74,6 +74,7 @@ async def test_the_product_speaks_on_issues(ports: GitHubPorts) -> None:
     await ports.replies.react(CLOCK, first, "eyes", review=False)
 
     [said] = await ports.cards.comments(CARD)
+    assert await ports.cards.comment(CLOCK, said.id) == said
     assert (first, said.body.splitlines()[0]) == (second, "Ends.")
 
 

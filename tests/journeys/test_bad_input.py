@@ -741,7 +741,7 @@ async def test_an_issue_deleted_under_way_ends_its_run(world: World) -> None:
     card = world.card("Delete me", "write x.txt x", "sleep 600")
     world.card("The next number")
     card.moved_to("Development")
-    await world.until(lambda: bool(world.agents()), "the agent")
+    await world.until(lambda: world.wrote("x.txt"), "the agent's file")
 
     delete_issue(world, card)
     await world.until(lambda: not world.children(), "the agent to end")

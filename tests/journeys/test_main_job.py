@@ -150,9 +150,7 @@ async def test_moving_the_card_back_resumes_on_the_saved_branch(world: World) ->
     card = world.card("Start something", "write begun.txt begun", "sleep 600")
     card.moved_to("Development")
     await world.until(lambda: bool(world.agents()), "the agent")
-    await world.until(
-        lambda: any(world.home.rglob("tree/begun.txt")), "the agent's file"
-    )
+    await world.until(lambda: world.wrote("begun.txt"), "the agent's file")
     card.moved_to("Backlog")
     await card.says("✋ stopped")
     card.rewritten("write ended.txt ended")
@@ -339,12 +337,10 @@ async def test_closing_the_issue_clears_its_workspace_away(world: World) -> None
     card = world.card("Add a tock", "write tock.txt tock")
     card.moved_to("Development")
     await card.reaches("Review")
-    assert any(world.home.rglob("tree/tock.txt"))
+    assert world.wrote("tock.txt")
 
     issues.close(world.hub, card.issue, actor=world.user("alice"))
-    await world.until(
-        lambda: not any(world.home.rglob("tree/tock.txt")), "an empty place"
-    )
+    await world.until(lambda: not world.wrote("tock.txt"), "an empty place")
 
 
 async def test_a_stage_chains_into_the_stage_of_its_next_column(world: World) -> None:
@@ -390,9 +386,7 @@ async def test_a_run_survives_the_death_of_its_server(
 ) -> None:
     card = world.card("Survive", "write a.txt a", "sleep 1.5", "write b.txt b")
     card.moved_to("Development")
-    await world.until(
-        lambda: any(world.home.rglob("tree/a.txt")), "the agent's first file"
-    )
+    await world.until(lambda: world.wrote("a.txt"), "the agent's first file")
 
     await world.end(how)
     await world.until(lambda: not world.agents(), "the agent to be gone")
@@ -412,7 +406,7 @@ async def test_the_server_goes_on_with_what_a_killed_terminal_left(
     world = still_world
     card = world.card("Survive", "write a.txt a", "sleep 1.5", "write b.txt b")
     terminal = await world.started("run", "develop", f"acme/clock#{card.issue.number}")
-    await world.until(lambda: any(world.home.rglob("tree/a.txt")), "the first file")
+    await world.until(lambda: world.wrote("a.txt"), "the first file")
     terminal.kill()
     await terminal.wait()
 

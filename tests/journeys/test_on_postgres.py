@@ -126,9 +126,7 @@ async def test_moving_the_card_away_stops_the_agent(world: Staffed) -> None:
     await world.serve()
     card = world.card("Start something", "write begun.txt begun", "sleep 600")
     card.moved_to("Development")
-    await world.until(
-        lambda: any(world.home.rglob("tree/begun.txt")), "the agent's file"
-    )
+    await world.until(lambda: world.wrote("begun.txt"), "the agent's file")
 
     card.moved_to("Backlog")
 
@@ -140,7 +138,7 @@ async def test_a_run_survives_the_death_of_its_server(world: Staffed) -> None:
     await world.serve()
     card = world.card("Survive", "write a.txt a", "sleep 1.5", "write b.txt b")
     card.moved_to("Development")
-    await world.until(lambda: any(world.home.rglob("tree/a.txt")), "the first file")
+    await world.until(lambda: world.wrote("a.txt"), "the first file")
 
     await world.end(signal.SIGKILL)
     await world.serve()
@@ -187,7 +185,7 @@ async def test_a_stop_reaches_the_worker(world: Staffed) -> None:
     await world.employs("w1", data_dir=str(elsewhere))
     card = world.card("Start something", "write begun.txt begun", "sleep 600")
     card.moved_to("Development")
-    await world.until(lambda: any(elsewhere.rglob("tree/begun.txt")), "the file")
+    await world.until(lambda: world.wrote("begun.txt", data="elsewhere"), "the file")
 
     card.said("/agent stop", by="bob")
 
@@ -203,7 +201,7 @@ async def test_server_and_worker_share_runs_and_one_directory(world: Staffed) ->
         card.moved_to("Development")
     for n in (1, 2):
         await world.until(
-            lambda n=n: any(world.home.rglob(f"tree/{n}.txt")),  # type: ignore[misc]  # n is bound
+            lambda n=n: world.wrote(f"{n}.txt"),  # type: ignore[misc]  # n is bound
             "both agents",
         )
 
@@ -224,7 +222,7 @@ async def test_a_run_goes_on_with_another_worker_of_the_name_elsewhere(
     worker = await world.employs("w1", data_dir=str(left))
     card = world.card("Survive", "write a.txt a", "sleep 1.5", "write b.txt b")
     card.moved_to("Development")
-    await world.until(lambda: any(left.rglob("tree/a.txt")), "the first file")
+    await world.until(lambda: world.wrote("a.txt", data="left"), "the first file")
 
     await worker.end(signal.SIGKILL)
     await world.employs("w1", data_dir=str(right))
