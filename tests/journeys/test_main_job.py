@@ -5,12 +5,13 @@ import signal
 import pytest
 
 from localhub import apps, git, issues
-from tests.journeys.world import World, config
+from tests.journeys.world import PYTEST, World, config
 
 
 async def test_a_card_dragged_to_development_becomes_a_tested_pull_request(
     world: World,
 ) -> None:
+    world.commit_file(".vibe.yml", config(suite=PYTEST))
     card = world.card(
         "Add a tock",
         "write tock.py def tock():\\n    return 2",

@@ -40,6 +40,8 @@ from localhub.state import (
 from tests.fakes.forked import Forked
 
 AGENT = Path(__file__).parents[1] / "fakes" / "agent.py"
+LIGHT_SUITE = f"-IS {Path(__file__).parents[1]}/fakes/suite.py"
+PYTEST = "-m pytest -q -p no:cacheprovider --junitxml"
 REPOSITORY = "acme/clock"
 COLUMNS = (
     "Backlog",
@@ -73,7 +75,7 @@ stages:
     otherwise: Attention
 tests:
   unit:
-    run: "{python} -m pytest -q -p no:cacheprovider --junitxml=out/unit.xml"
+    run: "{python} {suite} out/unit.xml"
     report: out/unit.xml
 """
 FILES = {
@@ -99,9 +101,9 @@ def processes_of(needle: str) -> list[str]:
     return found
 
 
-def config(*, minutes: float = 5, board: str = "acme") -> str:
+def config(*, minutes: float = 5, board: str = "acme", suite: str = LIGHT_SUITE) -> str:
     return CONFIG.format(
-        python=sys.executable, agent=AGENT, minutes=minutes, board=board
+        python=sys.executable, agent=AGENT, minutes=minutes, board=board, suite=suite
     )
 
 
