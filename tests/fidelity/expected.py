@@ -19,6 +19,7 @@ ROUTES = {
     "GET /repos/{owner}/{repo}/pulls/{pull_number}",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/comments",
     "GET /repos/{owner}/{repo}/pulls/{pull_number}/files",
+    "GET /user",
     "GET /users/{username}/installation",
     "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}",
     "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}",

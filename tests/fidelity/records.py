@@ -45,6 +45,11 @@ class Call:
         return str(json.loads(self.body)["query"])
 
     @property
+    def variables(self) -> dict[str, Any]:
+        """The variables of the GraphQL document."""
+        return json.loads(self.body).get("variables") or {}
+
+    @property
     def failed(self) -> bool:
         """Whether GitHub refused; GraphQL does so with status 200."""
         refused = self.kind == "graphql" and "errors" in json.loads(self.answer)
@@ -101,17 +106,39 @@ def _call(line: dict[str, Any]) -> Call:
     )
 
 
-def read(folder: Path) -> Records:
-    """Read a folder's recordings."""
-    records = Records([], [], [])
+def distinct(folder: Path) -> Records:
+    """Read a folder's recordings: they are many and alike, so one of each shape."""
+    rest: dict[object, Call] = {}
+    graphql: dict[object, Call] = {}
+    webhooks: dict[object, Webhook] = {}
     for line in _lines(folder):
         if line["kind"] == "webhook":
             one = Webhook(line["event"], line["action"], line["headers"], line["body"])
-            records.webhooks.append(one)
+            webhooks.setdefault((one.name, shape(one.payload)), one)
+        elif line["kind"] == "rest":
+            call = _call(line)
+            rest.setdefault(_kind(call), call)
         else:
-            calls = records.rest if line["kind"] == "rest" else records.graphql
-            calls.append(_call(line))
-    return records
+            call = _call(line)
+            kind = (call.document, shape(call.variables), call.failed, *_by_whom(call))
+            graphql.setdefault(kind, call)
+    return Records(list(rest.values()), list(graphql.values()), list(webhooks.values()))
+
+
+def _by_whom(call: Call) -> tuple[object, ...]:
+    return call.ours, call.headers.get("X-GitHub-Api-Version")
+
+
+def _kind(call: Call) -> tuple[object, ...]:
+    return (
+        call.name,
+        call.status,
+        tuple(sorted(name for name, _ in call.query)),
+        call.headers.get("Accept"),
+        *_by_whom(call),
+        shape_of(call.body),
+        shape_of(call.answer),
+    )
 
 
 # Fields of few words each: one word may be described and another not.

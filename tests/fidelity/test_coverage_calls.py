@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from localhub import apps, checks, comments, issues, projects, pulls, reviews
-from localhub.state import Issue, PullRequest
+from localhub.state import Issue, PullRequest, Token
 from tests.fidelity.expected import EVENTS
 from tests.localhub.served import SECRET, World, key, serve
 from vibeboard.clock import SystemClock
@@ -142,6 +142,22 @@ async def test_the_product_knows_its_installations(ports: GitHubPorts) -> None:
         await ports.github.installation("bob")
     assert (identity.slug, acme.owner) == ("vibe", "acme")
     assert CLOCK in await ports.repositories.installed()
+
+
+async def test_the_product_reads_a_persons_own_board(
+    world: World, ports: GitHubPorts
+) -> None:
+    hub, bob = world.hub, _bob(world)
+    own = projects.create(hub, bob, "Mine", actor=bob)
+    projects.add(hub, own, _issue(world), actor=bob)
+    hub.tokens["ghp_bobs"] = Token(value="ghp_bobs", user=bob)
+    board = BoardKey("bob", own.number)
+
+    await ports.take_token(lambda: "ghp_bobs")
+    card = await ports.cards.read(CARD, board=board)
+
+    assert card is not None
+    assert card.place_on(board) is not None
 
 
 async def test_the_product_reads_whole_boards(ports: GitHubPorts) -> None:

@@ -5,11 +5,11 @@ the local GitHub say to each other.
 """
 
 import fcntl
-import json
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.resources import files
-from typing import Any
+from typing import TypeVar
 
 import pytest
 from graphql import (
@@ -26,12 +26,13 @@ from tests.fidelity.expected import EVENTS, ROUTES
 from tests.fidelity.recording import Session
 from tests.fidelity.records import Call, Records, Webhook
 
+Found = TypeVar("Found")
 pytestmark = [pytest.mark.npm, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
 def recorded(recording: Session) -> Records:
-    found = records.read(recording.folder)
+    found = _once(recording, "records", lambda: records.distinct(recording.folder))
     if not recording.driven and not found.rest:
         pytest.skip("nothing was recorded: no selected test uses the local GitHub")
     return found
@@ -51,38 +52,22 @@ def _rest_complaints(call: Call) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def rest_complaints(recording: Session, recorded: Records) -> list[str]:
-    # Calls are many and alike: one of each shape is enough.
-    kinds = {_kind(call): call for call in recorded.rest}
     return _once(
         recording,
         "rest",
-        lambda: [one for call in kinds.values() for one in _rest_complaints(call)],
+        lambda: [one for call in recorded.rest for one in _rest_complaints(call)],
     )
 
 
-def _once(
-    recording: Session, name: str, complaints: Callable[[], list[str]]
-) -> list[str]:
+def _once(recording: Session, name: str, find: Callable[[], Found]) -> Found:
     """What the first worker that asks finds; the others read it."""
-    kept = recording.folder / f"{name}-complaints.json"
+    kept = recording.folder / f"{name}.pickle"
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            kept.write_text(json.dumps(complaints()))
-    found: list[str] = json.loads(kept.read_text())
+            kept.write_bytes(pickle.dumps(find()))
+    found: Found = pickle.loads(kept.read_bytes())  # noqa: S301 - we wrote it
     return found
-
-
-def _kind(call: Call) -> tuple[object, ...]:
-    return (
-        call.name,
-        call.status,
-        call.ours,
-        tuple(sorted(name for name, _ in call.query)),
-        call.headers.get("Accept"),
-        records.shape_of(call.body),
-        records.shape_of(call.answer),
-    )
 
 
 def test_rest_calls_and_answers_are_as_described(rest_complaints: list[str]) -> None:
@@ -112,15 +97,11 @@ def _names(document: DocumentNode) -> list[str]:
     return [one.name.value for one in _operations(document) if one.name]
 
 
-def _variables(call: Call) -> dict[str, Any]:
-    return json.loads(call.body).get("variables") or {}
-
-
 def _graphql_complaints(call: Call) -> Iterator[str]:
     schema = contracts.published_schema()
     document = parse(call.document)
     yield from (fault.message for fault in validate(schema, document))
-    variables = _variables(call)
+    variables = call.variables
     for operation in _operations(document):
         given = get_variable_values(
             schema, operation.variable_definitions or (), variables
@@ -131,15 +112,11 @@ def _graphql_complaints(call: Call) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def graphql_complaints(recording: Session, recorded: Records) -> list[str]:
-    sent = {
-        (call.document, records.shape(_variables(call))): call
-        for call in recorded.graphql
-        if call.ours or not call.failed
-    }
+    sent = [call for call in recorded.graphql if call.ours or not call.failed]
     return _once(
         recording,
         "graphql",
-        lambda: [one for call in sent.values() for one in _graphql_complaints(call)],
+        lambda: [one for call in sent for one in _graphql_complaints(call)],
     )
 
 
@@ -163,16 +140,13 @@ def _webhook_complaints(webhook: Webhook) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def webhook_complaints(recorded: Records) -> list[str]:
-    seen = set()
-    complaints: list[str] = []
-    for webhook in recorded.webhooks:
-        # Deliveries are many and alike: one of each shape is enough.
-        kind = (webhook.name, records.shape(webhook.payload))
-        if kind not in seen:
-            seen.add(kind)
-            complaints += _webhook_complaints(webhook)
-    return complaints
+def webhook_complaints(recording: Session, recorded: Records) -> list[str]:
+    sent = recorded.webhooks
+    return _once(
+        recording,
+        "webhooks",
+        lambda: [one for webhook in sent for one in _webhook_complaints(webhook)],
+    )
 
 
 def test_webhooks_are_as_described(webhook_complaints: list[str]) -> None:

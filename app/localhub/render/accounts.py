@@ -179,9 +179,15 @@ def installation(hub: Hub, one: Installation) -> JSON:
         "single_file_name": None,
         "has_multiple_single_files": False,
         "single_file_paths": [],
-        "suspended_by": maybe_user(hub, one.suspended_by),
+        "suspended_by": _without_view(maybe_user(hub, one.suspended_by)),
         "suspended_at": one.suspended_at,
     }
+
+
+def _without_view(account: JSON | None) -> JSON | None:
+    """GitHub describes whoever suspended an App as it described accounts earlier."""
+    shown = (account or {}).items()
+    return {k: v for k, v in shown if k != "user_view_type"} or None
 
 
 def installation_token(token: Token, repositories: list[JSON] | None) -> JSON:
