@@ -1,7 +1,8 @@
 """Test reports turned into a verdict.
 
-Parsing lives in ``runner/reports.py``. A verdict is never taken from an agent's
-words or from an exit code alone.
+Parsing lives in ``runner/reports.py`` and ``runner/coverage.py``; what changed since the
+base lives in ``comparison.py``. A verdict is never taken from an agent's words or from
+an exit code alone.
 """
 
 from collections.abc import Iterable
@@ -17,6 +18,14 @@ class Outcome(Enum):
     ERROR = "error"
     SKIPPED = "skipped"
 
+    @property
+    def bad(self) -> bool:
+        """Whether it failed or could not be carried out."""
+        return self in _BAD
+
+
+_BAD = (Outcome.FAILED, Outcome.ERROR)
+
 
 class Verdict(Enum):
     """What a suite proves. Inconclusive is never green."""
@@ -26,9 +35,30 @@ class Verdict(Enum):
     INCONCLUSIVE = "inconclusive"
 
 
+class FlakyPolicy(Enum):
+    """What a case that failed and passed on one commit does to the verdict."""
+
+    PASS = "pass"  # it counts as passed, and is told by name
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One of several goes at a case on one commit."""
+
+    outcome: Outcome
+    seconds: float = 0.0
+    message: str = ""
+    detail: str = ""
+
+
 @dataclass(frozen=True)
 class CaseResult:
-    """One test case. ``seconds`` as the report says; ``detail`` may be long."""
+    """One test case. ``seconds`` as the report says; ``detail`` may be long.
+
+    ``attempts`` are all goes at it, in order, if there was more than one; the outcome
+    is then passed if any of them passed.
+    """
 
     id: str
     outcome: Outcome
@@ -37,6 +67,37 @@ class CaseResult:
     detail: str = ""
     file: str | None = None
     line: int | None = None
+    assertions: int | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def flaky(self) -> bool:
+        """Whether it both passed and failed on the same commit."""
+        outcomes = {attempt.outcome for attempt in self.attempts}
+        return Outcome.PASSED in outcomes and not outcomes.isdisjoint(_BAD)
+
+
+@dataclass(frozen=True)
+class FileCoverage:
+    """The lines of one file that could run, and those that did."""
+
+    path: str
+    lines: int
+    covered: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The lines that could run, and those that did; ``files`` may be cut short."""
+
+    lines: int
+    covered: int
+    files: tuple[FileCoverage, ...] = ()
+
+    @property
+    def percent(self) -> float | None:
+        """The share of lines that ran; None if none could, which proves nothing."""
+        return 100 * self.covered / self.lines if self.lines else None
 
 
 @dataclass(frozen=True)
@@ -49,6 +110,7 @@ class SuiteResult:
     seconds: float = 0.0
     fault: str | None = None
     output_tail: str = ""
+    coverage: Coverage | None = None
 
     def count(self, outcome: Outcome) -> int:
         """How many cases ended so."""
@@ -57,25 +119,40 @@ class SuiteResult:
     @property
     def failures(self) -> tuple[CaseResult, ...]:
         """Cases that failed or could not be carried out."""
-        bad = (Outcome.FAILED, Outcome.ERROR)
-        return tuple(case for case in self.cases if case.outcome in bad)
+        return tuple(case for case in self.cases if case.outcome in _BAD)
+
+    @property
+    def flaky(self) -> tuple[CaseResult, ...]:
+        """Cases that both passed and failed on this commit."""
+        return tuple(case for case in self.cases if case.attempts and case.flaky)
 
     @property
     def verdict(self) -> Verdict:
-        """Failed if anything failed; passed needs one passed case and exit 0."""
-        if self.failures:
+        """The verdict if flaky cases may pass."""
+        return self.judged(FlakyPolicy.PASS)
+
+    def judged(self, flaky: FlakyPolicy) -> Verdict:
+        """Failed if anything failed; passed needs one passed case and exit 0.
+
+        A flaky case is forgiven only where the command forgave it too: with another
+        exit code than 0 it failed.
+        """
+        wavered = self.flaky
+        if self.failures or (wavered and flaky is FlakyPolicy.FAIL):
             return Verdict.FAILED
         if self.fault is not None or not self.count(Outcome.PASSED):
             return Verdict.INCONCLUSIVE
         if self.exit_code not in (0, None):
             # The command says no while its report says yes: believe neither.
-            return Verdict.INCONCLUSIVE
+            return Verdict.FAILED if wavered else Verdict.INCONCLUSIVE
         return Verdict.PASSED
 
 
-def verdict_of(results: Iterable[SuiteResult]) -> Verdict | None:
+def verdict_of(
+    results: Iterable[SuiteResult], flaky: FlakyPolicy = FlakyPolicy.PASS
+) -> Verdict | None:
     """The worst verdict of several suites; None when no suite was asked for."""
-    verdicts = {result.verdict for result in results}
+    verdicts = {result.judged(flaky) for result in results}
     for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED):
         if verdict in verdicts:
             return verdict

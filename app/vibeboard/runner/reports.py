@@ -1,46 +1,41 @@
-"""Reads JUnit XML as test runners write it, and believes none of it blindly.
+"""Finds and reads JUnit XML as test runners write it, and believes none of it blindly.
 
-A report is data from code that an agent may have written: DTDs and entities, links
-out of the tree and huge files are refused. What the cases prove is decided in
-``domain/evidence.py``.
+A report is data from code that an agent may have written: links out of the tree are
+refused here, what makes XML dangerous in ``reading.py``. What the cases prove is decided
+in ``domain/evidence.py``; what each tool writes stands in
+``docs/reference/test-reports.md``.
 """
 
-import io
-import math
 import os
 import re
-import stat
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
-from xml.etree.ElementTree import ParseError
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import iterparse
-from junitparser import Error, Failure, Skipped, TestCase
-
-from vibeboard.domain.evidence import CaseResult, Outcome
+from vibeboard.domain.evidence import Attempt, CaseResult
 from vibeboard.errors import ReportUnreadable
+from vibeboard.runner.junit import Read, Told, read_report
+from vibeboard.runner.reading import cut
 
-MOST_BYTES = 64 << 20
 MOST_FILES = 5000
+MOST_CASES = 500_000
 _MESSAGE = 1000
 _DETAIL = 8000
+_ALL_DETAILS = 32 << 20  # characters of messages and details in one suite
+_SHORT = 100  # of a message when there is no room for more
+_ID = 500
 
-_OUTCOMES = (
-    (Error, Outcome.ERROR),
-    (Failure, Outcome.FAILED),
-    (Skipped, Outcome.SKIPPED),
-)
-_ROOTS = ("testsuites", "testsuite")
 # Where pytest, Jest and Go say that a test failed: `path:12: …`, `(path:12:3)`.
 _PLACES = (
     re.compile(r"^(?P<file>[^\s:()]+\.\w+):(?P<line>\d+): \w", re.MULTILINE),
     re.compile(r"\((?P<file>[^\s:()]+\.\w+):(?P<line>\d+):\d+\)"),
     re.compile(r"^\s+(?P<file>[^\s:()]+\.go):(?P<line>\d+): ", re.MULTILINE),
+    re.compile(r"^\s*(?:at|❯|›)? ?(?P<file>[^\s:()]+\.\w+):(?P<line>\d+):\d+$", re.M),
+    re.compile(r"^(?P<file>[^\s:()]+\.php):(?P<line>\d+)$", re.MULTILINE),
 )
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 @dataclass(frozen=True)
@@ -76,140 +71,158 @@ def remove_stale(tree: Path, globs: Sequence[str]) -> None:
 
 def read_all(files: Iterable[Path], tree: Path) -> tuple[CaseResult, ...]:
     """The cases of several reports, with ids that are unique among them."""
-    seen: Counter[str] = Counter()
-    cases = []
+    cases = _Cases(tree)
     for number, path in enumerate(files):
         if number >= MOST_FILES:
             raise ReportUnreadable(
                 f"There are more than {MOST_FILES} report files: make the `report` "
                 "globs match only this suite's."
             )
-        for case in _read(path, tree):
-            seen[case.id] += 1
-            repeated = seen[case.id]
-            cases.append(
-                case if repeated == 1 else replace(case, id=f"{case.id} ({repeated})")
-            )
-    return tuple(cases)
+        cases.take(read_report(path, tree, MOST_CASES - len(cases)))
+    return cases.named()
 
 
-def _read(path: Path, tree: Path) -> Iterator[CaseResult]:
-    name = path.relative_to(tree)
-    data = _bytes(path, name)
-    if not data.strip():
-        raise ReportUnreadable(
-            f"`{name}` is empty: the command was cut off before it wrote its report, "
-            "or writes no JUnit XML."
+class _Cases:
+    """Gathers what reports tell; knows the tree, and how much may be kept."""
+
+    def __init__(self, tree: Path) -> None:
+        self._tree = tree
+        self._root = f"{tree}{os.sep}"
+        self._room = _ALL_DETAILS
+        self._files: dict[str, str | None] = {}
+        self._cases: list[CaseResult] = []
+        self._homes: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def take(self, report: Read) -> None:
+        """Add the cases of one report."""
+        told = _rerun_together(report.cases) if report.repeats_reruns else report.cases
+        for case in told:
+            self._cases.append(self._case(case))
+            self._homes.append(case.home)
+
+    def named(self) -> tuple[CaseResult, ...]:
+        """All cases; those of one name are told by their suite or file, then counted.
+
+        All of them are told so, and not only the second: which one comes first says
+        nothing.
+        """
+        cases = self._cases
+        times = Counter(case.id for case in cases)
+        if len(times) == len(cases):
+            return tuple(cases)
+        full = [
+            case.id if times[case.id] == 1 or not home else f"{home}::{case.id}"
+            for case, home in zip(cases, self._homes, strict=True)
+        ]
+        return tuple(
+            case if case.id == name else replace(case, id=name)
+            for case, name in zip(cases, _counted(full), strict=True)
         )
-    try:
-        for position, (event, element) in enumerate(
-            iterparse(io.BytesIO(data), events=("start", "end"), forbid_dtd=True)
-        ):
-            if position == 0 and element.tag not in _ROOTS:
-                raise ReportUnreadable(
-                    f"`{name}` is XML but no JUnit report (it begins with "
-                    f"`<{str(element.tag)[:40]}>`): correct the `report` globs."
-                )
-            if event == "end" and element.tag == "testcase":
-                yield _case(element, tree)
-                element.clear()
-    except DefusedXmlException as error:
-        raise ReportUnreadable(
-            f"`{name}` has a document type or entities, which no test report needs "
-            "and which are refused."
-        ) from error
-    except (ParseError, ValueError, LookupError) as error:
-        raise ReportUnreadable(
-            f"`{name}` is broken or cut off ({error}): the command must write it to "
-            "its end."
-        ) from error
+
+    def _case(self, told: Told) -> CaseResult:
+        message, detail = told.message, told.detail
+        if message or detail:
+            message, detail = self._kept(message, detail)
+        file, line = told.file, told.line
+        if file or detail:
+            file, line = self._place(file, line, detail if told.outcome.bad else "")
+        return CaseResult(
+            self._id(told.name),
+            told.outcome,
+            told.seconds,
+            message,
+            detail,
+            file,
+            line,
+            told.assertions,
+            tuple(map(self._attempt, told.attempts)) if told.attempts else (),
+        )
+
+    def _attempt(self, told: Attempt) -> Attempt:
+        message, detail = self._kept(told.message, told.detail)
+        return replace(told, message=message, detail=detail)
+
+    def _kept(self, message: str, detail: str) -> tuple[str, str]:
+        """Both cut to their limits, and to what is left for the whole suite."""
+        message = message or detail.partition("\n")[0]
+        message = cut(message, min(_MESSAGE, max(self._room, _SHORT)))
+        self._room = max(self._room - len(message), 0)
+        detail = cut(detail, min(_DETAIL, self._room))
+        self._room = max(self._room - len(detail), 0)
+        return message, detail
+
+    def _id(self, name: str) -> str:
+        """The name without what differs between two runs of the same commit."""
+        if self._root in name:
+            name = name.replace(self._root, "")
+        if " at 0x" in name:
+            name = _ADDRESS.sub("at 0x…", name)
+        if len(name) > _ID:
+            mark = sha256(name.encode()).hexdigest()[:12]
+            name = f"{name[: _ID - 13]}…{mark}"
+        return name
+
+    def _place(
+        self, file: str | None, line: int | None, detail: str
+    ) -> tuple[str | None, int | None]:
+        """Where the test failed, else where it stands; only a file of the tree."""
+        stated = self._inside(file) if file else None
+        if detail:
+            for pattern in _PLACES:
+                for found in reversed(list(pattern.finditer(detail))):
+                    path = self._inside(found["file"])
+                    if path is not None and stated in (None, path):
+                        return path, int(found["line"])
+        return stated, line if stated else None
+
+    def _inside(self, file: str) -> str | None:
+        if file not in self._files:
+            self._files[file] = _inside(file, self._tree)
+        return self._files[file]
 
 
-def _bytes(path: Path, name: Path) -> bytes:
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(handle, "rb") as file:  # noqa: PTH123 - a descriptor
-            facts = os.fstat(handle)
-            if not stat.S_ISREG(facts.st_mode):
-                raise ReportUnreadable(f"`{name}` is no plain file.")
-            if facts.st_size > MOST_BYTES:
-                raise ReportUnreadable(
-                    f"`{name}` is larger than {MOST_BYTES >> 20} MiB: let the suite "
-                    "keep its output out of the report, or split it."
-                )
-            return file.read(MOST_BYTES)
-    except OSError as error:
-        raise ReportUnreadable(f"`{name}` cannot be read: {error.strerror}.") from error
-
-
-def _case(element: Any, tree: Path) -> CaseResult:
-    case = TestCase.fromelem(element)  # type: ignore[no-untyped-call]  # as above
-    results = case.result
-    outcome, result = next(
-        (
-            (outcome, found)
-            for kind, outcome in _OUTCOMES
-            for found in results
-            if isinstance(found, kind)
-        ),
-        (Outcome.PASSED, None),
-    )
-    message = (result.message or "") if result is not None else ""
-    detail = ((result.text or "") if result is not None else "").strip()
-    if outcome in (Outcome.FAILED, Outcome.ERROR):
-        output = filter(None, (case.system_out, case.system_err))
-        detail = "\n\n".join([detail, *(text.strip() for text in output)]).strip()
-    parts = (element.get("classname"), element.get("name"))
-    file, line = _place(element, detail, tree)
-    return CaseResult(
-        id="::".join(filter(None, parts)) or "(a test without a name)",
-        outcome=outcome,
-        seconds=_seconds(element.get("time")),
-        message=_cut(message or _first_line(detail), _MESSAGE),
-        detail=_cut(detail, _DETAIL),
-        file=file,
-        line=line,
-    )
-
-
-def _place(element: Any, detail: str, tree: Path) -> tuple[str | None, int | None]:
-    """Where the test failed, else where it stands; only a file of the tree."""
-    stated = _inside(element.get("file"), tree)
-    for pattern in _PLACES:
-        for found in reversed(list(pattern.finditer(detail[:_DETAIL]))):
-            file = _inside(found["file"], tree)
-            if file is not None and stated in (None, file):
-                return file, int(found["line"])
-    number = element.get("line") or ""
-    if stated is None or not number.isdecimal() or int(number) < 1:
-        return stated, None
-    return stated, int(number)
-
-
-def _inside(file: str | None, tree: Path) -> str | None:
-    if not file or "\0" in file:
-        return None
+def _inside(file: str, tree: Path) -> str | None:
     path = Path(os.path.normpath(tree / file))
-    if path.is_relative_to(tree) and path.is_file():
-        return str(path.relative_to(tree))
+    try:
+        if path.is_relative_to(tree) and path.is_file():
+            return str(path.relative_to(tree))
+    except OSError:  # a name that is too long for a file
+        pass
     return None
 
 
-def _seconds(text: str | None) -> float:
-    try:
-        value = float((text or "0").replace(",", ""))
-    except ValueError:
-        return 0.0
-    return value if math.isfinite(value) and value > 0 else 0.0
+def _rerun_together(cases: Sequence[Told]) -> list[Told]:
+    """Repeated names are attempts at one case, in a report where names are unique.
+
+    The order in which such a report has them says nothing: one that passed decides.
+    """
+    goes: dict[tuple[str, str], list[Told]] = {}
+    for case in cases:
+        goes.setdefault((case.home, case.name), []).append(case)
+    return [each[0] if len(each) == 1 else _one_of(each) for each in goes.values()]
 
 
-def _first_line(text: str) -> str:
-    return text.partition("\n")[0]
+def _one_of(goes: Sequence[Told]) -> Told:
+    passed = [go for go in goes if not go.outcome.bad]
+    last = (passed or goes)[-1]
+    attempts = tuple(Attempt(g.outcome, g.seconds, g.message, g.detail) for g in goes)
+    return replace(last, attempts=attempts)
 
 
-def _cut(text: str, most: int) -> str:
-    """``text`` without its middle if it is long; both ends tell most."""
-    if len(text) <= most:
-        return text
-    half = most // 2
-    return f"{text[:half]}\n[…]\n{text[-half:]}"
+def _counted(names: Iterable[str]) -> Iterable[str]:
+    """Repeated names with a number behind them, which no other name has."""
+    seen: Counter[str] = Counter()
+    taken: Mapping[str, int] = seen
+    for name in names:
+        seen[name] += 1
+        told = name
+        while seen[name] > 1:
+            told = f"{name} ({seen[name]})"
+            if told not in taken:
+                seen[told] += 1
+                break
+            seen[name] += 1
+        yield told
