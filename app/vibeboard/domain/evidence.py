@@ -1,12 +1,12 @@
 """Test reports turned into a verdict.
 
-Parsing lives in ``runner/reports.py`` and ``runner/coverage.py``; what changed since the
-base lives in ``comparison.py``. A verdict is never taken from an agent's words or from
-an exit code alone.
+Parsing lives in ``runner/reports.py`` and ``runner/coverage.py``; what changed since
+the base lives in ``comparison.py``. A verdict is never taken from an agent's words or
+from an exit code alone.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 
@@ -25,6 +25,7 @@ class Outcome(Enum):
 
 
 _BAD = (Outcome.FAILED, Outcome.ERROR)
+_DECIDES = (Outcome.PASSED, Outcome.ERROR, Outcome.FAILED, Outcome.SKIPPED)
 
 
 class Verdict(Enum):
@@ -36,9 +37,12 @@ class Verdict(Enum):
 
 
 class FlakyPolicy(Enum):
-    """What a case that failed and passed on one commit does to the verdict."""
+    """What a case that failed and passed on one commit does to the verdict.
 
-    PASS = "pass"  # it counts as passed, and is told by name
+    Where it may pass, it is still told by name.
+    """
+
+    PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
 
 
@@ -71,10 +75,23 @@ class CaseResult:
     attempts: tuple[Attempt, ...] = ()
 
     @property
+    def goes(self) -> tuple[Attempt, ...]:
+        """All attempts, also if there was only one."""
+        one = Attempt(self.outcome, self.seconds, self.message, self.detail)
+        return self.attempts or (one,)
+
+    @property
     def flaky(self) -> bool:
         """Whether it both passed and failed on the same commit."""
         outcomes = {attempt.outcome for attempt in self.attempts}
         return Outcome.PASSED in outcomes and not outcomes.isdisjoint(_BAD)
+
+
+def together(goes: Sequence[CaseResult]) -> CaseResult:
+    """Several goes at one case on one commit as one; it passed if any of them did."""
+    decides = min(goes, key=lambda go: _DECIDES.index(go.outcome))
+    attempts = tuple(attempt for go in goes for attempt in go.goes)
+    return replace(decides, attempts=attempts)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from xml.parsers import expat
 
 from vibeboard.domain.evidence import Attempt, Outcome
 from vibeboard.errors import ReportUnreadable
-from vibeboard.runner.reading import Text, blocks, read_xml
+from vibeboard.runner.dialects import Told, could_not_run, repair, unique_within
+from vibeboard.runner.reading import Text, blocks, cut, read_xml
 
+MOST_DETAIL = 8000
 _MOST_DEPTH = 200
 _MOST_ATTEMPTS = 20
-_TEXT = 16_000
 
 _ROOTS = ("testsuites", "testsuite")
 _RESULTS = {
@@ -39,34 +40,30 @@ _WORST = (Outcome.ERROR, Outcome.FAILED, Outcome.SKIPPED)
 _NOT_RUN = frozenset(
     ("notrun", "disabled", "suppressed", "skipped", "ignored", "inconclusive")
 )
-_WENT_WRONG = frozenset(("fail", "failed", "failure", "error"))
+_WENT_WRONG = {
+    "fail": Outcome.FAILED,
+    "failed": Outcome.FAILED,
+    "failure": Outcome.FAILED,
+    "error": Outcome.ERROR,
+}
 # Node's reporter gives every test this class.
 _SAYS_NOTHING = ("test", "suite")
+_NO_CASE = (
+    "The report counts an error that no test of it shows: a part of the suite could "
+    "not begin, as when it does not build."
+)
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
-
-
-@dataclass(slots=True)
-class Told:
-    """One case as the report tells it; ``home`` is its suite and file."""
-
-    name: str
-    outcome: Outcome
-    seconds: float
-    home: str
-    file: str | None
-    line: int | None
-    message: str = ""
-    detail: str = ""
-    assertions: int | None = None
-    attempts: tuple[Attempt, ...] = ()
 
 
 @dataclass
 class Read:
-    """What one report tells; whether a name that is repeated there was run again."""
+    """What one report tells.
+
+    ``unique`` names where each test has one name, so that a repeated one was run again.
+    """
 
     cases: list[Told] = field(default_factory=list)
-    repeats_reruns: bool = False
+    unique: str | None = None
 
 
 @dataclass(slots=True)
@@ -88,14 +85,15 @@ class _Suite:
     name: str
     home: str
     file: str | None
+    begin: int  # of the cases read, the first that is in it
     claims: int  # errors and failures that it says to have
-    cases: int = 0
+    tests: int | None
 
 
 def read_report(path: Path, tree: Path, most: int) -> Read:
     """The cases of the report at ``path``; at most ``most`` of them."""
     name = str(path.relative_to(tree))
-    reader = _Reader(name, most)
+    reader = _Reader(path, name, most)
     read_xml(blocks(path, tree), name, reader.attach)
     return reader.read
 
@@ -103,8 +101,9 @@ def read_report(path: Path, tree: Path, most: int) -> Read:
 class _Reader:
     """Expat's handlers: what is open, and what was read."""
 
-    def __init__(self, name: str, most: int) -> None:
+    def __init__(self, path: Path, name: str, most: int) -> None:
         self.read = Read()
+        self._path = path
         self._name = name
         self._most = most
         self._depth = 0
@@ -112,6 +111,7 @@ class _Reader:
         self._case: Mapping[str, str] | None = None
         self._parts: list[_Part] = []
         self._open: _Part | None = None
+        self._claims = 0
 
     def attach(self, parser: expat.XMLParserType) -> None:
         self._parser = parser
@@ -139,12 +139,16 @@ class _Reader:
 
     def _outside(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag == "testsuite":
-            self._suites.append(_suite(attributes, self._suites))
+            begin = len(self.read.cases)
+            self._suites.append(_suite(attributes, self._suites, begin))
+            self.read.unique = self.read.unique or unique_within(attributes, self._path)
+        elif tag == "testsuites":
+            self._claims = _whole(attributes.get("errors")) or 0
         elif tag == "property" and attributes.get("name") == "go.version":
-            self.read.repeats_reruns = True
+            self.read.unique = str(self._path)  # Go numbers repeated names itself
 
     def _begin(self, tag: str, attributes: Mapping[str, str]) -> None:
-        self._open = _Part(tag, attributes, Text(_TEXT), self._depth)
+        self._open = _Part(tag, attributes, Text(MOST_DETAIL), self._depth)
         self._parser.CharacterDataHandler = self._open.text.add
 
     def _end(self, tag: str) -> None:
@@ -157,8 +161,8 @@ class _Reader:
         elif tag == "testcase" and self._case is not None:
             self._add(_case(self._case, self._suites, self._parts))
             self._case = None
-        elif tag == "testsuite" and self._case is None and self._suites:
-            self._leave(self._suites.pop())
+        elif self._case is None:
+            self._leave(tag)
         self._depth -= 1
 
     def _close(self, part: _Part) -> None:
@@ -167,26 +171,34 @@ class _Reader:
         elif part.tag in ("error", "failure"):
             self._add(_of_suite(self._suites, [part]))
 
-    def _leave(self, suite: _Suite) -> None:
-        """A suite that could not begin: it has errors, and no case to show them."""
-        if suite.claims and not suite.cases:
-            self._suites.append(suite)
-            self._add(_of_suite(self._suites, []))
+    def _leave(self, tag: str) -> None:
+        """End a suite; one that could not begin has errors and no case to show them."""
+        cases = self.read.cases
+        if tag == "testsuite" and self._suites:
+            suite = self._suites[-1]
+            if suite.claims and suite.begin == len(cases):
+                self._add(_of_suite(self._suites, []))
+            own = cases[suite.begin :]
+            repaired = repair(suite.name, suite.tests, own)
+            if len(repaired) != len(own):
+                cases[suite.begin :] = repaired
             self._suites.pop()
-        if self._suites:
-            self._suites[-1].cases += suite.cases
+        elif tag == "testsuites" and self._claims and not any(map(_is_error, cases)):
+            self._add(_of_suite([], []))
 
     def _add(self, case: Told) -> None:
         if len(self.read.cases) >= self._most:
             raise ReportUnreadable(
                 "The reports hold too many tests to keep: split the suite into several."
             )
-        if self._suites:
-            self._suites[-1].cases += 1
         self.read.cases.append(case)
 
 
-def _suite(attributes: Mapping[str, str], around: list[_Suite]) -> _Suite:
+def _is_error(case: Told) -> bool:
+    return case.outcome is Outcome.ERROR
+
+
+def _suite(attributes: Mapping[str, str], around: list[_Suite], begin: int) -> _Suite:
     outer = around[-1] if around else None
     name = attributes.get("name", "")
     file = attributes.get("file") or (outer.file if outer else None)
@@ -194,7 +206,8 @@ def _suite(attributes: Mapping[str, str], around: list[_Suite]) -> _Suite:
     if name and name not in homes:
         homes.append(name)
     claims = sum(_whole(attributes.get(each)) or 0 for each in ("errors", "failures"))
-    return _Suite(name, "::".join(homes), file, claims)
+    tests = _whole(attributes.get("tests"))
+    return _Suite(name, "::".join(homes), file, begin, claims, tests)
 
 
 def _case(
@@ -219,6 +232,8 @@ def _case(
     state = get("status") or get("result")
     if parts or state is not None:
         _judge(told, parts, (state or "").casefold())
+        if told.outcome is Outcome.SKIPPED and could_not_run(attributes, told.message):
+            told.outcome = Outcome.ERROR
     return told
 
 
@@ -231,17 +246,17 @@ def _judge(told: Told, parts: list[_Part], state: str) -> None:
     elif state in _NOT_RUN:
         told.outcome = Outcome.SKIPPED
     elif state in _WENT_WRONG:
-        told.outcome = Outcome.FAILED
+        told.outcome = _WENT_WRONG[state]
     telling = [part for part in results if _RESULTS[part.tag] is told.outcome]
-    texts = [str(part.text).strip() for part in telling]
+    texts = [_text(part) for part in telling]
     told.message = next((part.message for part in telling if part.message), "")
     retries = [part for part in parts if part.tag in _RETRIES]
     if retries:
         told.attempts = _attempts(told, "\n\n".join(texts), retries)
     if told.outcome.bad:
         outputs = (part for part in parts if part.tag in _OUTPUTS)
-        texts += (str(part.text).strip() for part in outputs)
-    told.detail = "\n\n".join(filter(None, texts))
+        texts += map(_text, outputs)
+    told.detail = cut("\n\n".join(filter(None, texts)), MOST_DETAIL)
 
 
 def _attempts(told: Told, detail: str, retries: list[_Part]) -> tuple[Attempt, ...]:
@@ -252,26 +267,31 @@ def _attempts(told: Told, detail: str, retries: list[_Part]) -> tuple[Attempt, .
             _RETRIES[part.tag],
             _seconds(part.attributes.get("time")),
             part.message,
-            str(part.text).strip(),
+            _text(part),
         )
         for part in retries[:_MOST_ATTEMPTS]
     ]
     return (own, *others) if told.outcome.bad else (*others, own)
 
 
+def _text(part: _Part) -> str:
+    return cut(str(part.text).strip(), MOST_DETAIL)
+
+
 def _of_suite(suites: list[_Suite], parts: list[_Part]) -> Told:
     """The case that stands for a suite which could not begin or end."""
     suite = suites[-1] if suites else None
+    name = (suite.home if suite else "") or "(the suite itself)"
     told = Told(
-        (suite.home if suite else "") or "(a suite without a name)",
+        name,
         Outcome.ERROR,
         0.0,
-        "",
+        name,
         suite.file if suite else None,
         None,
     )
     _judge(told, parts, "error")
-    told.message = told.message or "The suite reports an error, and no test."
+    told.message = told.message or told.detail.partition("\n")[0] or _NO_CASE
     return told
 
 

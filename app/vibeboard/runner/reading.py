@@ -73,18 +73,22 @@ def cut(text: str, most: int) -> str:
     return f"{text[:half]}\n[…]\n{text[-half:]}" if half else ""
 
 
-def read_xml(content: Iterator[bytes], name: str, prepare: Prepare) -> None:
+def read_xml(
+    content: Iterator[bytes], name: str, prepare: Prepare, *, named_type: bool = False
+) -> None:
     """Feed a document to the handlers that ``prepare`` sets.
 
-    Raises ReportUnreadable, with the way out, for what is no XML, cut off, or has a
-    document type; entities cannot be declared without one.
+    Raises ReportUnreadable, with the way out, for what is no XML, cut off, or declares
+    anything; ``named_type`` allows to name a document type, which is not looked at.
     """
 
-    def refuse(*_: object) -> None:
-        raise ReportUnreadable(
-            f"`{name}` has a document type or entities, which no report needs and "
-            "which are refused: let the command write it without."
-        )
+    def refuse(*doctype: object) -> None:
+        declares = doctype[-1]
+        if declares or not named_type:
+            raise ReportUnreadable(
+                f"`{name}` has a document type or entities, which no report needs and "
+                "which are refused: let the command write it without."
+            )
 
     first = next(content, b"")
     if not first.strip():

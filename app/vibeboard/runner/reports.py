@@ -1,38 +1,42 @@
 """Finds and reads JUnit XML as test runners write it, and believes none of it blindly.
 
 A report is data from code that an agent may have written: links out of the tree are
-refused here, what makes XML dangerous in ``reading.py``. What the cases prove is decided
-in ``domain/evidence.py``; what each tool writes stands in
+refused here, what makes XML dangerous in ``reading.py``. What the cases prove is
+decided in ``domain/evidence.py``; what each tool writes is told in
 ``docs/reference/test-reports.md``.
 """
 
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from vibeboard.domain.evidence import Attempt, CaseResult
+from vibeboard.domain.evidence import Attempt, CaseResult, together
 from vibeboard.errors import ReportUnreadable
-from vibeboard.runner.junit import Read, Told, read_report
+from vibeboard.runner.dialects import Told
+from vibeboard.runner.junit import MOST_DETAIL, Read, read_report
 from vibeboard.runner.reading import cut
 
 MOST_FILES = 5000
 MOST_CASES = 500_000
 _MESSAGE = 1000
-_DETAIL = 8000
 _ALL_DETAILS = 32 << 20  # characters of messages and details in one suite
 _SHORT = 100  # of a message when there is no room for more
 _ID = 500
 
-# Where pytest, Jest and Go say that a test failed: `path:12: …`, `(path:12:3)`.
+# Where pytest, Jest, Go, Vitest and PHPUnit say that a test failed. None of them may
+# begin with what matches newlines: a text of blank lines would take minutes.
 _PLACES = (
     re.compile(r"^(?P<file>[^\s:()]+\.\w+):(?P<line>\d+): \w", re.MULTILINE),
     re.compile(r"\((?P<file>[^\s:()]+\.\w+):(?P<line>\d+):\d+\)"),
-    re.compile(r"^\s+(?P<file>[^\s:()]+\.go):(?P<line>\d+): ", re.MULTILINE),
-    re.compile(r"^\s*(?:at|❯|›)? ?(?P<file>[^\s:()]+\.\w+):(?P<line>\d+):\d+$", re.M),
+    re.compile(r"^[ \t]+(?P<file>[^\s:()]+\.go):(?P<line>\d+): ", re.MULTILINE),
+    re.compile(
+        r"^[ \t]*(?:at |\u276f )?(?P<file>[^\s:()]+\.\w+):(?P<line>\d+):\d+$",
+        re.MULTILINE,
+    ),
     re.compile(r"^(?P<file>[^\s:()]+\.php):(?P<line>\d+)$", re.MULTILINE),
 )
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
@@ -92,16 +96,22 @@ class _Cases:
         self._files: dict[str, str | None] = {}
         self._cases: list[CaseResult] = []
         self._homes: list[str] = []
+        self._unique: dict[tuple[str, str], int] = {}
 
     def __len__(self) -> int:
         return len(self._cases)
 
     def take(self, report: Read) -> None:
         """Add the cases of one report."""
-        told = _rerun_together(report.cases) if report.repeats_reruns else report.cases
-        for case in told:
-            self._cases.append(self._case(case))
-            self._homes.append(case.home)
+        for told in report.cases:
+            case = self._case(told)
+            if report.unique is not None:
+                place = self._unique.setdefault((report.unique, case.id), len(self))
+                if place < len(self):
+                    self._cases[place] = together((self._cases[place], case))
+                    continue
+            self._cases.append(case)
+            self._homes.append(told.home)
 
     def named(self) -> tuple[CaseResult, ...]:
         """All cases; those of one name are told by their suite or file, then counted.
@@ -150,7 +160,7 @@ class _Cases:
         message = message or detail.partition("\n")[0]
         message = cut(message, min(_MESSAGE, max(self._room, _SHORT)))
         self._room = max(self._room - len(message), 0)
-        detail = cut(detail, min(_DETAIL, self._room))
+        detail = cut(detail, min(MOST_DETAIL, self._room))
         self._room = max(self._room - len(detail), 0)
         return message, detail
 
@@ -194,35 +204,13 @@ def _inside(file: str, tree: Path) -> str | None:
     return None
 
 
-def _rerun_together(cases: Sequence[Told]) -> list[Told]:
-    """Repeated names are attempts at one case, in a report where names are unique.
-
-    The order in which such a report has them says nothing: one that passed decides.
-    """
-    goes: dict[tuple[str, str], list[Told]] = {}
-    for case in cases:
-        goes.setdefault((case.home, case.name), []).append(case)
-    return [each[0] if len(each) == 1 else _one_of(each) for each in goes.values()]
-
-
-def _one_of(goes: Sequence[Told]) -> Told:
-    passed = [go for go in goes if not go.outcome.bad]
-    last = (passed or goes)[-1]
-    attempts = tuple(Attempt(g.outcome, g.seconds, g.message, g.detail) for g in goes)
-    return replace(last, attempts=attempts)
-
-
 def _counted(names: Iterable[str]) -> Iterable[str]:
     """Repeated names with a number behind them, which no other name has."""
     seen: Counter[str] = Counter()
-    taken: Mapping[str, int] = seen
     for name in names:
-        seen[name] += 1
         told = name
-        while seen[name] > 1:
-            told = f"{name} ({seen[name]})"
-            if told not in taken:
-                seen[told] += 1
-                break
+        while seen[told]:
             seen[name] += 1
+            told = f"{name} ({seen[name]})"
+        seen[told] += 1
         yield told
