@@ -3,8 +3,8 @@
 Flaky is told in two strengths. *Strong*: the case passed and failed on the head commit
 itself, within one report or among several attempts of the suite. *Weak*: it did so on
 the base commit, and at the head it only passed or only failed; it is known to waver, so
-that the one result proves less. Weak suspicion forgives nothing: a weak case that failed
-has failed.
+that the one result proves less. Weak suspicion forgives nothing: a weak case that
+failed has failed.
 """
 
 from collections import Counter, defaultdict
@@ -270,7 +270,8 @@ def _place(case: CaseResult) -> Hashable:
     """A name that stands where another stood, in the same class."""
     if case.file is None or case.line is None:
         return None
-    return case.file, case.line, case.id.rpartition("::")[0]
+    home, _, name = case.id.rpartition("::")
+    return case.file, case.line, home, name.partition("[")[2]
 
 
 def _near(
@@ -317,7 +318,8 @@ def _alike(one: str, other: str) -> bool:
         return False
     if [c for c in one if c.isdigit()] != [c for c in other if c.isdigit()]:
         return False
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    first, second = sorted((one, other))  # its ratio depends on the order
+    matcher = SequenceMatcher(None, first, second, autojunk=False)
     return (
         matcher.real_quick_ratio() >= _NEAR
         and matcher.quick_ratio() >= _NEAR
