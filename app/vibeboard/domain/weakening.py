@@ -9,10 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from vibeboard.domain.testcode.files import is_test_file, is_test_setup, read, setup_of
+from vibeboard.domain.testcode.files import (
+    MOST_TEXT,
+    is_test_file,
+    is_test_setup,
+    read,
+    setup_of,
+)
 from vibeboard.domain.testcode.found import TestCode, TestFile, Unparsable
-
-MOST_TEXT = 1_000_000
 
 __all__ = [
     "ChangedFile",

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+DEEPEST = 20  # groups in groups; more of them is no test file
 _MARKS = re.compile(r"[(){}\[\];]")
 _CLOSES = {")": "(", "}": "{", "]": "["}
 
@@ -32,7 +33,10 @@ def pairs(code: str) -> dict[int, int]:
 
 
 def blocks(code: str) -> Iterator[Block]:
-    """All pairs of braces that are no arguments, in their order."""
+    """All pairs of braces that are no arguments, in their order.
+
+    And bodies that are one expression behind an arrow, up to their semicolon.
+    """
     closed = pairs(code)
     arguments_end = head = 0
     for found in _MARKS.finditer(code):
@@ -44,5 +48,7 @@ def blocks(code: str) -> Iterator[Block]:
             continue
         if mark == "{":
             yield Block(head, at, closed[at])
+        if mark == ";" and (arrow := code.find("=>", head, at)) >= 0:
+            yield Block(head, arrow + 1, at)
         if mark in ";{}":
             head = at + 1

@@ -3,15 +3,18 @@
 import re
 from dataclasses import dataclass, replace
 
-from vibeboard.domain.testcode.brackets import pairs
+from vibeboard.domain.testcode.brackets import DEEPEST, pairs
 from vibeboard.domain.testcode.found import TestCode, TestFile
 from vibeboard.domain.testcode.masking import masked
 
 _CALL = re.compile(
     r"(?<![\w.$])(?P<how>[xf]?)(?P<what>describe|context|suite|it|test|specify)"
-    r"(?P<more>(?:\s*\.\s*\w+)*)\s*(?=[(`])"
+    r"(?P<more>(?:\s*\.\s*\w+)*)\s*(?=\()"
 )
-_TITLE = re.compile(r"\s*(?P<q>[\"'`])(?P<title>(?:\\.|(?!(?P=q))[^\\])*)(?P=q)", re.S)
+_TITLE = re.compile(
+    r"\s*(?P<q>[\"'`])(?P<title>(?:\\.|(?!(?P=q))[^\\])*)(?P=q)", re.DOTALL
+)
+_ARGUMENTS = re.compile(r"\s*\(")
 _GROUPS = {"describe", "context", "suite"}
 _OFF = {"skip", "todo", "fixme", "fails", "failing", "fail", "skipIf", "runIf"}
 _ROWS = {"each", "for"}
@@ -45,11 +48,13 @@ def read(text: str, language: str) -> TestFile:
     focused = 0
     for found in _CALL.finditer(code):
         words = [word.strip() for word in found["more"].split(".")[1:]]
-        if not _KNOWN.issuperset(words):
-            continue
         while open_ and open_[-1].end <= found.start():
             open_.pop()
-        begin = _arguments(code, closed, found.end(), words)
+        if not _KNOWN.issuperset(words) or len(open_) > DEEPEST:
+            continue
+        begin: int | None = found.end()
+        if not _ROWS.isdisjoint(words) and "`" not in text[found.end("more") : begin]:
+            begin = _behind(code, closed, found.end())
         title = _TITLE.match(text, begin + 1) if begin is not None else None
         off = found["how"] == "x" or not _OFF.isdisjoint(words)
         if begin is None or title is None:
@@ -66,18 +71,10 @@ def read(text: str, language: str) -> TestFile:
     return TestFile(tests, focused)
 
 
-def _arguments(
-    code: str, closed: dict[int, int], at: int, words: list[str]
-) -> int | None:
-    """Where the arguments with the title begin: behind the table, if there is one."""
-    if _ROWS.isdisjoint(words):
-        return at if code[at] == "(" else None
-    if code[at] == "(":
-        after = closed[at] + 1
-    else:
-        after = code.find("`", at + 1) + 1 or at + 1
-    behind = re.compile(r"\s*\(").match(code, after)
-    return behind.end() - 1 if behind else None
+def _behind(code: str, closed: dict[int, int], table: int) -> int | None:
+    """Where the arguments behind a table of rows begin."""
+    found = _ARGUMENTS.match(code, closed[table] + 1)
+    return found.end() - 1 if found else None
 
 
 def _turn_off(open_: list[_Open], tests: dict[str, TestCode], *, off: bool) -> None:

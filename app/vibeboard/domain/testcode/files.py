@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import PurePosixPath
 
 from vibeboard.domain.testcode import calls, functions, python, ruby
 from vibeboard.domain.testcode.found import TestFile
+
+MOST_TEXT = 500_000
 
 _FOLDERS = {"test", "tests", "spec", "specs", "__tests__", "e2e", "testing"}
 _NAMES = re.compile(
@@ -26,19 +27,27 @@ _SETUP = re.compile(
     r"|pom\.xml|build\.gradle(?:\.kts)?|junit-platform\.properties"
     r"|.*\.runsettings|xunit\.runner\.json|nextest\.toml"
 )
+
+
 # In files that also say other things, only these parts are about tests.
+def _section(names: str) -> re.Pattern[str]:
+    return re.compile(rf"^\[(?:{names})[^\n]*(?:\n(?!\[)[^\n]*)*", re.MULTILINE)
+
+
 _PARTS: Mapping[str, re.Pattern[str]] = {
-    "pyproject.toml": re.compile(r"^\[tool\.(?:pytest|coverage)\b[^\[]*", re.M),
-    "setup.cfg": re.compile(r"^\[(?:tool:pytest|coverage:)[^\[]*", re.M),
-    "tox.ini": re.compile(r"^\[(?:pytest|testenv)[^\[]*", re.M),
+    "pyproject.toml": _section(r"tool\.pytest|tool\.coverage"),
+    "setup.cfg": _section("tool:pytest|coverage:"),
+    "tox.ini": _section("pytest|testenv"),
     "package.json": re.compile(
         r'"(?:test(?::[\w-]+)?|pretest|posttest)"\s*:\s*"(?:\\.|[^"\\])*"'
         r'|"(?:jest|mocha|vitest|nyc|ava|c8)"\s*:\s*\{[^{}]*'
     ),
-    "pom.xml": re.compile(r"<artifactId>maven-(?:surefire|failsafe)-plugin.*?</plugin", re.S),
+    "pom.xml": re.compile(
+        r"<artifactId>maven-(?:surefire|failsafe)-plugin.{0,5000}?</plugin", re.DOTALL
+    ),
     "build.gradle": re.compile(r"\btest\w*\s*\{[^}]*"),
     "build.gradle.kts": re.compile(r"\b(?:tasks\.)?\w*[tT]est\w*[^\n{]*\{[^}]*"),
-}  # fmt: skip
+}
 
 _READERS: Mapping[str, Callable[[str], TestFile]] = {
     "py": python.read,
@@ -48,31 +57,32 @@ _READERS: Mapping[str, Callable[[str], TestFile]] = {
     "cs": partial(functions.read, language="csharp"),
     "rs": partial(functions.read, language="rust"),
     "rb": ruby.read,
-} | {
-    kind + last: partial(calls.read, language="js")
-    for kind in ("js", "ts", "mjs", "mts", "cjs", "cts")
-    for last in ("", "x")
+    **{
+        kind + last: partial(calls.read, language="js")
+        for kind in ("js", "ts", "mjs", "mts", "cjs", "cts")
+        for last in ("", "x")
+    },
 }
 
 
 def is_test_file(path: str) -> bool:
     """Whether a file's name or folder says that it holds tests."""
-    place = PurePosixPath(path)
-    if is_test_setup(path) or not _SOURCES.fullmatch(place.name):
+    *folders, name = path.split("/")
+    if is_test_setup(path) or not _SOURCES.fullmatch(name):
         return False
-    folders = {part.casefold() for part in place.parent.parts}
-    return bool(_NAMES.fullmatch(place.name)) or not _FOLDERS.isdisjoint(folders)
+    around = {folder.casefold() for folder in folders}
+    return bool(_NAMES.fullmatch(name)) or not _FOLDERS.isdisjoint(around)
 
 
 def is_test_setup(path: str) -> bool:
     """Whether a file's name says that it sets up how tests run."""
-    return _SETUP.fullmatch(PurePosixPath(path).name) is not None
+    return _SETUP.fullmatch(_name(path)) is not None
 
 
 def setup_of(path: str, text: str | None) -> str:
     """What a file says about tests; nothing if it is not there."""
-    part = _PARTS.get(PurePosixPath(path).name)
-    if text is None or part is None:
+    part = _PARTS.get(_name(path))
+    if text is None or part is None or len(text) > MOST_TEXT:
         return text or ""
     return "\n".join(found[0].strip() for found in part.finditer(text))
 
@@ -82,9 +92,13 @@ def read(path: str, text: str) -> TestFile:
 
     Raises Unparsable if it is not in the language that its name says.
     """
-    kind = PurePosixPath(path).suffix.removeprefix(".")
+    kind = _name(path).rpartition(".")[2]
     if kind == "php":
         both = functions.read(text, "php"), calls.read(text, "php")
-        return TestFile(both[0].tests | both[1].tests, both[1].focused)
+        return TestFile({**both[0].tests, **both[1].tests}, both[1].focused)
     reader = _READERS.get(kind)
     return reader(text) if reader else TestFile({})
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]

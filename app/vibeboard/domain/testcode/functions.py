@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from vibeboard.domain.testcode.brackets import Block, blocks
+from vibeboard.domain.testcode.brackets import DEEPEST, Block, blocks, pairs
 from vibeboard.domain.testcode.found import TestCode, TestFile
 from vibeboard.domain.testcode.masking import masked
 
+_LONGEST_HEAD = 1500
+_METHOD = re.compile(r"(?<![@\w.])(`[^`\n]+`|\w+)\s*(?:<[^<>]*>)?\s*$")
 _CONTAINER = re.compile(r"\b(?:class|object|mod|trait|record)\s+(\w+)")
 
 
@@ -15,11 +17,12 @@ _CONTAINER = re.compile(r"\b(?:class|object|mod|trait|record)\s+(\w+)")
 class Dialect:
     """How a language says that a function is a test, is off, or checks something.
 
-    ``told`` is looked for in comments too, ``file_off`` in the whole text.
+    Without ``name`` it stands before the parameters. ``told`` is looked for in comments
+    too, ``file_off`` in the whole text.
     """
 
     hidden: str
-    name: re.Pattern[str]
+    name: re.Pattern[str] | None
     mark: re.Pattern[str] | None
     off: re.Pattern[str]
     off_inside: re.Pattern[str]
@@ -30,7 +33,7 @@ class Dialect:
 
 _JVM = Dialect(
     hidden="java",
-    name=re.compile(r"(?:\bfun\s+(`[^`\n]+`|\w+)|\b(\w+))\s*\([^{}]*$"),
+    name=None,
     mark=re.compile(r"@(?:\w+\.)*(?:\w*Test|TestFactory|TestTemplate)\b"),
     off=re.compile(r"@(?:\w+\.)*(?:Disabled\w*|Ignored?|EnabledIf\w*)\b"),
     off_inside=re.compile(r"\b(?:assume\w*|abort)\s*\("),
@@ -52,7 +55,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "java": _JVM,
     "csharp": Dialect(
         hidden="csharp",
-        name=re.compile(r"\b(\w+)\s*(?:<\w+>)?\s*\([^{}]*$"),
+        name=None,
         mark=re.compile(
             r"\[\s*[^\]]*\b(?:Test|TestCase|TestCaseSource|Fact|Theory|TestMethod|"
             r"DataTestMethod)\b"
@@ -96,16 +99,17 @@ def read(text: str, language: str) -> TestFile:
     for block in blocks(code):
         while open_ and open_[-1][0].end <= block.begin:
             open_.pop()
-        head = code[block.head : block.begin]
+        start = max(block.head, block.begin - _LONGEST_HEAD)
+        head = code[start : block.begin]
         skips = len(dialect.off.findall(head))
         container = _CONTAINER.search(head)
-        name = _name(dialect, head, text[block.head : block.begin])
+        name = _name(dialect, head, text[start : block.begin])
         if name is not None:
             outer = "::".join(each for _, each, _ in open_)
             inside = off + skips + sum(more for *_, more in open_)
             test = _test(dialect, code, block, f"{outer}::{name}" if outer else name)
-            tests[test.name] = _off(test, inside)
-        elif container is not None:
+            tests[test.name] = replace(test, skips=test.skips + inside)
+        elif container is not None and len(open_) < DEEPEST:
             open_.append((block, container[1], skips))
     return TestFile(tests)
 
@@ -115,8 +119,24 @@ def _name(dialect: Dialect, head: str, told: str) -> str | None:
     marked = dialect.mark is None or dialect.mark.search(head)
     if not marked and not (dialect.told and dialect.told.search(told)):
         return None
+    if dialect.name is None:
+        return _before_parameters(head)
     found = dialect.name.search(head)
-    return next(filter(None, found.groups()), "").strip("`") or None if found else None
+    return found[1] if found else None
+
+
+def _before_parameters(head: str) -> str | None:
+    """The first name before parentheses that is no annotation's."""
+    closed = pairs(head)
+    end = 0
+    for at, close in sorted(closed.items()):
+        if at < end:
+            continue
+        end = close
+        found = _METHOD.search(head, max(0, at - 200), at) if head[at] == "(" else None
+        if found is not None:
+            return found[1].strip("`")
+    return None
 
 
 def _test(dialect: Dialect, code: str, block: Block, name: str) -> TestCode:
@@ -127,10 +147,4 @@ def _test(dialect: Dialect, code: str, block: Block, name: str) -> TestCode:
         skips=len(dialect.off_inside.findall(body)),
         empty=not body.strip(),
         body=" ".join(body.split()),
-    )
-
-
-def _off(test: TestCode, more: int) -> TestCode:
-    return TestCode(
-        test.name, test.assertions, test.skips + more, test.empty, test.body
     )
