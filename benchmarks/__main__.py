@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import calls, history, intake, logs, start, workspace
+from benchmarks import calls, history, intake, logs, reports, start, workspace
 from benchmarks.table import say
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], int]] = {
@@ -13,6 +13,7 @@ BENCHMARKS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "logs": logs.main,
     "history": history.main,
     "calls": calls.main,
+    "reports": reports.main,
 }
 
 

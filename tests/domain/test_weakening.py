@@ -215,7 +215,7 @@ def test_a_removed_file_names_every_test(path: str) -> None:
             ("clock > inner > tocks ${1}", Harm.SKIPPED),
         ),
         ("a.test.ts", 'it("ticks', 'it.only("ticks', (None, Harm.FOCUSED)),
-        ("a.test.ts", "expect(1).toBe(1); ", "", (TICKS, Harm.WEAKENED)),
+        ("a.test.ts", "expect(1).toBe(1);", "", (TICKS, Harm.WEAKENED)),
         (
             "a.test.ts",
             "expect(a).toBe(b);",

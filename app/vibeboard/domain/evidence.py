@@ -46,7 +46,7 @@ class FlakyPolicy(Enum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One of several goes at a case on one commit."""
 
@@ -56,7 +56,7 @@ class Attempt:
     detail: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CaseResult:
     """One test case. ``seconds`` as the report says; ``detail`` may be long.
 

@@ -17,6 +17,7 @@ from vibeboard.runner.reading import blocks, read_xml
 
 MOST_FILES = 500
 MOST_LINES = 2_000_000
+MOST_SOURCES = 100_000
 MOST_TOLD = 2000
 _MOST_DEPTH = 50
 _LONGEST = 10_000
@@ -51,23 +52,18 @@ class _Seen:
         """The lines of ``path``, which may be told from one of the ``sources``."""
         key = (path, sources)
         if key not in self._names:
-            self._grow()
+            if len(self._names) >= MOST_SOURCES:
+                raise _too_much("files")
             self._names[key] = _inside(path, sources, self._tree)
         return self._files[self._names[key]]
 
     def add(self, lines: _Lines, number: int, *, ran: bool) -> None:
         """Note a line; it ran if any report says so."""
         if number not in lines:
-            self._grow()
+            self._count += 1
+            if self._count > MOST_LINES:
+                raise _too_much("lines")
         lines[number] = lines.get(number, False) or ran
-
-    def _grow(self) -> None:
-        self._count += 1
-        if self._count > MOST_LINES:
-            raise ReportUnreadable(
-                "The coverage files hold too many lines to keep: leave out what is "
-                "generated or of others."
-            )
 
     def coverage(self) -> Coverage:
         """The sums; of the files, those with most lines that did not run."""
@@ -81,6 +77,13 @@ class _Seen:
             sum(each.covered for each in told),
             tuple(told[:MOST_TOLD]),
         )
+
+
+def _too_much(what: str) -> ReportUnreadable:
+    return ReportUnreadable(
+        f"The coverage is of too many {what} to keep: leave out what is generated or "
+        "of others."
+    )
 
 
 def _inside(path: str, sources: tuple[str, ...], tree: Path) -> str:

@@ -48,6 +48,7 @@ _WENT_WRONG = {
 }
 # Node's reporter gives every test this class.
 _SAYS_NOTHING = ("test", "suite")
+_NO_NAME = "(a test without a name)"
 _NO_CASE = (
     "The report counts an error that no test of it shows: a part of the suite could "
     "not begin, as when it does not build."
@@ -68,12 +69,11 @@ class Read:
 
 @dataclass(slots=True)
 class _Part:
-    """An element of a case: a failure, an earlier attempt, an output."""
+    """An element of a case that says how it went: a failure, an earlier attempt."""
 
     tag: str
     attributes: Mapping[str, str]
-    text: Text
-    depth: int
+    text: str
 
     @property
     def message(self) -> str:
@@ -88,6 +88,9 @@ class _Suite:
     begin: int  # of the cases read, the first that is in it
     claims: int  # errors and failures that it says to have
     tests: int | None
+
+
+_NO_SUITE = _Suite("", "", None, 0, 0, None)
 
 
 def read_report(path: Path, tree: Path, most: int) -> Read:
@@ -110,7 +113,11 @@ class _Reader:
         self._suites: list[_Suite] = []
         self._case: Mapping[str, str] | None = None
         self._parts: list[_Part] = []
-        self._open: _Part | None = None
+        self._outputs: list[str] = []
+        self._open: Mapping[str, str] | None = None  # attributes of a part
+        self._open_at = 0
+        self._text = Text(MOST_DETAIL)
+        self._add_text = self._text.add
         self._claims = 0
 
     def attach(self, parser: expat.XMLParserType) -> None:
@@ -121,9 +128,10 @@ class _Reader:
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if tag == "testcase" and self._open is None:
-            self._case, self._parts = attributes, []
+            self._case, self._parts, self._outputs = attributes, [], []
         elif tag in _PARTS and self._open is None:
-            self._begin(tag, attributes)
+            self._open, self._open_at = attributes, self._depth
+            self._parser.CharacterDataHandler = self._add_text
         elif self._depth == 1 and tag not in _ROOTS:
             raise ReportUnreadable(
                 f"`{self._name}` is XML but no JUnit report (it begins with "
@@ -147,29 +155,27 @@ class _Reader:
         elif tag == "property" and attributes.get("name") == "go.version":
             self.read.unique = str(self._path)  # Go numbers repeated names itself
 
-    def _begin(self, tag: str, attributes: Mapping[str, str]) -> None:
-        self._open = _Part(tag, attributes, Text(MOST_DETAIL), self._depth)
-        self._parser.CharacterDataHandler = self._open.text.add
-
     def _end(self, tag: str) -> None:
-        part = self._open
-        if part is not None:
-            if part.depth == self._depth:
+        if self._open is not None:
+            if self._open_at == self._depth:
                 self._parser.CharacterDataHandler = None
+                self._close(tag, self._open, self._text.take())
                 self._open = None
-                self._close(part)
         elif tag == "testcase" and self._case is not None:
-            self._add(_case(self._case, self._suites, self._parts))
+            suite = self._suites[-1] if self._suites else _NO_SUITE
+            self._add(_case(self._case, suite, self._parts, self._outputs))
             self._case = None
         elif self._case is None:
             self._leave(tag)
         self._depth -= 1
 
-    def _close(self, part: _Part) -> None:
-        if self._case is not None:
-            self._parts.append(part)
-        elif part.tag in ("error", "failure"):
-            self._add(_of_suite(self._suites, [part]))
+    def _close(self, tag: str, attributes: Mapping[str, str], text: str) -> None:
+        if tag in _OUTPUTS:
+            self._outputs.append(text)
+        elif self._case is not None:
+            self._parts.append(_Part(tag, attributes, text))
+        elif tag in _WENT_WRONG:
+            self._add(_of_suite(self._suites, [_Part(tag, attributes, text)]))
 
     def _leave(self, tag: str) -> None:
         """End a suite; one that could not begin has errors and no case to show them."""
@@ -211,17 +217,20 @@ def _suite(attributes: Mapping[str, str], around: list[_Suite], begin: int) -> _
 
 
 def _case(
-    attributes: Mapping[str, str], suites: list[_Suite], parts: list[_Part]
+    attributes: Mapping[str, str],
+    suite: _Suite,
+    parts: list[_Part],
+    outputs: list[str],
 ) -> Told:
-    suite = suites[-1] if suites else None
     get = attributes.get
+    name = get("name")
     classname = get("classname")
-    file = get("file") or (suite.file if suite else None)
-    home = (suite.home if suite else "") or file or ""
+    file = get("file") or suite.file
+    home = suite.home or file or ""
     if not classname or classname in _SAYS_NOTHING:
         classname = home
     told = Told(
-        "::".join(filter(None, (classname, get("name")))) or "(a test without a name)",
+        f"{classname}::{name}" if classname and name else classname or name or _NO_NAME,
         Outcome.PASSED,
         _seconds(get("time")),
         home,
@@ -230,14 +239,14 @@ def _case(
         assertions=_whole(get("assertions")),
     )
     state = get("status") or get("result")
-    if parts or state is not None:
-        _judge(told, parts, (state or "").casefold())
+    if parts or state:
+        _judge(told, parts, outputs, (state or "").casefold())
         if told.outcome is Outcome.SKIPPED and could_not_run(attributes, told.message):
             told.outcome = Outcome.ERROR
     return told
 
 
-def _judge(told: Told, parts: list[_Part], state: str) -> None:
+def _judge(told: Told, parts: list[_Part], outputs: list[str], state: str) -> None:
     """Fill in how the case ended, and what was said about it."""
     results = [part for part in parts if part.tag in _RESULTS]
     outcomes = {_RESULTS[part.tag] for part in results}
@@ -248,13 +257,12 @@ def _judge(told: Told, parts: list[_Part], state: str) -> None:
     elif state in _WENT_WRONG:
         told.outcome = _WENT_WRONG[state]
     telling = [part for part in results if _RESULTS[part.tag] is told.outcome]
-    texts = [_text(part) for part in telling]
+    texts = [_text(part.text) for part in telling]
     told.message = next((part.message for part in telling if part.message), "")
     retries = [part for part in parts if part.tag in _RETRIES]
     if retries:
         told.attempts = _attempts(told, "\n\n".join(texts), retries)
     if told.outcome.bad:
-        outputs = (part for part in parts if part.tag in _OUTPUTS)
         texts += map(_text, outputs)
     told.detail = cut("\n\n".join(filter(None, texts)), MOST_DETAIL)
 
@@ -267,15 +275,15 @@ def _attempts(told: Told, detail: str, retries: list[_Part]) -> tuple[Attempt, .
             _RETRIES[part.tag],
             _seconds(part.attributes.get("time")),
             part.message,
-            _text(part),
+            _text(part.text),
         )
         for part in retries[:_MOST_ATTEMPTS]
     ]
     return (own, *others) if told.outcome.bad else (*others, own)
 
 
-def _text(part: _Part) -> str:
-    return cut(str(part.text).strip(), MOST_DETAIL)
+def _text(text: str) -> str:
+    return cut(text.strip(), MOST_DETAIL)
 
 
 def _of_suite(suites: list[_Suite], parts: list[_Part]) -> Told:
@@ -290,7 +298,7 @@ def _of_suite(suites: list[_Suite], parts: list[_Part]) -> Told:
         suite.file if suite else None,
         None,
     )
-    _judge(told, parts, "error")
+    _judge(told, parts, [], "error")
     told.message = told.message or told.detail.partition("\n")[0] or _NO_CASE
     return told
 

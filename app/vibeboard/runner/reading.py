@@ -61,8 +61,12 @@ class Text:
             self._parts = [whole[: self._limit], whole[-self._limit :]]
             self._size = 2 * self._limit
 
-    def __str__(self) -> str:
-        return "".join(self._parts)
+    def take(self) -> str:
+        """What was kept of it; it is empty then."""
+        whole = "".join(self._parts)
+        self._parts.clear()
+        self._size = 0
+        return whole
 
 
 def cut(text: str, most: int) -> str:

@@ -133,10 +133,9 @@ class _Cases:
         )
 
     def _case(self, told: Told) -> CaseResult:
-        message, detail = told.message, told.detail
+        message, detail, file, line = told.message, told.detail, told.file, told.line
         if message or detail:
             message, detail = self._kept(message, detail)
-        file, line = told.file, told.line
         if file or detail:
             file, line = self._place(file, line, detail if told.outcome.bad else "")
         return CaseResult(
