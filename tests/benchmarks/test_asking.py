@@ -5,7 +5,7 @@ import json
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from benchmarks import intake, logs
+from benchmarks import intake, logs, reports
 from benchmarks.load import Loaded
 
 
@@ -53,6 +53,18 @@ def test_the_last_line_is_an_object_of_ratios(
     ratios = json.loads(last)
     assert set(ratios) == {"log_vs_drop", "log_vs_row_a_line", "log_vs_batched_rows"}
     assert all(ratio > 0 for ratio in ratios.values())
+
+
+def test_readers_of_reports_find_the_same_cases(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = reports.main(["--cases", "2000", "--rounds", "1"])
+
+    *table, last = capsys.readouterr().out.splitlines()
+    assert code == 0
+    assert table[1].startswith("ours")
+    ratios = json.loads(last)
+    assert {"time_vs_junitparser", "memory_vs_lxml_freed"} <= set(ratios)
 
 
 def test_intake_is_compared_by_the_medians_of_its_rounds(

@@ -26,7 +26,7 @@ class Told:
     seconds: float
     home: str
     file: str | None
-    line: int | None
+    line: int | None = None
     message: str = ""
     detail: str = ""
     assertions: int | None = None

@@ -193,11 +193,12 @@ class _Reader:
             self._add(_of_suite([], []))
 
     def _add(self, case: Told) -> None:
-        if len(self.read.cases) >= self._most:
+        cases = self.read.cases
+        if len(cases) >= self._most:
             raise ReportUnreadable(
                 "The reports hold too many tests to keep: split the suite into several."
             )
-        self.read.cases.append(case)
+        cases.append(case)
 
 
 def _is_error(case: Told) -> bool:
@@ -235,9 +236,11 @@ def _case(
         _seconds(get("time")),
         home,
         file,
-        _whole(get("line")) or None,
-        assertions=_whole(get("assertions")),
     )
+    if "line" in attributes:
+        told.line = _whole(attributes["line"]) or None
+    if "assertions" in attributes:
+        told.assertions = _whole(attributes["assertions"])
     state = get("status") or get("result")
     if parts or state:
         _judge(told, parts, outputs, (state or "").casefold())
@@ -296,7 +299,6 @@ def _of_suite(suites: list[_Suite], parts: list[_Part]) -> Told:
         0.0,
         name,
         suite.file if suite else None,
-        None,
     )
     _judge(told, parts, [], "error")
     told.message = told.message or told.detail.partition("\n")[0] or _NO_CASE

@@ -39,6 +39,7 @@ _PLACES = (
     ),
     re.compile(r"^(?P<file>[^\s:()]+\.php):(?P<line>\d+)$", re.MULTILINE),
 )
+_ANY_PLACE = re.compile(r"\.\w+:\d+(?::|$)", re.MULTILINE)
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
@@ -179,7 +180,7 @@ class _Cases:
     ) -> tuple[str | None, int | None]:
         """Where the test failed, else where it stands; only a file of the tree."""
         stated = self._inside(file) if file else None
-        if detail:
+        if detail and _ANY_PLACE.search(detail):
             for pattern in _PLACES:
                 for found in reversed(list(pattern.finditer(detail))):
                     path = self._inside(found["file"])
