@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vibeboard.domain.comparison import Change, Comparison, combined, compare
@@ -239,6 +239,7 @@ OPPOSITE = {
 }
 
 
+@settings(deadline=None)
 @given(suites, suites)
 def test_every_case_is_in_exactly_one_class(
     base: SuiteResult, head: SuiteResult
@@ -253,6 +254,7 @@ def test_every_case_is_in_exactly_one_class(
         assert sorted(then) == sorted(each.id for each in base.cases)
 
 
+@settings(deadline=None)
 @given(suites, suites)
 def test_the_other_way_round_is_the_opposite(
     base: SuiteResult, head: SuiteResult
@@ -271,6 +273,7 @@ def test_the_other_way_round_is_the_opposite(
             assert returned[names] in opposites
 
 
+@settings(deadline=None)
 @given(suites, suites, st.randoms(use_true_random=False))
 def test_the_order_of_cases_says_nothing(
     base: SuiteResult, head: SuiteResult, chance: st.DataObject
@@ -283,6 +286,7 @@ def test_the_order_of_cases_says_nothing(
     assert compare(mixed(base), mixed(head)).changes == compare(base, head).changes
 
 
+@settings(deadline=None)
 @given(st.lists(suites, min_size=1, max_size=4), st.permutations(range(4)))
 def test_the_order_of_attempts_changes_no_verdict(
     attempts: list[SuiteResult], order: list[int]
@@ -293,6 +297,7 @@ def test_the_order_of_attempts_changes_no_verdict(
         assert combined(mixed).judged(policy) is combined(attempts).judged(policy)
 
 
+@settings(deadline=None)
 @given(st.lists(outcomes.map(lambda o: case("t", o)), min_size=2, max_size=4))
 def test_a_case_passed_only_if_one_of_its_goes_did(goes: list[CaseResult]) -> None:
     one = together(goes)
@@ -303,6 +308,7 @@ def test_a_case_passed_only_if_one_of_its_goes_did(goes: list[CaseResult]) -> No
         assert one.outcome.bad is any(go.outcome.bad for go in goes)
 
 
+@settings(deadline=None)
 @given(
     st.lists(outcomes.map(lambda o: case("t", o))),
     st.sampled_from([None, 0, 1]),

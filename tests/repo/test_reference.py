@@ -24,7 +24,8 @@ from vibeboard.settings import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = DOCS / "reference"
-WRITTEN = {"benchmarks", "faults"}  # by hand: they tell of measurements and tests
+# By hand: they tell of measurements and tests.
+WRITTEN = {"benchmarks", "faults", "test-reports"}
 
 
 def page(name: str) -> str:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from xml.sax.saxutils import quoteattr
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -79,6 +79,7 @@ def told(result: SuiteResult) -> tuple[object, ...]:
     return counts, len(result.flaky), verdicts
 
 
+@settings(deadline=None, max_examples=60)
 @given(CASES, st.integers(1, 4), st.sampled_from([0, 1]), st.integers(0, 99))
 def test_mixing_and_splitting_reports_changes_nothing(
     cases: list[Written], parts: int, exit_code: int, seed: int
@@ -90,6 +91,7 @@ def test_mixing_and_splitting_reports_changes_nothing(
     assert told(read(split, exit_code)) == told(read([cases], exit_code))
 
 
+@settings(deadline=None, max_examples=60)
 @given(CASES)
 def test_every_case_is_kept_under_a_name_of_its_own(cases: list[Written]) -> None:
     result = read([cases])
@@ -100,6 +102,7 @@ def test_every_case_is_kept_under_a_name_of_its_own(cases: list[Written]) -> Non
     )
 
 
+@settings(deadline=None, max_examples=60)
 @given(CASES, st.sampled_from([0, 1]), st.sampled_from(FlakyPolicy))
 def test_no_report_is_green_without_a_case_that_passed(
     cases: list[Written], exit_code: int, policy: FlakyPolicy

@@ -18,6 +18,7 @@ from vibeboard.runner.reading import Text, blocks, cut, read_xml
 
 MOST_DETAIL = 8000
 _MOST_DEPTH = 200
+_DIGITS = 9
 _MOST_ATTEMPTS = 20
 
 _ROOTS = ("testsuites", "testsuite")
@@ -306,8 +307,8 @@ def _of_suite(suites: list[_Suite], parts: list[_Part]) -> Told:
 
 
 def _whole(text: str | None) -> int | None:
-    """A number of at most nine digits, as counters and lines have."""
-    if text and len(text) < 10 and text.isascii() and text.isdigit():  # noqa: PLR2004
+    """A number of few digits, as counters and lines have."""
+    if text and len(text) <= _DIGITS and text.isascii() and text.isdigit():
         return int(text)
     return None
 
