@@ -327,6 +327,13 @@ def test_a_test_that_moved_or_got_another_name_was_not_removed() -> None:
     assert weakenings(moved) == ()
 
 
+def test_a_long_expression_is_read() -> None:
+    many = " + ".join(["1"] * 900)
+    text = f"def test_sum():\n    é = {many}\n    assert é == 900\n"
+
+    assert told("test_a.py", text, None) == {("test_sum", Harm.REMOVED)}
+
+
 def test_what_cannot_be_read_is_said() -> None:
     broken = ChangedFile("test_a.py", PYTHON, "def test_one(:")
     huge = ChangedFile("test_b.py", "", "#" * 1_000_000)

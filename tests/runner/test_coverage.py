@@ -122,6 +122,7 @@ def test_what_is_no_hit_is_none(tmp_path: Path, line: str) -> None:
             '<!DOCTYPE c [<!ENTITY a "b">]><coverage>&a;</coverage>',
             "document type or entities",
         ),
+        ("<coverage>" + "<class>" * 1_000_000, "more than 50 deep"),
         (b"<coverage a='\xff'/>", "broken or cut off"),
         (b"\0" * 1000, "neither Cobertura XML nor lcov"),
         (

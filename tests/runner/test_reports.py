@@ -274,6 +274,7 @@ PARAMETER = '<!DOCTYPE l [<!ENTITY % x SYSTEM "file:///etc/passwd"> %x;]><testsu
         ("<a>" * 1_000_000, "no JUnit report"),
         ("<testsuite>" * 1_000_000, "more than 200 deep"),
         ("<testsuite><testcase>" + "<a>" * 1_000_000, "more than 200 deep"),
+        ("<testsuite>" + "<testcase>" * 1_000_000, "more than 200 deep"),
         ("<testsuite><system-out>" + "<a>" * 1_000_000, "more than 200 deep"),
         ("{}", "broken or cut off"),
     ],
@@ -336,6 +337,15 @@ def test_more_cases_than_anybody_has_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ReportUnreadable, match="split the suite"):
         read(tmp_path, text)
+
+
+@pytest.mark.parametrize("count", [5001, 9])
+def test_too_many_files_are_refused(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "a.xml"
+    path.write_bytes(b"<testsuite/>".ljust(60_000_000 if count < 5000 else 20))
+
+    with pytest.raises(ReportUnreadable, match="only this suite's"):
+        reports.read_all([path] * count, tmp_path)
 
 
 _MEASURE = """

@@ -155,13 +155,14 @@ class SuiteResult:
         exit code than 0 it failed.
         """
         wavered = self.flaky
-        if self.failures or (wavered and flaky is FlakyPolicy.FAIL):
+        unforgiven = flaky is FlakyPolicy.FAIL or self.exit_code not in (0, None)
+        if self.failures or (wavered and unforgiven):
             return Verdict.FAILED
         if self.fault is not None or not self.count(Outcome.PASSED):
             return Verdict.INCONCLUSIVE
         if self.exit_code not in (0, None):
             # The command says no while its report says yes: believe neither.
-            return Verdict.FAILED if wavered else Verdict.INCONCLUSIVE
+            return Verdict.INCONCLUSIVE
         return Verdict.PASSED
 
 

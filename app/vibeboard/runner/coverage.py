@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from vibeboard.domain.evidence import Coverage, FileCoverage
 from vibeboard.errors import ReportUnreadable
-from vibeboard.runner.reading import blocks, read_xml
+from vibeboard.runner.reading import blocks, few, read_xml
 
 MOST_FILES = 500
 MOST_LINES = 2_000_000
@@ -28,15 +28,10 @@ _Lines = dict[int, bool]
 def read_all(files: Iterable[Path], tree: Path) -> Coverage | None:
     """What all reports together say; None if there is none."""
     seen = _Seen(tree)
-    read = 0
-    for read, path in enumerate(files, start=1):
-        if read > MOST_FILES:
-            raise ReportUnreadable(
-                f"There are more than {MOST_FILES} coverage files: make the globs "
-                "match only this suite's, or let the command merge them."
-            )
+    paths = list(few(files, MOST_FILES, "coverage"))
+    for path in paths:
         _read(path, tree, seen)
-    return seen.coverage() if read else None
+    return seen.coverage() if paths else None
 
 
 class _Seen:
@@ -132,6 +127,11 @@ class _Cobertura:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            raise ReportUnreadable(
+                f"`{self._name}` has elements more than {_MOST_DEPTH} deep, which no "
+                "coverage tool writes: correct the `coverage` globs."
+            )
         if tag == "line" and self._lines is not None:
             if not self._of_method:
                 self._line(self._lines, attributes)
@@ -146,11 +146,6 @@ class _Cobertura:
             raise ReportUnreadable(
                 f"`{self._name}` is XML but no Cobertura report (it begins with "
                 f"`<{tag[:40]}>`): correct the `coverage` globs."
-            )
-        elif self._depth > _MOST_DEPTH:
-            raise ReportUnreadable(
-                f"`{self._name}` has elements more than {_MOST_DEPTH} deep, which no "
-                "coverage tool writes: correct the `coverage` globs."
             )
 
     def _line(self, lines: _Lines, attributes: dict[str, str]) -> None:

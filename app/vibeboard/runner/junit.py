@@ -128,6 +128,11 @@ class _Reader:
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
+        if self._depth > _MOST_DEPTH:
+            raise ReportUnreadable(
+                f"`{self._name}` has elements more than {_MOST_DEPTH} deep, which no "
+                "test runner writes: correct the `report` globs."
+            )
         if tag == "testcase" and self._open is None:
             self._case, self._parts, self._outputs = attributes, [], []
         elif tag in _PARTS and self._open is None:
@@ -137,11 +142,6 @@ class _Reader:
             raise ReportUnreadable(
                 f"`{self._name}` is XML but no JUnit report (it begins with "
                 f"`<{tag[:40]}>`): correct the `report` globs."
-            )
-        elif self._depth > _MOST_DEPTH:
-            raise ReportUnreadable(
-                f"`{self._name}` has elements more than {_MOST_DEPTH} deep, which no "
-                "test runner writes: correct the `report` globs."
             )
         elif self._case is None:
             self._outside(tag, attributes)

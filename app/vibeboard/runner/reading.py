@@ -6,7 +6,8 @@ Nothing here knows what a report means. Expat is asked directly, because trees o
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.parsers import expat
 
@@ -17,7 +18,24 @@ MOST_BYTES = 64 << 20
 # token of 64 MiB from taking minutes.
 BLOCK = 1 << 20
 
+MOST_TOGETHER = 512 << 20
+
 Prepare = Callable[[expat.XMLParserType], None]
+
+
+def few(files: Iterable[Path], most: int, kind: str) -> Iterator[Path]:
+    """The files, as long as they are not too many or too large together."""
+    size = 0
+    for number, path in enumerate(files):
+        with suppress(OSError):  # which is told when it is opened
+            size += path.lstat().st_size
+        if number >= most or size > MOST_TOGETHER:
+            raise ReportUnreadable(
+                f"There are more than {most} {kind} files, or more than "
+                f"{MOST_TOGETHER >> 20} MiB: make the `{kind}` globs match only this "
+                "suite's."
+            )
+        yield path
 
 
 def blocks(path: Path, tree: Path) -> Iterator[bytes]:

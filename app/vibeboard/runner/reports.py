@@ -15,10 +15,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from vibeboard.domain.evidence import Attempt, CaseResult, together
-from vibeboard.errors import ReportUnreadable
 from vibeboard.runner.dialects import Told
 from vibeboard.runner.junit import MOST_DETAIL, Read, read_report
-from vibeboard.runner.reading import cut
+from vibeboard.runner.reading import cut, few
 
 MOST_FILES = 5000
 MOST_CASES = 500_000
@@ -77,12 +76,7 @@ def remove_stale(tree: Path, globs: Sequence[str]) -> None:
 def read_all(files: Iterable[Path], tree: Path) -> tuple[CaseResult, ...]:
     """The cases of several reports, with ids that are unique among them."""
     cases = _Cases(tree)
-    for number, path in enumerate(files):
-        if number >= MOST_FILES:
-            raise ReportUnreadable(
-                f"There are more than {MOST_FILES} report files: make the `report` "
-                "globs match only this suite's."
-            )
+    for path in few(files, MOST_FILES, "report"):
         cases.take(read_report(path, tree, MOST_CASES - len(cases)))
     return cases.named()
 

@@ -16,22 +16,25 @@ def read(text: str) -> TestFile:
     """The tests of a module."""
     try:
         module = ast.parse(text)
+        lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        found = _tests(module.body, "", _module_marks(module), lines)
+        return TestFile({test.name: test for test in found})
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise Unparsable(str(error)) from error
-    tests = {test.name: test for test in _tests(module.body, "", _module_marks(module))}
-    return TestFile(tests)
 
 
-def _tests(body: Sequence[ast.stmt], prefix: str, off: int) -> Iterator[TestCode]:
+def _tests(
+    body: Sequence[ast.stmt], prefix: str, off: int, lines: Sequence[str]
+) -> Iterator[TestCode]:
     for each in body:
         if isinstance(each, ast.ClassDef):
             inner = off + _marks(each.decorator_list) + _assigned_marks(each.body)
-            yield from _tests(each.body, f"{prefix}{each.name}::", inner)
+            yield from _tests(each.body, f"{prefix}{each.name}::", inner, lines)
         elif isinstance(each, _FUNCTIONS) and each.name.startswith("test"):
-            yield _test(each, prefix, off)
+            yield _test(each, prefix, off, lines)
 
 
-def _test(function: _Function, prefix: str, off: int) -> TestCode:
+def _test(function: _Function, prefix: str, off: int, lines: Sequence[str]) -> TestCode:
     nodes = [node for each in function.body for node in ast.walk(each)]
     body = function.body
     if ast.get_docstring(function, clean=False) is not None:
@@ -41,9 +44,19 @@ def _test(function: _Function, prefix: str, off: int) -> TestCode:
         assertions=sum(map(_checks, nodes)),
         skips=off + _marks(function.decorator_list) + sum(map(_turns_off, nodes)),
         empty=all(map(_does_nothing, body)),
-        body="\n".join(ast.dump(each) for each in body),
+        body=_source(body, lines),
         cases=_cases(function.decorator_list),
     )
+
+
+def _source(body: Sequence[ast.stmt], lines: Sequence[str]) -> str:
+    """The statements as they are written, wherever they stand."""
+    if not body:
+        return ""
+    first, last = body[0], body[-1]
+    head = lines[first.lineno - 1].encode()[first.col_offset :].decode(errors="replace")
+    rest = lines[first.lineno : last.end_lineno]
+    return "\n".join(line.strip() for line in (head, *rest))
 
 
 def _module_marks(module: ast.Module) -> int:
