@@ -115,6 +115,8 @@ mod tests {
     #[tokio::test]
     async fn tocks() { assert!(r#""}"#.is_empty()); }
     fn helper() {}
+    /* a /* comment { */ in a comment */
+    #[test] fn chimes() { assert!('\\'' != '"'); }
 }
 """
 
@@ -153,7 +155,7 @@ LANGUAGES = {
         RUBY,
         {"Clock > ticks", "Clock > inner > tocks", "ClockTest > test_tick"},
     ),
-    "tests/clock.rs": (RUST, {"tests::ticks", "tests::tocks"}),
+    "tests/clock.rs": (RUST, {"tests::ticks", "tests::tocks", "tests::chimes"}),
 }
 
 

@@ -10,7 +10,7 @@ _LINE = r"//[^\n]*"
 _BLOCK = r"/\*.*?(?:\*/|\Z)"
 _DOUBLE = r'"(?:\\.|[^"\\\n])*"?'
 _SINGLE = r"'(?:\\.|[^'\\\n])*'?"
-_LETTER = r"'(?:\\[^\n']{1,10}|[^'\\\n])'"  # and no lifetime of Rust
+_LETTER = r"'(?:\\.[^\n']{0,9}|[^'\\\n])'"  # and no lifetime of Rust
 _BACKTICK = r"`(?:\\.|[^`\\])*`?"
 _TRIPLE = r'"""(?:\\.|[^\\])*?(?:"""|\Z)'
 _PATTERN = (
@@ -38,9 +38,34 @@ HIDDEN: Mapping[str, re.Pattern[str]] = {
     ),
     "rust": _any(_LINE, _BLOCK, _RAW_RUST, _DOUBLE, _LETTER),
 }
+_NESTS = {"rust"}  # comments in comments
 _VISIBLE = re.compile(r"[^\s]")
+_COMMENT = re.compile(r"/\*|\*/")
 
 
 def masked(text: str, language: str) -> str:
     """``text`` with spaces for strings and comments; all else where it was."""
-    return HIDDEN[language].sub(lambda found: _VISIBLE.sub(" ", found[0]), text)
+    hidden = HIDDEN[language]
+    if language not in _NESTS:
+        return hidden.sub(lambda found: _blank(found[0]), text)
+    parts: list[str] = []
+    at = 0
+    while found := hidden.search(text, at):
+        comment = found[0].startswith("/*")
+        end = _comment_end(text, found.start()) if comment else found.end()
+        parts += (text[at : found.start()], _blank(text[found.start() : end]))
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+def _blank(text: str) -> str:
+    return _VISIBLE.sub(" ", text)
+
+
+def _comment_end(text: str, begin: int) -> int:
+    depth = 0
+    for found in _COMMENT.finditer(text, begin):
+        depth += 1 if found[0] == "/*" else -1
+        if not depth:
+            return found.end()
+    return len(text)

@@ -9,6 +9,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _OFF = {"skip", "skipif", "skipIf", "skipUnless", "xfail", "expectedFailure"}
 _OFF_CALLS = {"skip", "skipTest", "xfail", "SkipTest", "importorskip"}
 _CHECKS = {"raises", "warns", "fail", "expect", "deprecated_call"}
+_HELPERS = ("assert", "check", "verify")  # also people's own
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -101,7 +102,7 @@ def _checks(node: ast.AST) -> bool:
     if not isinstance(node, ast.Call):
         return False
     name = _called(node)
-    return name in _CHECKS or name.startswith("assert")
+    return name in _CHECKS or name.startswith(_HELPERS)
 
 
 def _always_true(test: ast.expr) -> bool:
