@@ -329,6 +329,10 @@ def test_a_test_that_moved_or_got_another_name_was_not_removed() -> None:
     assert weakenings(moved) == ()
 
 
+def test_tests_beside_the_code_are_seen_in_rust() -> None:
+    assert ("tests::ticks", Harm.REMOVED) in told("src/clock.rs", RUST, "mod clock {}")
+
+
 def test_a_long_expression_is_read() -> None:
     many = " + ".join(["1"] * 900)
     text = f"def test_sum():\n    é = {many}\n    assert é == 900\n"

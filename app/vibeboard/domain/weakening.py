@@ -72,7 +72,7 @@ def weakenings(files: Iterable[ChangedFile]) -> tuple[Weakening, ...]:
     for file in sorted(files, key=lambda each: each.path):
         if is_test_setup(file.path):
             found += _of_setup(file)
-        elif is_test_file(file.path):
+        elif is_test_file(file.path) or _has_tests_inside(file):
             try:
                 read_twice.append(_both(file))
             except Unparsable:
@@ -81,6 +81,11 @@ def weakenings(files: Iterable[ChangedFile]) -> tuple[Weakening, ...]:
     return tuple(
         sorted(found, key=lambda each: (each.file, each.test or "", each.harm.value))
     )
+
+
+def _has_tests_inside(file: ChangedFile) -> bool:
+    """Rust keeps tests beside the code that they are of."""
+    return file.path.endswith(".rs") and "#[test]" in (file.before or "")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ _LINE = r"//[^\n]*"
 _BLOCK = r"/\*.*?(?:\*/|\Z)"
 _DOUBLE = r'"(?:\\.|[^"\\\n])*"?'
 _SINGLE = r"'(?:\\.|[^'\\\n])*'?"
+_LINES = r'"(?:\\.|[^"\\])*"?'  # of several lines
+_SINGLE_LINES = r"'(?:\\.|[^'\\])*'?"
 _LETTER = r"'(?:\\.[^\n']{0,9}|[^'\\\n])'"  # and no lifetime of Rust
 _BACKTICK = r"`(?:\\.|[^`\\])*`?"
 _TRIPLE = r'"""(?:\\.|[^\\])*?(?:"""|\Z)'
@@ -32,11 +34,11 @@ HIDDEN: Mapping[str, re.Pattern[str]] = {
     "go": _any(_LINE, _BLOCK, _DOUBLE, _LETTER, r"`[^`]*`?"),
     "java": _any(_LINE, _BLOCK, _TRIPLE, _DOUBLE, _LETTER),
     "csharp": _any(_LINE, _BLOCK, _TRIPLE, _VERBATIM, _DOUBLE, _LETTER),
-    "php": _any(_LINE, r"#(?!\[)[^\n]*", _BLOCK, _HEREDOC, _DOUBLE, _SINGLE),
+    "php": _any(_LINE, r"#(?!\[)[^\n]*", _BLOCK, _HEREDOC, _LINES, _SINGLE_LINES),
     "ruby": _any(
         r"^=begin.*?(?:^=end|\Z)", _RUBY_DOC, _DOUBLE, _SINGLE, r"#(?!\{)[^\n]*"
     ),
-    "rust": _any(_LINE, _BLOCK, _RAW_RUST, _DOUBLE, _LETTER),
+    "rust": _any(_LINE, _BLOCK, _RAW_RUST, _LINES, _LETTER),
 }
 _NESTS = {"rust"}  # comments in comments
 _VISIBLE = re.compile(r"[^\s]")
