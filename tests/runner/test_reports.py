@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from junitparser import JUnitXml, TestCase
 
 from vibeboard.domain.evidence import (
     Attempt,
@@ -62,6 +63,35 @@ def test_our_numbers_are_the_tools_own(name: str) -> None:
     assert sum(case.assertions or 0 for case in result.cases) == expected.get(
         "assertions", 0
     )
+
+
+# Where a plain reader counts otherwise, and why.
+_OTHERWISE = {
+    "bats.xml": 6,  # a retry
+    "gotestsum-rerun-green.xml": 7,  # reruns
+    "gotestsum-rerun.xml": 14,
+    "gotestsum.xml": 9,  # a package that does not build is no test
+    "node.xml": 5,  # a test outside of suites is passed over
+    "prove.xml": 5,  # errors of suites
+    "pytest-rerunfailures.xml": 6,  # reruns
+}
+
+
+@pytest.mark.parametrize(
+    "file", sorted({file for each in EXPECTED.values() for file in each["files"]})
+)
+def test_a_plain_reader_finds_as_many_cases(file: str) -> None:
+    theirs = len(_cases(JUnitXml.fromfile(str(CORPUS / file))))
+
+    ours = len(reports.read_all([CORPUS / file], CORPUS))
+    assert theirs == _OTHERWISE.get(file, ours)
+
+
+def _cases(suite: Any) -> list[TestCase]:
+    found: list[TestCase] = []
+    for each in suite:
+        found += [each] if isinstance(each, TestCase) else _cases(each)
+    return found
 
 
 def test_every_report_kept_is_read_by_a_test() -> None:
