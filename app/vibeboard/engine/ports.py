@@ -160,6 +160,19 @@ class Marker:
     topic: str
 
 
+@dataclass(frozen=True)
+class ReviewComment:
+    """A remark at a line of a pull request; an outdated one keeps its first line."""
+
+    id: int
+    by: Actor
+    body: str
+    path: str
+    line: int | None
+    hunk: str
+    at: datetime
+
+
 class Replies(Protocol):
     """Our own words on issues and pull requests."""
 
@@ -170,6 +183,10 @@ class Replies(Protocol):
 
         ``known`` spares the search where the id was kept.
         """
+        ...
+
+    async def amend(self, card: CardKey, marker: Marker, body: str) -> bool:
+        """Edit the comment that has the marker; False if we never said it."""
         ...
 
     async def react(
@@ -197,6 +214,68 @@ class PullRequest:
     body: str
 
 
+class ReviewState(Enum):
+    """What a submitted review says."""
+
+    APPROVED = "approved"
+    CHANGES_REQUESTED = "changes_requested"
+    DISMISSED = "dismissed"  # said one of the two above, until somebody took it away
+    COMMENTED = "commented"
+
+
+@dataclass(frozen=True)
+class PullReview:
+    """What somebody thinks of a pull request, said when ``commit`` was its head."""
+
+    by: Actor
+    state: ReviewState
+    commit: str | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class HeadCheck:
+    """A check run or commit status on a pull request's head.
+
+    ``conclusion`` is GitHub's word in lower case, None while it is alive; a status
+    that is in error has failed. ``app`` is an App's slug, or who set a status.
+    ``required`` says whether GitHub does not merge without it, None if unknown.
+    """
+
+    name: str
+    app: str
+    conclusion: str | None
+    url: str
+    summary: str
+    required: bool | None
+    ours: bool
+
+
+@dataclass(frozen=True)
+class PullView:
+    """A pull request with what was said and measured about it, at one head.
+
+    ``behind`` counts the commits of the base that the head lacks. Of each person
+    there is one review: the latest opinion, else the latest comment. Accounts that
+    were deleted cannot be told apart, so each of their reviews is there.
+    """
+
+    number: int
+    url: str
+    title: str
+    body: str
+    branch: str
+    base: str
+    head: str
+    is_open: bool
+    is_draft: bool
+    merged: bool
+    author: Actor
+    behind: int
+    reviews: tuple[PullReview, ...] = ()
+    checks: tuple[HeadCheck, ...] = ()
+
+
 class Pulls(Protocol):
     """Pull requests."""
 
@@ -214,6 +293,16 @@ class Pulls(Protocol):
 
     async def files(self, repository: str, number: int) -> Sequence[str]:
         """Paths that a pull request changes."""
+        ...
+
+    async def view(self, repository: str, number: int) -> PullView:
+        """All that decides about a pull request, whole or not at all."""
+        ...
+
+    async def thread(
+        self, repository: str, number: int, comment: int
+    ) -> Sequence[ReviewComment]:
+        """The thread of a review comment, oldest first; empty if that is gone."""
         ...
 
 

@@ -48,6 +48,9 @@ class GitHubChecks:
             sent = _BATCH
         else:
             run, sent = found.id, found.output.annotations_count
+            if found.output.text:
+                # What an update leaves out stays as it was.
+                wanted["output"].setdefault("text", "")
             if not _shows(found, wanted):
                 batch = annotations[sent : sent + _BATCH]
                 await _update(installation, names, run, wanted, batch)

@@ -5,6 +5,7 @@ always has it, so that logins can be compared.
 """
 
 from datetime import datetime
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -124,12 +125,20 @@ class CreatedComment(BaseModel):
 
 
 class ReviewComment(BaseModel):
-    """A remark at a line; ``in_reply_to_id`` names the first of its thread."""
+    """A remark at a line; ``in_reply_to_id`` names the first of its thread.
+
+    One that is outdated, or about a whole file, has no ``line``.
+    """
 
     id: int
     body: str | None = None
     user: User | None = None
     in_reply_to_id: int | None = None
+    path: str
+    line: int | None = None
+    original_line: int | None = None
+    diff_hunk: str = ""
+    created_at: datetime
 
 
 class SourceRepository(BaseModel):
@@ -426,3 +435,115 @@ class CommentPage(Node):
 
     nodes: list[CommentNode | None] = Field(default_factory=list)
     page_info: PageInfo
+
+
+class Oid(Node):
+    """A commit's name."""
+
+    oid: str
+
+
+class ComparisonNode(Node):
+    """How far ``head_target`` is behind what it is compared with."""
+
+    behind_by: int
+    head_target: Oid
+
+
+class BaseRef(Node):
+    """The branch that a pull request goes into."""
+
+    compare: ComparisonNode | None = None
+
+
+class ReviewNode(Node):
+    """A review; one that is pending has not been said yet."""
+
+    state: Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
+    submitted_at: datetime | None = None
+    author: Author | None = None
+    commit: Oid | None = None
+
+
+class ReviewPage(Node):
+    """Reviews, the newest page first; none may be left out."""
+
+    nodes: list[ReviewNode]
+    page_info: PageInfo
+
+
+class AppNode(Node):
+    """The App behind a check run."""
+
+    database_id: int | None = None
+    slug: str
+
+
+class SuiteNode(Node):
+    """The suite of a check run; an App that was deleted leaves none."""
+
+    app: AppNode | None = None
+
+
+class CheckRunNode(Node):
+    """A check run on a head."""
+
+    typename: Literal["CheckRun"] = Field(alias="__typename")
+    name: str
+    status: str
+    conclusion: str | None = None
+    url: str = ""
+    details_url: str | None = None
+    title: str | None = None
+    summary: str | None = None
+    is_required: bool | None = None
+    check_suite: SuiteNode
+
+
+class StatusNode(Node):
+    """A commit status on a head."""
+
+    typename: Literal["StatusContext"] = Field(alias="__typename")
+    context: str
+    state: str
+    target_url: str | None = None
+    description: str | None = None
+    is_required: bool | None = None
+    creator: Author | None = None
+
+
+HeadContext = Annotated[CheckRunNode | StatusNode, Field(discriminator="typename")]
+
+
+class ContextPage(Node):
+    """Check runs and statuses; none may be left out."""
+
+    nodes: list[HeadContext]
+    page_info: ForwardPage
+
+
+class RollupNode(Node):
+    """All that checks a commit."""
+
+    commit: Oid | None = None
+    contexts: ContextPage
+
+
+class PullNode(Node):
+    """A pull request with a page of its reviews and of its head's checks."""
+
+    number: int
+    url: str
+    title: str
+    body: str
+    state: str
+    is_draft: bool
+    is_cross_repository: bool
+    head_ref_name: str
+    head_ref_oid: str
+    head_repository_owner: ProjectOwner | None = None
+    base_ref_name: str
+    base_ref: BaseRef | None = None
+    author: Author | None = None
+    reviews: ReviewPage
+    status_check_rollup: RollupNode | None = None

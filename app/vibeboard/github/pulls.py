@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from vibeboard.engine.ports import PullRequest
+from vibeboard.engine.ports import PullRequest, PullView, ReviewComment
 from vibeboard.errors import GitHubRefused, GitHubUnavailable
 from vibeboard.github.answers import read
 from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.objects import ChangedFile, Pull
+from vibeboard.github.pull_view import view
+from vibeboard.github.remarks import remarks, thread_of
 from vibeboard.github.text import LONGEST_BODY, cut, one_line
 
 _LONGEST_TITLE = 256
@@ -68,6 +70,20 @@ class GitHubPulls:
             exists=True,
         )
         return [read(ChangedFile, answer).filename async for answer in answers]
+
+    async def view(self, repository: str, number: int) -> PullView:
+        """All that decides about a pull request, whole or not at all."""
+        installation, names = await self._github.of(repository)
+        us = await self._github.identity()
+        return await view(installation, names, number, us=us)
+
+    async def thread(
+        self, repository: str, number: int, comment: int
+    ) -> Sequence[ReviewComment]:
+        """The thread of a review comment, oldest first; empty if that is gone."""
+        installation, names = await self._github.of(repository)
+        everything = await remarks(installation, {**names, "number": str(number)})
+        return thread_of(everything, comment)
 
 
 async def _of_branch(

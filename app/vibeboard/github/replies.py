@@ -25,6 +25,7 @@ from vibeboard.github.objects import (
     CreatedComment,
     ReviewComment,
 )
+from vibeboard.github.remarks import remarks
 from vibeboard.github.text import marked, topic_of
 from vibeboard.github.turns import Turn, Turns
 
@@ -41,6 +42,7 @@ class GitHubReplies:
     def __init__(self, github: GitHub) -> None:
         self._github = github
         self._saying: Turns[str, int] = Turns()
+        self._amending: Turns[str, bool] = Turns()
         self._answering: Turns[str, None] = Turns()
         self._new: OrderedDict[int, datetime] = OrderedDict()
 
@@ -64,11 +66,39 @@ class GitHubReplies:
         found = await self._find(installation, thread, topic)
         if found is None:
             return await self._create(installation, thread, topic, turn)
-        comment = found.full_database_id
-        if _normal(found.body) != turn.value:
-            await self._edit(installation, names, comment, turn)
+        await self._bring(installation, names, found, turn)
+        return found.full_database_id
+
+    async def amend(self, card: CardKey, marker: Marker, body: str) -> bool:
+        """Edit the comment that has the marker; False if we never said it."""
+        return await self._amending.share(
+            (card, marker.topic),
+            marked(body, marker.topic),
+            partial(self._amend, card, marker.topic),
+        )
+
+    async def _amend(self, card: CardKey, topic: str, turn: Turn[str]) -> bool:
+        installation, names = await self._github.of(card.repository)
+        thread = {**names, "number": str(card.number)}
+        found = await self._find(installation, thread, topic)
+        if found is not None:
+            return await self._bring(installation, names, found, turn)
         turn.take()
-        return comment
+        return False
+
+    async def _bring(
+        self,
+        installation: Installation,
+        names: dict[str, str],
+        found: CommentNode,
+        turn: Turn[str],
+    ) -> bool:
+        """Bring a comment up to date; False if somebody has just deleted it."""
+        there = True
+        if _normal(found.body) != turn.value:
+            there = await self._edit(installation, names, found.full_database_id, turn)
+        turn.take()
+        return there
 
     async def react(
         self, repository: str, comment: int, content: str, *, review: bool
@@ -102,9 +132,9 @@ class GitHubReplies:
         topic = f"review={comment}"
         installation, names = await self._github.of(repository)
         thread = {**names, "number": str(pull_request)}
-        remarks = await _remarks(installation, thread)
-        asked = next((one for one in remarks if one.id == comment), None)
-        if asked is None or await self._answered(remarks, topic):
+        said = await remarks(installation, thread)
+        asked = next((one for one in said if one.id == comment), None)
+        if asked is None or await self._answered(said, topic):
             return
         first = asked.in_reply_to_id or asked.id  # replies take no replies
         try:
@@ -114,16 +144,16 @@ class GitHubReplies:
                 {"body": marked(turn.take(), topic)},
             )
         except GitHubUnavailable:
-            if not await self._answered(await _remarks(installation, thread), topic):
+            if not await self._answered(await remarks(installation, thread), topic):
                 raise
 
-    async def _answered(self, remarks: list[ReviewComment], topic: str) -> bool:
+    async def _answered(self, said: list[ReviewComment], topic: str) -> bool:
         us = (await self._github.identity()).login
         return any(
             remark.user is not None
             and remark.user.login == us
             and topic_of(remark.body or "") == topic
-            for remark in remarks
+            for remark in said
         )
 
     async def _create(
@@ -208,13 +238,3 @@ async def _newest_first(
         if not page.page_info.has_previous_page:
             return
         variables["before"] = page.page_info.start_cursor
-
-
-async def _remarks(
-    installation: Installation, thread: dict[str, str]
-) -> list[ReviewComment]:
-    answers = installation.getiter(
-        "/repos/{owner}/{name}/pulls/{number}/comments{?per_page}",
-        {**thread, "per_page": "100"},
-    )
-    return [read(ReviewComment, answer) async for answer in answers]
