@@ -239,7 +239,7 @@ def _tell_suite(hub: Hub, suite: CheckSuite, action: str, actor: User) -> None:
         payload,
         sender=actor,
         repository=suite.repository,
-        only=suite.app,
+        only=None if action == "completed" else suite.app,
     )
 
 
@@ -254,6 +254,7 @@ def set_status(
     now = hub.now()
     status = CommitStatus(
         **hub.mint("SC"),
+        repository=repository,
         sha=sha,
         state=asked["state"],
         context=asked.get("context") or "default",
@@ -264,4 +265,6 @@ def set_status(
         updated_at=now,
     )
     repository.statuses.append(hub.register(status))
+    payload = render.status_event(hub, status)
+    hub.emit("status", payload, sender=actor, repository=repository)
     return status

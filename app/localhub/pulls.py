@@ -1,6 +1,6 @@
 """What can be done to a pull request besides what can be done to any issue."""
 
-from localhub import git, issues, pushes, render
+from localhub import git, issues, protections, pushes, render
 from localhub.errors import Refused, custom, invalid
 from localhub.state import Hub, PullRequest, Repository, User
 
@@ -144,11 +144,12 @@ def merge(
         raise Refused(409, "Head branch was modified. Review and try the merge again.")
     if method not in ("merge", "squash", "rebase"):
         raise invalid("PullRequest", "merge_method", "invalid")
+    protections.check(pull, actor)
     git_dir = pull.repository.git_dir
     base = git.resolve(git_dir, pull.base_ref)
     if base is None:
         raise Refused(405, "Pull Request is not mergeable")
-    new = _merge_commit(
+    new = merge_commit(
         hub, pull, base, actor=actor, method=method, title=title, message=message
     )
     ref = f"refs/heads/{pull.base_ref}"
@@ -159,16 +160,17 @@ def merge(
     return new
 
 
-def _merge_commit(
+def merge_commit(
     hub: Hub,
     pull: PullRequest,
     base: str,
     *,
     actor: User,
-    method: str,
-    title: str | None,
-    message: str | None,
+    method: str = "merge",
+    title: str | None = None,
+    message: str | None = None,
 ) -> str:
+    """Write the commit that merges a pull request into a commit; no ref moves."""
     git_dir = pull.repository.git_dir
     if method == "rebase":
         # Only what needs no replaying: the head already stands on the base.

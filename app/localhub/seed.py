@@ -22,7 +22,9 @@ from localhub.state import (
     Option,
     Organization,
     Project,
+    Protection,
     Repository,
+    RequiredCheck,
     Token,
     User,
 )
@@ -96,6 +98,18 @@ class LabelSeed(_Strict):
     description: str | None = None
 
 
+class ProtectionSeed(_Strict):
+    """A protected branch: what has to be so before anything is merged into it."""
+
+    branch: str = "main"
+    checks: list[str] = []
+    """Check runs and statuses that have to succeed."""
+    strict: bool = False
+    """The head has to be up to date with the branch."""
+    enforce_admins: bool = True
+    merge_queue: bool = False
+
+
 class IssueSeed(_Strict):
     """An issue."""
 
@@ -120,6 +134,7 @@ class RepositorySeed(_Strict):
     message: str = "Begin"
     collaborators: dict[str, Role] = {}
     labels: list[LabelSeed] = []
+    protections: list[ProtectionSeed] = []
     issues: list[IssueSeed] = []
 
 
@@ -274,6 +289,13 @@ class _Sower:
         for one in seed.labels:
             label = Label(**hub.mint("LA"), **one.model_dump())
             repository.labels[one.name.lower()] = hub.register(label)
+        for wanted in seed.protections:
+            repository.protections[wanted.branch] = Protection(
+                checks=tuple(RequiredCheck(name) for name in wanted.checks),
+                strict=wanted.strict,
+                admins=wanted.enforce_admins,
+                queue=wanted.merge_queue,
+            )
         for each in seed.issues:
             self._issue(repository, each)
 

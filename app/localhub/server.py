@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from localhub import project_automations
+from localhub import project_automations, queue
 from localhub.admin import Admin, plain_refusals
 from localhub.faults import FAULTS, Faults
 from localhub.githttp import GitServer
@@ -23,6 +23,7 @@ from localhub.rest import (
     deployments,
     gitdata,
     issues,
+    protections,
     pulls,
     repositories,
     reviews,
@@ -45,6 +46,7 @@ ROUTES: list[Route] = [
     *deployments.ROUTES,
     *contents.ROUTES,
     *gitdata.ROUTES,
+    *protections.ROUTES,
     *commits.ROUTES,
     *repositories.ROUTES,
 ]
@@ -77,6 +79,7 @@ def _add_boards(app: web.Application, hub: Hub) -> None:
     from localhub import graphql_api, pages, projects_rest  # noqa: PLC0415 - slow, so last
 
     project_automations.listen(hub)
+    queue.listen(hub)
     app.add_routes(projects_rest.routes(hub))
     app.add_routes(graphql_api.routes(hub))
     app.add_routes(pages.routes(hub))

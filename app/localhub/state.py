@@ -282,6 +282,7 @@ class CommitStatus:
 
     id: int
     node_id: str
+    repository: "Repository"
     sha: str
     state: str
     context: str
@@ -345,6 +346,37 @@ class WorkflowDispatch:
     created_at: Stamp
 
 
+@dataclass(frozen=True)
+class RequiredCheck:
+    """A check run or status without which a branch takes no merge."""
+
+    context: str
+    app_id: int | None = None
+    """The App that has to report it; None takes anybody's."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What a branch asks of whoever wants to merge into it."""
+
+    checks: tuple[RequiredCheck, ...] = ()
+    strict: bool = False
+    """The head has to have all that the branch has."""
+    admins: bool = True
+    """Whether it holds for administrators, too."""
+    queue: bool = False
+    """Merges go through the merge queue."""
+
+
+@dataclass(eq=False, kw_only=True)
+class QueueEntry:
+    """A pull request in a merge queue, and the merge that is tried for it."""
+
+    pull: PullRequest
+    base_sha: str = ""
+    head_sha: str = ""
+
+
 @dataclass(eq=False, kw_only=True)
 class Repository:
     """A repository: its bare git directory and everything said around it."""
@@ -368,6 +400,9 @@ class Repository:
     """number → issue or pull request: they share one sequence."""
     check_suites: list[CheckSuite] = field(default_factory=list)
     statuses: list[CommitStatus] = field(default_factory=list)
+    protections: dict[str, Protection] = field(default_factory=dict)
+    """branch → what it asks for."""
+    queue: list[QueueEntry] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
     dispatches: list[WorkflowDispatch] = field(default_factory=list)
 

@@ -21,7 +21,7 @@ HOST = "https://api.github.com"
 # GitHub takes slashes in these last parts; OpenAPI cannot say so.
 _LAST_PART = re.compile(
     r"(/repos/[^/]+/[^/]+/"
-    r"(?:contents|branches|compare|git/(?:refs?|matching-refs|trees)))/(.+)"
+    r"(?:contents|branches(?!/[^/]+/protection$)|compare|git/(?:refs?|matching-refs|trees)))/(.+)"
 )
 
 

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from localhub import apps, checks, comments, issues, projects, pulls, reviews
-from localhub.state import Issue, PullRequest, Token
+from localhub import apps, checks, comments, issues, projects, pulls, queue, reviews
+from localhub.state import Issue, Protection, PullRequest, RequiredCheck, Token
 from tests.fidelity.expected import EVENTS
 from tests.localhub.served import SECRET, World, key, serve
 from vibeboard.clock import SystemClock
@@ -95,6 +95,27 @@ async def test_the_product_opens_and_reads_pull_requests(
 
     assert await ports.pulls.read(CLOCK, opened.number) == changed
     assert await ports.pulls.of_branch(CLOCK, "late") == changed
+
+
+async def test_the_product_sees_pull_requests_whole(
+    world: World, ports: GitHubPorts
+) -> None:
+    head = (await world.pull("late"))["head"]["sha"]
+    hub, pull = world.hub, _pull(world)
+    remark = reviews.comment(hub, pull, {**LINE, "body": "Why?"}, actor=_bob(world))
+    done = {"name": "unit", "head_sha": head, "conclusion": "success"}
+    checks.create_run(hub, pull.repository, world.app, done, actor=world.app.bot)
+    state = {"state": "pending", "context": "ci"}
+    checks.set_status(hub, pull.repository, head, state, actor=_bob(world))
+    thread = CardKey(CLOCK, pull.number)
+
+    view = await ports.pulls.view(CLOCK, pull.number)
+    said = await ports.pulls.thread(CLOCK, pull.number, remark.id)
+
+    assert not await ports.replies.amend(thread, Marker("gate"), "Shut.")
+    assert [one.conclusion for one in view.checks] == ["success", None]
+    assert [one.by.login for one in view.reviews] == ["bob"]
+    assert [one.body for one in said] == ["Why?"]
 
 
 async def test_the_product_reports_checks(world: World, ports: GitHubPorts) -> None:
@@ -279,6 +300,19 @@ def _checks_run(world: World) -> None:
     checks.rerequest_suite(hub, run.suite, actor=bob)
 
 
+def _merges_are_queued(world: World) -> None:
+    hub, bob, repository = world.hub, _bob(world), world.hub.repositories[CLOCK]
+    pull = repository.pulls[0]
+    required = (RequiredCheck("ci"),)
+    repository.protections["main"] = Protection(checks=required, queue=True)
+    good = {"state": "success", "context": "ci"}
+    checks.set_status(hub, repository, pull.head_sha, good, actor=bob)
+    queue.enqueue(hub, pull, actor=bob)
+    [entry] = repository.queue
+    checks.set_status(hub, repository, entry.head_sha, good, actor=bob)
+    assert pull.merged_at
+
+
 def _boards_change(world: World) -> None:
     hub, alice = world.hub, world.hub.users["alice"]
     [board], [issue] = hub.projects, [_issue(world)]
@@ -342,6 +376,7 @@ DEEDS: tuple[Callable[[World], None], ...] = (
     _pulls_change,
     _reviews_are_given,
     _checks_run,
+    _merges_are_queued,
     _the_app_comes_and_goes,
 )
 

@@ -44,11 +44,13 @@ EVENTS = [
     "issue_comment",
     "issues",
     "label",
+    "merge_group",
     "projects_v2_item",
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
     "push",
+    "status",
 ]
 
 

@@ -194,6 +194,7 @@ def _app(hub: Hub, acme: Organization) -> App:
         "pull_requests": "write",
         "contents": "write",
         "checks": "write",
+        "statuses": "read",
         "metadata": "read",
     }
     installation = Installation(

@@ -6,9 +6,16 @@ import pytest
 
 from localhub.rest.call import Route
 from localhub.server import ROUTES
+from localhub.state import Protection
 from tests.localhub.served import World
 
 REPO = "/repos/acme/clock"
+UNPROTECTED = {
+    "required_status_checks": None,
+    "enforce_admins": None,
+    "required_pull_request_reviews": None,
+    "restrictions": None,
+}
 WRITE = {
     ("POST", "/repos/{owner}/{repo}/issues"): ({"title": "t"}, 201),
     ("PATCH", "/repos/{owner}/{repo}/issues/{number}"): ({"title": "u"}, 200),
@@ -109,6 +116,10 @@ WRITE = {
     ("POST", "/app/installations/{installation}/access_tokens"): (None, 201),
     ("POST", "/app/hook/deliveries/{delivery}/attempts"): (None, 202),
     ("PUT", "/repos/{owner}/{repo}/pulls/{number}/merge"): (None, 200),
+    ("PUT", "/repos/{owner}/{repo}/branches/{branch:.+}/protection"): (
+        UNPROTECTED,
+        200,
+    ),
 }
 REACTION = ({"content": "eyes"}, 201)
 STATUS = {
@@ -133,6 +144,7 @@ async def prepare(world: World) -> dict[str, str]:
     await world.push("other")
     head = (await world.call("GET", f"{REPO}/commits/topic")).json
     line = {"body": "b", "path": "topic.txt", "line": 1, "commit_id": head["sha"]}
+    world.hub.repositories["acme/clock"].protections["main"] = Protection()
     blob = (await world.call("GET", f"{REPO}/contents/README.md")).json["sha"]
     await world.inbox.until("create", 2)
     return {

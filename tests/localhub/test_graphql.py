@@ -455,6 +455,7 @@ def _whole(kind: GraphQLObjectType, deep: int) -> str:
         if any(is_required_argument(one) for one in field.args.values()):
             continue
         page = "(first: 5)" if "first" in field.args else ""
+        page = "(pullRequestNumber: 2)" if name == "isRequired" else page
         inner = _inner(field, deep)
         if inner is not None:
             fields.append(f"{name}{page}{inner}")

@@ -1,11 +1,11 @@
 """How GraphQL shows accounts, repositories, commits, files and checks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from graphql import GraphQLResolveInfo
 
-from localhub import rollup
+from localhub import protections, rollup
 from localhub.graphql_api import boards
 from localhub.graphql_api.call import Call, Problem
 from localhub.graphql_api.connections import connection
@@ -15,10 +15,20 @@ from localhub.graphql_api.shapes import (
     Rollup,
     branch,
     commit,
+    compare,
     git_object,
     tree_entry,
 )
-from localhub.state import Hub, Issue, Organization, PullRequest, Repository, User
+from localhub.state import (
+    CheckRun,
+    CommitStatus,
+    Hub,
+    Issue,
+    Organization,
+    PullRequest,
+    Repository,
+    User,
+)
 
 Info = GraphQLResolveInfo
 Kind = TypeVar("Kind", bound=Issue)
@@ -167,9 +177,38 @@ def _rollup(one: Commit, _info: Info) -> Rollup | None:
     return Rollup(f"SCR_{one.oid}", one.repository, one.oid)
 
 
-def _contexts(one: Rollup, _info: Info, **page: Any) -> Any:
-    runs = rollup.runs_of(one.repository, one.oid)
-    return connection([*runs, *rollup.statuses_of(one.repository, one.oid)], **page)
+def _contexts(one: Rollup, info: Info, **page: Any) -> Any:
+    shown: list[Any] = [
+        *_readable(info, "checks", rollup.runs_of(one.repository, one.oid)),
+        *_readable(info, "statuses", rollup.statuses_of(one.repository, one.oid)),
+    ]
+    return connection(shown, **page)
+
+
+def _readable(info: Info, permission: str, found: Sequence[Any]) -> Sequence[Any]:
+    """Give what an installation may see; the rest is null, with an error each."""
+    caller = info.context.caller
+    if caller.kind != "installation" or caller.granted(permission, "read"):
+        return found
+    said = "Resource not accessible by integration"
+    return [Problem("FORBIDDEN", said) for _ in found]
+
+
+def _required(
+    one: CheckRun | CommitStatus,
+    _info: Info,
+    pull_request_id: str | None = None,
+    pull_request_number: int | None = None,
+) -> bool:
+    if isinstance(one, CheckRun):
+        repository, name = one.suite.repository, one.name
+    else:
+        repository, name = one.repository, one.context
+    for pull in repository.pulls:
+        if pull_request_id == pull.node_id or pull_request_number == pull.number:
+            return protections.requires(pull, name)
+    message = "A pull request ID or pull request number is required."
+    raise Problem("ARGUMENT_REQUIRED", message)
 
 
 def _state(one: Rollup, _info: Info) -> str:
@@ -252,6 +291,7 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "viewerPermission": _permission,
     },
     "Ref": {
+        "compare": lambda ref, _, head_ref: compare(ref, head_ref),
         "name": lambda ref, _: ref.full_name.removeprefix("refs/heads/"),
         "prefix": lambda *_: "refs/heads/",
         "target": lambda ref, _: commit(ref.repository, ref.sha),
@@ -274,16 +314,23 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "isTruncated": lambda *_: False,
         "text": _text,
     },
-    "StatusCheckRollup": {"contexts": _contexts, "state": _state},
+    "StatusCheckRollup": {
+        "commit": lambda one, _: commit(one.repository, one.oid),
+        "contexts": _contexts,
+        "state": _state,
+    },
     "StatusContext": {
-        "isRequired": lambda *_, **__: False,
+        "isRequired": _required,
         "state": lambda one, _: one.state.upper(),
     },
-    "CheckSuite": {"workflowRun": lambda *_: None},
+    "CheckSuite": {
+        "app": lambda one, _: one.app,
+        "workflowRun": lambda *_: None,
+    },
     "CheckRun": {
         "checkSuite": lambda run, _: run.suite,
         "conclusion": lambda run, _: run.conclusion and run.conclusion.upper(),
-        "isRequired": lambda *_, **__: False,
+        "isRequired": _required,
         "permalink": _run_url,
         "resourcePath": lambda run, _: _RUN_PATH.format(
             run.suite.repository.full_name, run.id

@@ -7,7 +7,13 @@ from graphql import GraphQLResolveInfo
 from localhub import git, rollup
 from localhub.graphql_api.call import Call
 from localhub.graphql_api.connections import connection
-from localhub.graphql_api.shapes import Commit, PullCommit, ReactionGroup, Rollup
+from localhub.graphql_api.shapes import (
+    Commit,
+    PullCommit,
+    ReactionGroup,
+    Rollup,
+    branch,
+)
 from localhub.graphql_api.shapes import commit as read_commit
 from localhub.render.issues import association
 from localhub.render.pulls import merge_base, mergeable
@@ -185,8 +191,14 @@ def _anchor(prefix: str) -> Any:
     return url
 
 
+def _author(one: Any, info: Info) -> User | None:
+    """Give who said it; an account that was deleted is nobody."""
+    known = info.context.hub.user(one.user.login)
+    return one.user if known is one.user else None
+
+
 _SAID = {
-    "author": lambda one, _: one.user,
+    "author": _author,
     "authorAssociation": _author_association,
     "body": lambda one, _: one.body or "",
     "bodyText": lambda one, _: one.body or "",
@@ -227,6 +239,7 @@ RESOLVERS: dict[str, dict[str, Any]] = {
     "PullRequest": {
         **_ISSUE,
         "additions": lambda one, _: sum(each.additions for each in _changes(one)),
+        "baseRef": lambda one, _: branch(one.repository, one.base_ref),
         "baseRefName": lambda one, _: one.base_ref,
         "baseRefOid": lambda one, _: one.base_sha,
         "changedFiles": lambda one, _: len(_changes(one)),
@@ -238,6 +251,7 @@ RESOLVERS: dict[str, dict[str, Any]] = {
         "deletions": lambda one, _: sum(each.deletions for each in _changes(one)),
         "files": _files,
         "fullDatabaseId": lambda one, _: one.pull_id,
+        "headRef": lambda one, _: branch(one.head_repository, one.head_ref),
         "headRefName": lambda one, _: one.head_ref,
         "headRefOid": lambda one, _: one.head_sha,
         "headRepositoryOwner": lambda one, _: (

@@ -87,6 +87,26 @@ class Rollup:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """How two commits stand to each other."""
+
+    node_id: str
+    ahead_by: int
+    behind_by: int
+    base_target: Commit
+    head_target: Commit
+
+    @property
+    def status(self) -> str:
+        """Sum it up in GitHub's words."""
+        if self.ahead_by and self.behind_by:
+            return "DIVERGED"
+        if self.ahead_by == self.behind_by:
+            return "IDENTICAL"
+        return "AHEAD" if self.ahead_by else "BEHIND"
+
+
+@dataclass(frozen=True)
 class ReactionGroup:
     """All reactions of one kind to a subject."""
 
@@ -155,3 +175,18 @@ def branch(repository: Repository, name: str) -> Ref | None:
     if sha is None:
         return None
     return Ref(f"REF_{repository.id}_{full}", repository, full, sha)
+
+
+def compare(base: Ref, head: str) -> Comparison | None:
+    """Compare a branch with any ref of the same repository."""
+    repository = base.repository
+    sha = git.resolve(repository.git_dir, head)
+    if sha is None or git.merge_base(repository.git_dir, base.sha, sha) is None:
+        return None
+    return Comparison(
+        f"CMP_{repository.id}_{base.sha}_{sha}",
+        git.count(repository.git_dir, f"{base.sha}..{sha}"),
+        git.count(repository.git_dir, f"{sha}..{base.sha}"),
+        commit(repository, base.sha),
+        commit(repository, sha),
+    )

@@ -23,6 +23,7 @@ from localhub.graphql_api.call import Call, Thread
 from localhub.graphql_api.shapes import (
     Blob,
     Commit,
+    Comparison,
     FieldValue,
     PullCommit,
     Ref,
@@ -30,6 +31,7 @@ from localhub.graphql_api.shapes import (
     Workflow,
 )
 from localhub.state import (
+    App,
     CheckRun,
     CheckSuite,
     Comment,
@@ -52,12 +54,14 @@ from localhub.state import (
 )
 
 _NAMES: dict[type, str] = {
+    App: "App",
     Blob: "Blob",
     CheckRun: "CheckRun",
     CheckSuite: "CheckSuite",
     Comment: "IssueComment",
     Commit: "Commit",
     CommitStatus: "StatusContext",
+    Comparison: "Comparison",
     DraftIssue: "DraftIssue",
     Issue: "Issue",
     Label: "Label",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from localhub import checks, git, pulls, reviews, rollup
+from localhub import checks, git, protections, pulls, queue, reviews, rollup
 from localhub.errors import Refused, not_found
 from localhub.pages import diff
 from localhub.pages.conversation import cards
@@ -101,6 +101,9 @@ class PullPages:
             files=diff.files(changed, pull.review_comments),
             cards=cards(self._hub, pull),
             closes=rollup.closes(self._hub, pull),
+            protection=protections.of(pull),
+            queued=queue.queued(pull),
+            statuses=rollup.statuses_of(repository, pull.head_sha),
         )
 
     async def review(self, request: web.Request) -> web.StreamResponse:
@@ -130,9 +133,13 @@ class PullPages:
         return see_other(issue_path(pull))
 
     async def merge(self, request: web.Request) -> web.StreamResponse:
-        """Merge."""
+        """Merge, or put into the merge queue where there is one."""
         pull = self._site.pull(request)
-        pulls.merge(self._hub, pull, actor=self._writer(request, pull))
+        acting, protection = self._writer(request, pull), protections.of(pull)
+        if protection is not None and protection.queue:
+            queue.enqueue(self._hub, pull, actor=acting)
+        else:
+            pulls.merge(self._hub, pull, actor=acting)
         return see_other(issue_path(pull))
 
     async def run(self, request: web.Request) -> web.StreamResponse:

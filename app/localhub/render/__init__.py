@@ -5,7 +5,12 @@ noun; what REST and webhooks share is written once.
 """
 
 from localhub.render.accounts import app, installation, organization, user
-from localhub.render.checks import check_run, check_run_event, check_suite
+from localhub.render.checks import (
+    check_run,
+    check_run_event,
+    check_suite,
+    status_event,
+)
 from localhub.render.issues import REACTIONS, comment, issue, label, reaction
 from localhub.render.pulls import pull, pull_simple, review, review_comment
 from localhub.render.repositories import repository
@@ -27,5 +32,6 @@ __all__ = [
     "repository",
     "review",
     "review_comment",
+    "status_event",
     "user",
 ]

@@ -5,11 +5,12 @@ from typing import Any
 from localhub import git
 from localhub.render import repositories
 from localhub.render.accounts import app, user
-from localhub.render.commits import simple_commit
+from localhub.render.commits import commit, simple_commit
 from localhub.render.pulls import pull_minimal
 from localhub.state import CheckRun, CheckSuite, CommitStatus, Hub, Repository
 
 JSON = dict[str, Any]
+MOST_BRANCHES = 10
 
 
 def pulls_of(hub: Hub, repository: Repository, sha: str) -> list[JSON]:
@@ -138,6 +139,36 @@ def simple_status(hub: Hub, repository: Repository, one: CommitStatus) -> JSON:
         "description": one.description,
         "target_url": one.target_url,
         "context": one.context,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+    }
+
+
+def status_event(hub: Hub, one: CommitStatus) -> JSON:
+    """Render a commit status the way its webhook carries it."""
+    repository = one.repository
+    api = repositories.url(hub, repository)
+    heads = git.refs(repository.git_dir, "refs/heads/")
+    branches = [
+        {
+            "name": ref.removeprefix("refs/heads/"),
+            "commit": {"sha": sha, "url": f"{api}/commits/{sha}"},
+            "protected": ref.removeprefix("refs/heads/") in repository.protections,
+        }
+        for ref, sha in heads.items()
+        if git.is_ancestor(repository.git_dir, one.sha, sha)
+    ]
+    return {
+        "id": one.id,
+        "sha": one.sha,
+        "name": repository.full_name,
+        "target_url": one.target_url,
+        "avatar_url": user(hub, one.creator)["avatar_url"],
+        "context": one.context,
+        "description": one.description,
+        "state": one.state,
+        "commit": commit(hub, repository, git.commit(repository.git_dir, one.sha)),
+        "branches": branches[:MOST_BRANCHES],
         "created_at": one.created_at,
         "updated_at": one.updated_at,
     }

@@ -9,6 +9,7 @@ from localhub.errors import Refused, not_found
 from localhub.render import commits as shown
 from localhub.render import repositories
 from localhub.rest.call import Call, Route, answer, limits, link_header, paged
+from localhub.state import Protection
 
 
 def find(call: Call, revision: str) -> str:
@@ -103,7 +104,7 @@ def list_branches(call: Call) -> web.Response:
         return {
             "name": ref.removeprefix("refs/heads/"),
             "commit": {"sha": sha, "url": where},
-            "protected": False,
+            "protected": ref.removeprefix("refs/heads/") in call.repository.protections,
         }
 
     return paged(call, list(found.items()), show)
@@ -119,17 +120,34 @@ def get_branch(call: Call) -> web.Response:
     one = git.commit(repository.git_dir, sha)
     where = f"{repositories.url(call.hub, repository)}/branches/{name}"
     page = f"{repositories.page(call.hub, repository)}/tree/{name}"
-    checks = {"enforcement_level": "off", "contexts": [], "checks": []}
+    protection = repository.protections.get(name)
+    required = protection.checks if protection else ()
+    checks = {
+        "enforcement_level": _level(protection),
+        "contexts": [each.context for each in required],
+        "checks": [
+            {"context": each.context, "app_id": each.app_id} for each in required
+        ],
+    }
     return answer(
         {
             "name": name,
             "commit": shown.commit(call.hub, repository, one),
             "_links": {"self": where, "html": page},
-            "protected": False,
-            "protection": {"enabled": False, "required_status_checks": checks},
+            "protected": protection is not None,
+            "protection": {
+                "enabled": protection is not None,
+                "required_status_checks": checks,
+            },
             "protection_url": f"{where}/protection",
         }
     )
+
+
+def _level(protection: Protection | None) -> str:
+    if protection is None or not protection.checks:
+        return "off"
+    return "everyone" if protection.admins else "non_admins"
 
 
 def pulls_of_commit(call: Call) -> web.Response:
