@@ -939,6 +939,22 @@ async def test_what_is_too_long_for_a_check_is_cut(world: World) -> None:
     assert run.annotations[0]["start_line"] == 1
 
 
+async def test_a_check_may_ask_for_somebody_and_begin_again(world: World) -> None:
+    put = world.checks.put
+    shut = check(world, conclusion=Conclusion.ACTION_REQUIRED, text="What is missing")
+
+    await put("acme/cart", shut)
+    [run] = shown(world)
+    assert (run.status, run.conclusion) == ("completed", "action_required")
+
+    await put("acme/cart", check(world))
+    assert (run.status, run.conclusion, run.text) == ("in_progress", None, "")
+
+    before = sum(world.ports.calls.values())
+    await put("acme/cart", check(world))
+    assert sum(world.ports.calls.values()) == before + 1  # it shows that already
+
+
 async def test_a_check_of_another_app_is_not_ours(world: World) -> None:
     small = world.small
     other = replace(small.app, id=small.app.id + 1, slug="other")

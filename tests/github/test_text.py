@@ -65,6 +65,29 @@ def test_nothing_is_ever_longer_than_the_limit(text: str, limit: int) -> None:
     assert len(cut(text, limit)) <= limit
 
 
+@given(
+    text=st.lists(
+        st.sampled_from(["```", "````py", "~~~", "", "a line", "é" * 40])
+    ).map("\n".join),
+    limit=st.integers(min_value=150, max_value=400),
+)
+def test_the_note_that_something_is_left_out_is_never_code(
+    text: str, limit: int
+) -> None:
+    short = cut(text, limit, length=in_bytes)
+
+    codes = [one for one in MarkdownIt().parse(short) if one.type == "fence"]
+    assert not [one for one in codes if "(cut: " in one.content]
+
+
+def test_a_code_block_in_a_list_is_closed_in_the_list() -> None:
+    short = cut("- one:\n\n  ```\n" + "  a line\n" * 100, 300)
+
+    codes = [one for one in MarkdownIt().parse(short) if one.type == "fence"]
+    assert len(codes) == 1
+    assert "(cut: " not in codes[0].content
+
+
 def test_a_title_is_one_line() -> None:
     assert one_line("a\n\tb  c", 255) == "a b c"
     assert one_line("x" * 300, 255) == "x" * 254 + "…"

@@ -146,6 +146,9 @@ def test_an_issue_that_is_gone_is_closed(action: str) -> None:
 # --- Pull requests ------------------------------------------------------------
 
 
+BASE = {"ref": "main", "sha": "ba5e"}
+
+
 def pull(action: str, source: str | None = "acme/shop", **more: Any) -> dict[str, Any]:
     head = {
         "ref": "vibe/7-clock",
@@ -154,7 +157,7 @@ def pull(action: str, source: str | None = "acme/shop", **more: Any) -> dict[str
     }
     return {
         "action": action,
-        "pull_request": {"number": 8, "head": head},
+        "pull_request": {"number": 8, "head": head, "base": BASE},
         "repository": REPOSITORY,
         "sender": ALICE,
         **more,

@@ -156,6 +156,7 @@ def review_of(branch: str) -> Any:
         "pull_request": {
             "number": 1,
             "head": {"ref": branch, "sha": "0" * 40, "repo": PLACE},
+            "base": {"ref": "main", "sha": "0" * 40},
         },
         "repository": PLACE,
         "sender": PEOPLE,

@@ -113,6 +113,8 @@ PERMISSIONS = {
     "issues": "write",
     "organization_projects": "write",
     "pull_requests": "write",
+    "statuses": "read",
+    "merge_queues": "read",
     "members": "read",
 }
 EVENTS = [

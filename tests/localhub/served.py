@@ -28,6 +28,7 @@ EVERYTHING = {
     "contents": "write",
     "deployments": "write",
     "issues": "write",
+    "merge_queues": "read",
     "metadata": "read",
     "organization_projects": "write",
     "pull_requests": "write",

@@ -9,8 +9,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from localhub import issues, pages, projects
+from localhub import checks, issues, pages, projects
 from localhub.markdown import to_html
+from localhub.state import Protection, RequiredCheck
 from tests.localhub.small_hub import SmallHub, small_hub
 
 Client = TestClient[web.Request, web.Application]
@@ -220,6 +221,24 @@ async def test_a_pull_request_is_reviewed_and_merged(
     assert small.pull.merged_by is small.alice
     assert [one.state for one in small.pull.reviews[1:]] == ["COMMENTED", "APPROVED"]
     assert small.issue.state == "closed"
+
+
+async def test_a_pull_request_is_put_into_the_merge_queue(
+    client: Client, get: Get, small: SmallHub
+) -> None:
+    required = (RequiredCheck("ci"),)
+    small.repository.protections["main"] = Protection(checks=required, queue=True)
+    good = {"context": "ci", "state": "success", "description": "All is well"}
+    sha, small.pull.draft = small.pull.head_sha, False
+    checks.set_status(small.hub, small.repository, sha, good, actor=small.bob)
+    html = await get("/acme/cart/pull/2")
+    assert "Merge when ready" in html
+    assert "All is well" in html
+
+    await client.post("/acme/cart/pull/2/merge")
+
+    assert [one.pull for one in small.repository.queue] == [small.pull]
+    assert "Queued to merge" in await get("/acme/cart/pull/2")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,8 @@ NEEDS: Sequence[Need] = (
     Need("issues", "write", "to read cards, and to comment and react on them"),
     Need("pull_requests", "write", "to open draft pull requests and answer reviews"),
     Need("checks", "write", "to show runs and tests on commits"),
+    Need("statuses", "read", "to see what others report about commits"),
+    Need("merge_queues", "read", "to be told what a merge queue wants checked"),
     Need("organization_projects", "write", "to see boards and to move cards"),
 )
 
@@ -46,6 +48,9 @@ EVENTS: Mapping[str, str] = {
     "pull_request_review": "somebody reviewed an agent's work",
     "pull_request_review_comment": "somebody remarked on a line of it",
     "check_run": "somebody asked to run a check again",
+    "check_suite": "what others check on a head has ended",
+    "status": "what others report about a head has changed",
+    "merge_group": "a merge queue tries a merge",
     "push": ".vibe.yml changed",
 }
 

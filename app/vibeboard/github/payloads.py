@@ -5,6 +5,7 @@ that no number reaches the database that it cannot hold.
 Source: docs.github.com, "Webhook events and payloads".
 """
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -135,32 +136,51 @@ class Head(BaseModel):
     repo: HeadRepository | None = None
 
 
+class Base(BaseModel):
+    """The branch a pull request goes into."""
+
+    ref: Text
+    sha: Text
+
+
 class PullRequest(BaseModel):
-    """A pull request."""
+    """A pull request; a review's delivery does not tell whether it is merged."""
 
     number: Number
     head: Head
+    base: Base
+    draft: bool = False
+    merged: bool = False
+    merged_by: Account | None = None
+    user: Account | None = None
 
 
 class PullRequestDelivery(BaseModel):
     """``pull_request``."""
 
+    action: Text
     pull_request: PullRequest
     repository: Repository
     sender: Account
 
 
 class Review(BaseModel):
-    """A review as a whole."""
+    """A review as a whole; its state is ``approved`` or ``APPROVED``.
+
+    ``user`` gave it, the delivery's sender may have dismissed it.
+    """
 
     id: Id
     state: Text
     body: Text | None = None
+    commit_id: Text | None = None
+    user: Account | None = None
 
 
 class ReviewDelivery(BaseModel):
     """``pull_request_review``."""
 
+    action: Text
     review: Review
     pull_request: PullRequest
     repository: Repository
@@ -187,18 +207,100 @@ class ReviewCommentDelivery(BaseModel):
     sender: Account
 
 
+class CheckingApp(BaseModel):
+    """The App that a check belongs to."""
+
+    id: Id
+    slug: Text = ""
+
+
+class CheckedPull(BaseModel):
+    """A pull request that has the head; those of forks are never named."""
+
+    number: Number
+
+
 class CheckRun(BaseModel):
     """A check run; GitHub tells only its own App about requests."""
 
     name: Text
     head_sha: Text
     external_id: Text | None = None
+    conclusion: Text | None = None
+    app: CheckingApp | None = None
+    pull_requests: list[CheckedPull] = Field(default_factory=list)
 
 
 class CheckRunDelivery(BaseModel):
     """``check_run``."""
 
+    action: Text
     check_run: CheckRun
+    repository: Repository
+    sender: Account
+
+
+class CheckSuite(BaseModel):
+    """All check runs of an App on a head; no ``conclusion`` until all ended."""
+
+    head_sha: Text
+    head_branch: Text | None = None
+    conclusion: Text | None = None
+    app: CheckingApp | None = None
+    pull_requests: list[CheckedPull] = Field(default_factory=list)
+
+
+class CheckSuiteDelivery(BaseModel):
+    """``check_suite``."""
+
+    action: Text
+    check_suite: CheckSuite
+    repository: Repository
+    sender: Account
+
+
+class StatusBranch(BaseModel):
+    """A branch that has the commit, perhaps not as its head."""
+
+    name: Text
+
+
+class StatusDelivery(BaseModel):
+    """``status``: pending, success, failure or error, for one context of a commit."""
+
+    sha: Text
+    context: Text
+    state: Text
+    branches: list[StatusBranch] = Field(default_factory=list)
+    repository: Repository
+    sender: Account
+
+
+# …/pr-<number>-<sha of the base>; those ahead in the queue are in that base.
+_GROUP = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-(?P<number>\d{1,9})-[^/]+")
+
+
+class MergeGroup(BaseModel):
+    """A merge that a queue tries; both refs are whole, as ``refs/heads/main``."""
+
+    head_sha: Text
+    head_ref: Text
+    base_sha: Text
+    base_ref: Text
+
+    @property
+    def pull_request(self) -> int | None:
+        """The pull request that the group is for, by its branch's name."""
+        found = _GROUP.fullmatch(self.head_ref)
+        return int(found["number"]) if found else None
+
+
+class MergeGroupDelivery(BaseModel):
+    """``merge_group``; only a destroyed one has a ``reason``."""
+
+    action: Text
+    merge_group: MergeGroup
+    reason: Text | None = None
     repository: Repository
     sender: Account
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 LONGEST_BODY = 60_000
 
 _CUT = "\n\n… (cut: the text was longer than GitHub takes)"
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
+_FENCE = re.compile(r"^(?P<indent> {0,3})(?P<mark>`{3,}|~{3,})(?P<rest>.*)$")
 _TOPIC = re.compile(r"[A-Za-z0-9=._:/ -]{1,200}")
 _MARKER = re.compile(r"<!-- vibe:(?P<topic>[A-Za-z0-9=._:/ -]{1,200}) -->\s*\Z")
 
@@ -80,16 +80,21 @@ def _head(text: str, room: int, length: Callable[[str], int]) -> str:
 
 def _closing(markdown: str) -> str:
     """What ends the code block and the folds that ``markdown`` leaves open."""
-    fence: str | None = None
+    fence: re.Match[str] | None = None
     folds = 0
     for line in markdown.splitlines():
         found = _FENCE.match(line)
         if fence is None:
-            if found and not (found[1][0] == "`" and "`" in found[2]):
-                fence = found[1]
+            if found and not (found["mark"][0] == "`" and "`" in found["rest"]):
+                fence = found
             else:
                 folds += line.count("<details") - line.count("</details>")
-        elif found and found[1].startswith(fence) and not found[2].strip():
+        elif (
+            found
+            and found["mark"].startswith(fence["mark"])
+            and not found["rest"].strip()
+        ):
             fence = None
-    closing = f"\n{fence}" if fence else ""
+    # In a list only a fence as deep as the first one closes it.
+    closing = f"\n{fence['indent']}{fence['mark']}" if fence else ""
     return closing + "\n\n</details>" * max(folds, 0)
