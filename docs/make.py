@@ -300,6 +300,7 @@ A YAML file. Unknown keys are refused; paths count from the file. People act wit
             ("organizations", seed.OrganizationSeed),
             ("repositories", seed.RepositorySeed),
             ("repositories[].labels", seed.LabelSeed),
+            ("repositories[].protections", seed.ProtectionSeed),
             ("repositories[].issues", seed.IssueSeed),
             ("apps", seed.AppSeed),
             ("installations", seed.InstallationSeed),
