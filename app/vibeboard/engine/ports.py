@@ -239,7 +239,9 @@ class HeadCheck:
 
     ``conclusion`` is GitHub's word in lower case, None while it is alive; a status
     that is in error has failed. ``app`` is an App's slug, or who set a status.
-    ``required`` says whether GitHub does not merge without it, None if unknown.
+    ``required`` says whether GitHub does not merge without it, None if unknown. One
+    that is required and was never begun is not there; one name may be there more
+    than once, from several suites.
     """
 
     name: str
