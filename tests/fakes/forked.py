@@ -97,10 +97,26 @@ class Forked:
 
 
 async def _pipe(path: Path) -> asyncio.StreamReader:
+    """What is written into a pipe, to its end.
+
+    Without a transport: a child of a killed process may keep the pipe open for longer
+    than the test's loop lives, and there would be a transport that nobody closed.
+    """
     os.mkfifo(path)
-    reader = asyncio.StreamReader(limit=1 << 20)
-    end = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb")
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), end
-    )
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader(limit=1 << 20)
+    end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def ready() -> None:
+        try:
+            data = os.read(end, 1 << 16)
+        except BlockingIOError:
+            return
+        if data:
+            reader.feed_data(data)
+        else:
+            loop.remove_reader(end)
+            os.close(end)
+            reader.feed_eof()
+
+    loop.add_reader(end, ready)
     return reader
