@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
@@ -72,11 +73,9 @@ class Endpoint:
     ) -> web.Response:
         built = schema()
         try:
-            document = parse(query, max_tokens=20_000)
+            document, wrong = _read(query)
         except GraphQLError as error:
             return _errors([_shown(error)])
-        # GitHub lets a field have two types on two kinds that exclude each other.
-        wrong = [one for one in validate(built, document) if _TWO not in one.message]
         if wrong:
             return _errors([_shown(error) for error in wrong])
         operation = get_operation_ast(document, name)
@@ -120,6 +119,15 @@ class Endpoint:
             "reset": int(window.ends.timestamp()),
             "used": window.used,
         }
+
+
+@lru_cache(maxsize=256)
+def _read(query: str) -> tuple[DocumentNode, tuple[GraphQLError, ...]]:
+    """A document and its faults; programs send few of them, again and again."""
+    document = parse(query, max_tokens=20_000)
+    # GitHub lets a field have two types on two kinds that exclude each other.
+    wrong = (one for one in validate(schema(), document) if _TWO not in one.message)
+    return document, tuple(wrong)
 
 
 def _weigh(
