@@ -16,12 +16,15 @@ from vibeboard.engine.advance import Advancer
 from vibeboard.engine.boards import Boards
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.dispatch import Dispatcher
-from vibeboard.engine.execute import Executor, Places
+from vibeboard.engine.execute import Executor
+from vibeboard.engine.gatekeeper import Gatekeeper
 from vibeboard.engine.housekeeping import Housekeeper, Keep
 from vibeboard.engine.inspector import Inspector
 from vibeboard.engine.perform import Performer
+from vibeboard.engine.places import Places
 from vibeboard.engine.polling import Polling
 from vibeboard.engine.ports import Calls
+from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher
 from vibeboard.engine.reconcile import Reconciler
 from vibeboard.engine.stops import Stops
@@ -57,9 +60,11 @@ from vibeboard.store.locks import SqlLocks
 from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.notices import Notices
 from vibeboard.store.pauses import SqlPauses
+from vibeboard.store.results import SqlEvidence
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings
+from vibeboard.store.vouches import SqlVouches
 from vibeboard.store.workers import SqlWorkers
 from vibeboard.web.metrics import Metrics, MetricsPage
 from vibeboard.web.readiness import Readiness
@@ -99,6 +104,8 @@ class _Kept:
     pauses: SqlPauses
     gauges: SqlGauges
     archive: SqlArchive
+    evidence: SqlEvidence
+    vouches: SqlVouches
     ledger: SqlLedger
     marks: SqlMarks
     sightings: SqlSightings
@@ -116,6 +123,7 @@ class _Crew:
     stops: Stops
     tracking: Tracking
     metrics: Metrics
+    us: str
 
 
 class _Bell:
@@ -198,6 +206,8 @@ async def _remember(
         pauses=SqlPauses(engine, due, clock),
         gauges=SqlGauges(database, clock, name=name),
         archive=SqlArchive(database),
+        evidence=SqlEvidence(engine, clock),
+        vouches=SqlVouches(engine),
         ledger=SqlLedger(engine, clock),
         marks=SqlMarks(engine),
         sightings=SqlSightings(engine, due, clock),
@@ -288,6 +298,7 @@ async def _crew(
             clock=SystemClock(),
         ),
         metrics,
+        identity.login,
     )
 
 
@@ -301,6 +312,7 @@ def _advancer(crew: _Crew, us: str) -> Advancer:
         repositories=ports.repositories,
         workflows=crew.workflows,
         performer=_performer(crew),
+        gatekeeper=_gatekeeper(crew),
         locks=kept.locks,
         translate=lambda event, body, guid: translate(event, body, guid=guid),
         boards_changed=lambda: kept.marks.advance(polling.CHANGED, SystemClock().now()),
@@ -353,6 +365,22 @@ def _keep(settings: Settings) -> Keep:
         deliveries=timedelta(days=settings.keep_deliveries_days),
         logs=timedelta(days=settings.keep_logs_days),
         audit=timedelta(days=settings.keep_audit_days),
+        results=timedelta(days=settings.keep_results_days),
+    )
+
+
+def _gatekeeper(crew: _Crew) -> Gatekeeper:
+    kept, ports = crew.kept, crew.ports
+    return Gatekeeper(
+        runs=kept.runs,
+        cards=ports.cards,
+        pulls=ports.pulls,
+        checks=ports.checks,
+        replies=ports.replies,
+        repositories=ports.repositories,
+        workflows=crew.workflows,
+        evidence=kept.evidence,
+        vouches=kept.vouches,
     )
 
 
@@ -368,6 +396,7 @@ def _performer(crew: _Crew) -> Performer:
             repositories=crew.ports.repositories,
             workflows=crew.workflows,
         ),
+        gatekeeper=_gatekeeper(crew),
         tracking=crew.tracking,
         stops=crew.stops,
         workspaces=crew.workspaces,
@@ -386,13 +415,20 @@ def _executor(
         repositories=crew.ports.repositories,
         workspaces=crew.workspaces,
         agents=_agents(settings, environment),
-        suites=ShellSuites(environment),
+        prover=Prover(
+            suites=ShellSuites(environment),
+            workspaces=crew.workspaces,
+            evidence=crew.kept.evidence,
+            places=places,
+        ),
         workflows=crew.workflows,
         briefing=Briefing(
             runs=crew.kept.runs,
             cards=crew.ports.cards,
+            pulls=crew.ports.pulls,
             repositories=crew.ports.repositories,
             workflows=crew.workflows,
+            us=crew.us,
         ),
         publisher=Publisher(
             runs=crew.kept.runs,

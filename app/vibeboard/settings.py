@@ -108,6 +108,13 @@ class Settings(BaseModel):
         description="How long the raw output of ended runs is kept, and the agents' "
         "homes of cards where nothing runs.",
     )
+    keep_results_days: int = Field(
+        default=90,
+        ge=1,
+        le=3650,
+        description="How long it is kept what test suites gave on which commit. What "
+        "is gone is tested again when a gate asks for it.",
+    )
     keep_audit_days: int = Field(
         default=365,
         ge=30,

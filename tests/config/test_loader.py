@@ -398,11 +398,6 @@ NOT_YET = [
     pytest.param(
         "limits: {usd_per_issue: 1}", "4:10: `usd_per_issue`", id="an issue's"
     ),
-    pytest.param(
-        "tests: {u: {run: x, report: y, coverage: z}}",
-        "4:32: `coverage`",
-        id="coverage",
-    ),
 ]
 
 
@@ -419,7 +414,7 @@ def test_what_is_not_carried_out_yet_is_refused(rest: str, fault: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["reviews: [x]", "gate: {approvals: 1}", "runner: actions"]
+    "key", ["reviews: [x]", "gate: {reviews: [x]}\n    column: c", "runner: actions"]
 )
 def test_what_a_stage_cannot_do_yet_is_refused(key: str) -> None:
     (only,) = faults(with_stages(f"  a:\n    {key}"))
@@ -427,15 +422,52 @@ def test_what_a_stage_cannot_do_yet_is_refused(key: str) -> None:
     assert only.endswith(" is not supported yet")
 
 
+@pytest.mark.parametrize(
+    ("rest", "fault"),
+    [
+        ("coverage_at_least: 80", "4:32: `coverage_at_least` needs `coverage`"),
+        (
+            "coverage: c.xml, baseline: false, coverage_drop: 1",
+            "4:66: `coverage_drop` needs the `baseline`",
+        ),
+        ("coverage: ../c.xml", "4:42: coverage: must not lead out"),
+        ("env: {1X: y}", "4:38: "),
+    ],
+)
+def test_what_a_suite_cannot_mean(rest: str, fault: str) -> None:
+    text = f"tests: {{u: {{run: x, report: y, {rest}}}}}"
+    (only,) = faults(with_stages("  a: {}", text))
+
+    assert only.startswith(fault), only
+
+
+def test_a_gate_alone_starts_no_agent() -> None:
+    rest = "tests: {u: {run: x, report: y}}"
+    stages = "  a: {column: A}\n  b: {column: B, gate: {tests: [u], approvals: 2}}"
+    workflow = loaded(with_stages(stages, rest))
+    gate = workflow.gates["b"]
+
+    assert (gate.tests, gate.approvals) == ((workflow.suites["u"],), 2)
+    assert workflow.stages["b"].result is Result.NOTHING
+    assert workflow.stages["a"].result is Result.BRANCH
+    assert workflow.verification().tests == gate.tests
+
+
+def test_a_gate_stands_before_a_column() -> None:
+    (only,) = faults(with_stages("  a: {gate: {approvals: 1}}"))
+
+    assert only.startswith("3:7: a gate stands before a column"), only
+
+
 def test_all_faults_are_told_at_once_and_in_order() -> None:
     text = with_stages(
-        "  a: {colum: x, needs: 1}\n  b: {gate: {approvals: 2}}", "zebra: 1\nrunner: x"
+        "  a: {colum: x, needs: 1}\n  b: {reviews: [x]}", "zebra: 1\nrunner: x"
     )
 
     assert faults(text) == [
         "3:7: unknown key 'colum'; did you mean 'column'?",
         "3:24: needs: must be a list, such as [a, b]",
-        "4:7: `gate` is not supported yet",
+        "4:7: `reviews` is not supported yet",
         "5:1: unknown key 'zebra'",
         "6:9: runner: must be 'own' or 'actions'",
     ]

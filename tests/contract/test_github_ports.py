@@ -276,11 +276,9 @@ async def test_an_issues_text_is_replaced_and_cut(world: World) -> None:
 
 
 async def test_a_repository_tells_its_default_branch(world: World) -> None:
-    facts = await world.repositories.facts("acme/cart")
+    remote = await world.repositories.remote("acme/cart")
 
-    assert facts.full_name == "acme/cart"
-    assert facts.default_branch == "main"
-    assert not facts.private
+    assert remote.default_branch == "main"
 
 
 async def test_a_file_comes_with_the_commit_it_was_read_at(world: World) -> None:

@@ -112,7 +112,7 @@ class World:
 
     def reviews(self, by: Actor) -> None:
         event = ReviewGiven(
-            by, "acme/clock", 9, "vibe/7-x", "Name it.", asks=True, comment=self.told
+            by, "acme/clock", 9, "vibe/7-x", "Name it.", comment=self.told
         )
         self._tell(by, event)
 

@@ -127,5 +127,12 @@ def test_every_command_has_a_row_whose_example_is_that_command() -> None:
 
 
 def test_the_words_of_this_version() -> None:
-    assert commands.SUPPORTED == ("help", "status", "stop", "retry")
+    assert commands.SUPPORTED == (
+        "help",
+        "status",
+        "stop",
+        "retry",
+        "approve",
+        "reject",
+    )
     assert {"approve", "reject", "merge", "preview", "batch"} < commands.RESERVED

@@ -435,7 +435,9 @@ def test_a_command_works_without_a_board() -> None:
         pytest.param("/agent stop", situation(), "Nothing to stop", id="idle stop"),
         pytest.param("/agent retry", situation(), "Nothing to retry", id="no run"),
         pytest.param("/agent merge", situation(), "not supported yet", id="merge"),
-        pytest.param("/agent retry tests", situation(), "not supported yet", id="step"),
+        pytest.param(
+            "/agent retry tests", situation(), "tests are run again", id="tests"
+        ),
         pytest.param("/agent help", situation(), "| `/agent develop", id="help"),
         pytest.param(
             "/agent status",
@@ -508,7 +510,6 @@ def review(**given: object) -> ReviewGiven:
         "pull_request": 9,
         "branch": "vibe/7-fix-the-clock",
         "body": "Please name it better.",
-        "asks": True,
         "comment": 5,
         "path": "clock.py",
         "line": 3,
@@ -543,7 +544,6 @@ def test_a_review_comment_sends_the_agent_back_with_file_line_and_hunk() -> None
 @pytest.mark.parametrize(
     ("event", "known"),
     [
-        pytest.param(review(asks=False), situation(), id="an approval"),
         pytest.param(review(by=US), situation(), id="our own"),
         pytest.param(review(), situation(permission=Permission.READ), id="stranger"),
         pytest.param(review(), situation(), id="no run made this branch"),

@@ -142,7 +142,7 @@ def events(by: Actor) -> st.SearchStrategy[Event]:
         ),
         st.builds(
             ReviewGiven, by=actor, repository=repository, pull_request=st.just(8),
-            branch=st.just("vibe/7-x"), body=bodies, asks=st.booleans(),
+            branch=st.just("vibe/7-x"), body=bodies,
             comment=st.none() | st.just(5), path=st.none() | st.text(max_size=9),
             line=st.none() | st.integers(1, 9), hunk=st.none() | st.text(max_size=9),
         ),

@@ -320,8 +320,8 @@ diff` against the default branch) and go on from it.
 
 ## How to end
 
-1. Leave your change in the working tree: that is your result, and it is tested after \
-you end.
+1. Leave your change in the working tree: that is your result. It is committed and \
+tested on a clean checkout after you end, so what git ignores does not count.
 2. Write a short summary as Markdown to `.vibe/out/summary.md`: what you changed, how \
 you checked it, and what is open. People read it on the issue.
 3. Do not commit, push, switch branches, or call GitHub: this is done for you when \

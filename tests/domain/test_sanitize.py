@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vibeboard.domain import words
+from vibeboard.domain.markdown import foreign, in_html, inline
 from vibeboard.domain.sanitize import clean
 
 
@@ -72,7 +72,7 @@ def test_a_long_text_takes_no_long_time(text: str) -> None:
     assert time.perf_counter() - began < 1
 
 
-@pytest.mark.parametrize("shown", [words.inline, words.in_html, words.foreign])
+@pytest.mark.parametrize("shown", [inline, in_html, foreign])
 @pytest.mark.parametrize(
     "text",
     [

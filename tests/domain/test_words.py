@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from vibeboard.domain import words
+from vibeboard.domain import testwords, words
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.evidence import CaseResult, Outcome, SuiteResult
+from vibeboard.domain.markdown import code, foreign
+from vibeboard.domain.proof import Proof
 from vibeboard.domain.run import Cost, Report, Run, RunState, Step
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.workflow import Agent, Cli, Prompt, Stage, Suite
@@ -57,7 +59,7 @@ REPORT = Report(
     branch="vibe/7-fix",
     changed_files=2,
     pull_request=8,
-    tests=(GREEN,),
+    proof=Proof("a" * 40, "b" * 40, (GREEN,)),
     cost=Cost(usd=0.1234, input_tokens=1000, output_tokens=234, turns=5),
 )
 SAVED = Report(RunState.STOPPED, branch="vibe/7-fix", commit="abcdef1234567")
@@ -142,7 +144,7 @@ Added a tock.
                         REPORT,
                         state=RunState.FAILED,
                         reason="1 of 2 tests of `unit` failed",
-                        tests=(RED,),
+                        proof=Proof("a" * 40, "b" * 40, (RED,)),
                         summary="",
                         cost=Cost(),
                     )
@@ -258,7 +260,7 @@ def rendered(markdown: str) -> str:
 
 @pytest.mark.parametrize("state", RunState)
 def test_a_tracking_comment_is_a_heading_and_a_list(state: RunState) -> None:
-    report = replace(REPORT, state=state, tests=(RED,))
+    report = replace(REPORT, state=state, proof=Proof("a" * 40, "b" * 40, (RED,)))
 
     html = rendered(shown(over(report) if state in STATES_OVER else under_way(state)))
 
@@ -281,7 +283,7 @@ def test_hostile_names_stay_in_their_cells() -> None:
         SuiteResult(evil, (CaseResult(evil, Outcome.FAILED, 0, evil, "```\n" + evil),)),
     )
 
-    html = rendered("\n".join(words.test_table(results)))
+    html = rendered("\n".join(testwords.told(Proof("a", "b", results))))
 
     assert html.count("<table>") == 1
     assert html.count("<td>") == 6
@@ -316,7 +318,7 @@ def test_hostile_names_stay_in_their_cells() -> None:
     ],
 )  # fmt: skip
 def test_foreign_text_has_no_effect(text: str, harmless: str) -> None:
-    assert words.foreign(text) == harmless
+    assert foreign(text) == harmless
 
 
 @pytest.mark.parametrize(
@@ -368,7 +370,7 @@ markdown = st.text(
 
 @given(markdown)
 def test_no_foreign_text_mentions_or_leaves_its_fold(text: str) -> None:
-    made = words.foreign(text)
+    made = foreign(text)
 
     assert "@" not in made.replace("@\u200b", "")
     assert "<!--" not in made
@@ -383,7 +385,7 @@ def test_no_foreign_text_mentions_or_leaves_its_fold(text: str) -> None:
 
 @given(markdown)
 def test_code_shows_any_text_as_code(text: str) -> None:
-    html = rendered(f"- {words.code(text)}")
+    html = rendered(f"- {code(text)}")
 
     if text.strip():
         assert html.count("<code>") == 1

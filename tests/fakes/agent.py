@@ -35,16 +35,17 @@ def sleep(until: str) -> None:
 def obey(order: str) -> None:
     verb, _, rest = order.partition(" ")
     match verb:
-        case "write":
+        case "write" | "append":
             name, _, text = rest.partition(" ")
             Path(name).parent.mkdir(parents=True, exist_ok=True)
-            Path(name).write_text(text.replace("\\n", "\n") + "\n")
+            with Path(name).open("w" if verb == "write" else "a") as file:
+                file.write(text.replace("\\n", "\n") + "\n")
         case "remove":
             Path(rest).unlink()
-        case "summary":
-            hand_over("summary.md", rest)
-        case "spec":
-            hand_over("spec.md", rest)
+        case "summary" | "spec":
+            hand_over(f"{verb}.md", rest)
+        case "claims":
+            hand_over("criteria.json", rest)
         case "say":
             sys.stdout.write(rest + "\n")
         case "sleep":

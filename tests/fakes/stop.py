@@ -6,6 +6,9 @@ import asyncio
 class Never:
     """Nobody asks to stop."""
 
+    def is_set(self) -> bool:
+        return False
+
     async def wait(self) -> bool:
         return await asyncio.Event().wait()
 
@@ -18,6 +21,9 @@ class Stop:
 
     def ask(self) -> None:
         self._asked.set()
+
+    def is_set(self) -> bool:
+        return self._asked.is_set()
 
     async def wait(self) -> bool:
         return await self._asked.wait()

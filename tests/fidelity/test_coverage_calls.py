@@ -142,13 +142,12 @@ async def test_the_product_reports_checks(world: World, ports: GitHubPorts) -> N
 
 
 async def test_the_product_looks_at_repositories_and_people(ports: GitHubPorts) -> None:
-    facts = await ports.repositories.facts(CLOCK)
     readme = await ports.repositories.file(CLOCK, "README.md")
     remote = await ports.repositories.remote(CLOCK)
     bobs = await ports.repositories.permission(CLOCK, "bob")
     nobodys = await ports.repositories.permission(CLOCK, "nobody")
 
-    assert facts.default_branch == "main"
+    assert remote.default_branch == "main"
     assert readme is not None
     assert readme.text == "# Clock\n"
     assert await remote.credential()

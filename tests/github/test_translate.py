@@ -1,6 +1,7 @@
 """Deliveries in GitHub's words become events in ours."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from vibeboard.domain.events import (
     CommentMade,
     ConfigurationChanged,
     Event,
+    GroupFormed,
     InstallationChanged,
     IssueClosed,
     PullRequestUpdated,
@@ -164,44 +166,79 @@ def pull(action: str, source: str | None = "acme/shop", **more: Any) -> dict[str
     }
 
 
+REVIEW = {"id": 5, "commit_id": "c0ffee"}
+UPDATED = PullRequestUpdated(
+    by=Actor("alice"),
+    repository="acme/shop",
+    pull_request=8,
+    head="c0ffee",
+    branch="vibe/7-clock",
+)
+
+
 @pytest.mark.parametrize(
     "action", ["opened", "reopened", "synchronize", "ready_for_review"]
 )
 def test_a_pull_request_with_a_new_head(action: str) -> None:
-    assert read("pull_request", pull(action)) == PullRequestUpdated(
-        by=Actor("alice"), repository="acme/shop", pull_request=8, head="c0ffee"
-    )
+    assert read("pull_request", pull(action)) == UPDATED
 
 
-@pytest.mark.parametrize(
-    ("state", "body", "asks"),
-    [
-        pytest.param("changes_requested", "Use UTC.", True, id="changes wanted"),
-        pytest.param("commented", "Use UTC.", True, id="a remark"),
-        pytest.param("approved", "", False, id="an approval"),
-        pytest.param("approved", "Nice.", False, id="an approval with words"),
-        pytest.param("dismissed", "Stale.", False, id="a dismissal"),
-    ],
-)
-def test_a_review_asks_or_does_not(state: str, body: str, *, asks: bool) -> None:
-    payload = pull("submitted", review={"id": 5, "state": state, "body": body})
+def test_a_pull_request_that_is_closed_concerns_gates() -> None:
+    found = read("pull_request", pull("closed"))
+
+    assert found == replace(UPDATED, new_head=False)
+
+
+@pytest.mark.parametrize("state", ["changes_requested", "commented"])
+def test_a_review_with_words_asks_for_work(state: str) -> None:
+    payload = pull("submitted", review=REVIEW | {"state": state, "body": "Use UTC."})
 
     assert read("pull_request_review", payload) == ReviewGiven(
         by=Actor("alice"),
         repository="acme/shop",
         pull_request=8,
         branch="vibe/7-clock",
-        body=body,
-        asks=asks,
+        body="Use UTC.",
         review=5,
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "state", "body"),
+    [
+        pytest.param("submitted", "approved", "", id="an approval"),
+        pytest.param("submitted", "approved", "Nice.", id="an approval with words"),
+        pytest.param("submitted", "changes_requested", None, id="without words"),
+        pytest.param("dismissed", "dismissed", "Stale.", id="a dismissal"),
+    ],
+)
+def test_a_review_that_only_gates_look_at(
+    action: str, state: str, body: str | None
+) -> None:
+    payload = pull(action, review=REVIEW | {"state": state, "body": body})
+
+    assert read("pull_request_review", payload) == replace(UPDATED, new_head=False)
+
+
 @pytest.mark.parametrize("body", ["", None, " \n"])
 def test_a_review_that_only_groups_remarks_is_nothing(body: str | None) -> None:
-    payload = pull("submitted", review={"id": 5, "state": "commented", "body": body})
+    payload = pull("submitted", review=REVIEW | {"state": "commented", "body": body})
 
     assert read("pull_request_review", payload) is None
+
+
+def test_a_merge_queue_asks() -> None:
+    group = {
+        "head_sha": "c0ffee",
+        "head_ref": "refs/heads/gh-readonly-queue/main/pr-8-beef",
+        "base_sha": "beef",
+        "base_ref": "refs/heads/main",
+    }
+    asked = {**pull("checks_requested"), "merge_group": group}
+
+    assert read("merge_group", asked) == GroupFormed(
+        by=Actor("alice"), repository="acme/shop", head="c0ffee", pull_requests=(8,)
+    )
 
 
 REMARK = {
@@ -223,7 +260,6 @@ def test_a_remark_at_a_line() -> None:
         pull_request=8,
         branch="vibe/7-clock",
         body="Why?",
-        asks=True,
         comment=9,
         path="clock.py",
         line=3,

@@ -119,13 +119,16 @@ PERMISSIONS = {
 }
 EVENTS = [
     "check_run",
+    "check_suite",
     "issue_comment",
     "issues",
+    "merge_group",
     "projects_v2_item",
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
     "push",
+    "status",
 ]
 
 

@@ -99,9 +99,7 @@ def test_every_delivery_has_its_event() -> None:
     made = {event.__name__ for event in get_args(Event)}
     ours = {CardSeen.__name__, RunEnded.__name__, StageAsked.__name__}
 
-    read_by_gates = {"check_suite", "merge_group", "status"}
-
-    assert set(MADE_FROM) == {*EVENTS, *ALWAYS_SENT} - read_by_gates
+    assert set(MADE_FROM) == {*EVENTS, *ALWAYS_SENT}
     assert set(MADE_FROM.values()) == made - ours
 
 

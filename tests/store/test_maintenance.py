@@ -12,8 +12,8 @@ from sqlalchemy import event, func, insert, select
 
 from tests.conftest import HandClock
 from vibeboard.domain.board import CardKey
-from vibeboard.engine.execute import Places
 from vibeboard.engine.housekeeping import Housekeeper, Keep
+from vibeboard.engine.places import Places
 from vibeboard.store import migrate, schema
 from vibeboard.store.database import Database, open_database
 from vibeboard.store.maintenance import SqlArchive
@@ -177,7 +177,7 @@ async def test_raw_logs_and_homes_go_where_nothing_runs(
         folder.mkdir(parents=True)
         (folder / "agent-1.log").write_text("…")
         os.utime(folder, (0, 0))
-    keep = Keep(deliveries=LIMIT, logs=LIMIT, audit=LIMIT)
+    keep = Keep(deliveries=LIMIT, logs=LIMIT, audit=LIMIT, results=LIMIT)
 
     await Housekeeper(archive, Places(root), clock, keep).clean_up()
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from vibeboard.clock import SystemClock
-from vibeboard.domain import words
+from vibeboard.domain.markdown import duration
 from vibeboard.settings import read_settings
 from vibeboard.store.desk import Desk, opened
 
@@ -39,7 +39,7 @@ def operator() -> str:
 def age(since: datetime) -> str:
     """How long ago: ``2m 14s``, ``3d``."""
     span = SystemClock().now() - since
-    return f"{span.days}d" if span.days > 1 else words.duration(span)
+    return f"{span.days}d" if span.days > 1 else duration(span)
 
 
 def console() -> Console:

@@ -5,7 +5,7 @@ import asyncio
 import typer
 
 from vibeboard.cli.desk import age, as_dict, at_the_desk, print_json, show
-from vibeboard.domain.words import count
+from vibeboard.domain.markdown import count
 
 
 def run_queue(*, as_json: bool) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from vibeboard.config.document import Document, Key
 from vibeboard.config.models import Agent as AgentModel
+from vibeboard.config.models import Gate as GateModel
 from vibeboard.config.models import Stage as StageModel
 from vibeboard.config.models import Suite as SuiteModel
 from vibeboard.config.models import VibeYml
@@ -15,9 +16,11 @@ from vibeboard.config.presets import builtin_names
 from vibeboard.config.shape import MOST_FAULTS, nearest
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.commands import RESERVED
+from vibeboard.domain.evidence import FlakyPolicy
 from vibeboard.domain.workflow import (
     Agent,
     Cli,
+    Gate,
     Priority,
     Prompt,
     Result,
@@ -118,11 +121,45 @@ class Reader:
             fault = fault_of_glob(glob)
             if fault is not None:
                 self._complain(("tests", name, "report", index), fault)
+        self._check_coverage(name, suite)
         return Suite(
             name=name,
             run=suite.run,
             reports=tuple(suite.report),
             time_limit=timedelta(minutes=suite.minutes),
+            env=tuple(suite.env.items()),
+            retries=suite.retries,
+            flaky=FlakyPolicy(suite.flaky),
+            baseline=suite.baseline,
+            coverage=suite.coverage,
+            coverage_at_least=suite.coverage_at_least,
+            coverage_drop=suite.coverage_drop,
+        )
+
+    def _check_coverage(self, name: str, suite: SuiteModel) -> None:
+        place = ("tests", name)
+        if suite.coverage is not None:
+            fault = fault_of_glob(suite.coverage)
+            if fault is not None:
+                self._complain((*place, "coverage"), fault)
+        for key in ("coverage_at_least", "coverage_drop"):
+            if getattr(suite, key) is not None and suite.coverage is None:
+                message = f"`{key}` needs `coverage`, the report to read it from"
+                self._complain((*place, key), message, at_key=True)
+        if suite.coverage_drop is not None and not suite.baseline:
+            message = "`coverage_drop` needs the `baseline` to compare with"
+            self._complain((*place, "coverage_drop"), message, at_key=True)
+
+    def _gate(
+        self, place: tuple[Key, ...], gate: GateModel, suites: Mapping[str, Suite]
+    ) -> Gate:
+        self._check_known((*place, "tests"), gate.tests, suites, "suite")
+        return Gate(
+            tests=tuple(suites[each] for each in gate.tests if each in suites),
+            approvals=gate.approvals,
+            criteria=gate.criteria,
+            up_to_date=gate.up_to_date,
+            merged=gate.merged,
         )
 
     def _stage(
@@ -136,11 +173,20 @@ class Reader:
         self._check_known((*place, "needs"), stage.needs, self._model.stages, "stage")
         self._check_known((*place, "tests"), stage.tests, suites, "suite")
         default = DEFAULT_RESULT.get(name, Result.BRANCH)
+        if stage.gate is not None and _only_gate(stage):
+            default = Result.NOTHING
         result = Result(stage.result) if stage.result else default
+        gate = None
+        if stage.gate is not None:
+            gate = self._gate((*place, "gate"), stage.gate, suites)
+        if gate is not None and stage.column is None:
+            message = "a gate stands before a column; name the `column`"
+            self._complain((*place, "gate"), message, at_key=True)
         return Stage(
             name=name,
             column=stage.column,
-            agent=self._agent_of(place, stage, agents),
+            gate=gate,
+            agent=self._agent_of(place, stage, agents, result),
             prompt=self._prompt(name, stage, result),
             result=result,
             needs=tuple(stage.needs),
@@ -149,22 +195,29 @@ class Reader:
             otherwise=stage.otherwise,
             priority=Priority[stage.priority.upper()],
             delay=timedelta(minutes=stage.delay),
+            fix_checks=stage.fix_checks,
         )
 
     def _agent_of(
-        self, place: tuple[Key, ...], stage: StageModel, agents: Mapping[str, Agent]
+        self,
+        place: tuple[Key, ...],
+        stage: StageModel,
+        agents: Mapping[str, Agent],
+        result: Result,
     ) -> Agent:
         known = agents or {DEFAULT_AGENT.name: DEFAULT_AGENT}
         if stage.agent is not None:
             self._check_known((*place, "agent"), [stage.agent], known, "agent")
             return known.get(stage.agent, DEFAULT_AGENT)
-        if len(known) > 1:
+        if len(known) > 1 and result is not Result.NOTHING:
             names = ", ".join(known)
             message = f"there are several agents ({names}); say which `agent` works"
             self._complain(place, message, at_key=True)
         return next(iter(known.values()))
 
     def _prompt(self, name: str, stage: StageModel, result: Result) -> Prompt:
+        if result is Result.NOTHING:
+            return Prompt()
         if stage.prompt is None:
             own = name in builtin_names()
             return Prompt(builtin=name if own else DEFAULT_PROMPT[result])
@@ -242,6 +295,14 @@ class Reader:
             if len(circle) > 2:  # noqa: PLR2004 - more than the stage and itself
                 message = f"leads the card in a circle: {' → '.join(circle)}"
             self._complain(("stages", circle[0], "next"), message)
+
+
+_WORK = frozenset({"agent", "prompt", "result", "tests", "reviews", "next"})
+
+
+def _only_gate(stage: StageModel) -> bool:
+    """Whether nothing in a stage speaks of an agent that works."""
+    return not stage.model_fields_set & _WORK
 
 
 def _columns(stages: Mapping[str, StageModel]) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from pydantic import (
 NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,39}$"
 ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 NOT_BLANK = r"^[^\x00]*[^\s\x00][^\x00]*$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 BOARD = r"^([A-Za-z0-9][A-Za-z0-9_-]{0,63}/)?[1-9][0-9]{0,8}$"
 
 MOST_MINUTES = 1440
@@ -34,6 +35,7 @@ def _written(value: Any) -> Any:
 
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
+Variable = Annotated[str, StringConstraints(pattern=VARIABLE)]
 OneLine = Annotated[
     str, StringConstraints(pattern=ONE_LINE, max_length=200, strip_whitespace=True)
 ]
@@ -144,7 +146,18 @@ class Gate(Part):
     """Specialists' reviews that must not block."""
 
     approvals: Annotated[int, Field(ge=0, le=100)] = 0
-    """How many people must have approved the pull request."""
+    """How many people must have approved the pull request's head commit, by a review
+    or by `/agent approve <sha>`. Whoever asked for the work does not count."""
+
+    criteria: bool = False
+    """Whether each acceptance criterion must be proved by tests that passed, or be
+    accepted by a person with `/agent approve AC<number> <reason>`."""
+
+    up_to_date: bool = False
+    """Whether the pull request must have all commits of its base branch."""
+
+    merged: bool = False
+    """Whether the pull request must have been merged."""
 
 
 class Stage(Part):
@@ -192,8 +205,13 @@ class Stage(Part):
     moved on meanwhile starts nothing, and remarks that follow each other become one
     run. A command starts it at once."""
 
+    fix_checks: Annotated[int, Field(ge=0, le=20)] = 0
+    """How often in a row the agent is sent back when checks of others fail on the
+    newest commit of the pull request, once all of them have ended."""
+
     gate: Gate | None = None
-    """What must be true before a card may stand in this column."""
+    """What must be true before a card may stand in this column. A stage that has a
+    gate and says nothing of an agent, a prompt, a result or tests starts no agent."""
 
     runner: Where | None = None
     """Where this stage's runs are carried out, if not where all others are."""
@@ -215,11 +233,32 @@ class Suite(Part):
     minutes: Minutes = 30
     """Wall-clock minutes; a suite that takes longer proves nothing."""
 
+    env: Annotated[dict[Variable, str], Field(max_length=MOST_ENTRIES)] = Field(
+        default_factory=dict
+    )
+    """Environment variables of the command. Nothing secret: everybody who can read the
+    repository can read them."""
+
+    retries: Annotated[int, Field(ge=0, le=5)] = 0
+    """How often a suite that failed is run again on the same commit. What then passes
+    is told as flaky."""
+
+    flaky: Literal["pass", "fail"] = "pass"
+    """What a test that both failed and passed on the same commit does to the suite."""
+
+    baseline: bool = True
+    """Whether the suite runs on the base commit, too, once for each of those, so that
+    what fails newly can be told from what failed before."""
+
     coverage: Path | None = None
-    """Where the command leaves a coverage report."""
+    """Where the command leaves a coverage report: Cobertura XML or lcov."""
 
     coverage_at_least: Annotated[float, Field(ge=0, le=100)] | None = None
-    """The least coverage, in per cent."""
+    """The least line coverage, in per cent."""
+
+    coverage_drop: Annotated[float, Field(ge=0, le=100)] | None = None
+    """By how many points the line coverage may be lower than on the base commit; 0 for
+    not at all. It needs the `baseline`."""
 
 
 class Review(Part):

@@ -20,6 +20,7 @@ _PATTERNS = {
     models.NAME: "must be a name: a letter, then at most 39 letters, digits, - or _",
     models.ONE_LINE: "must be one line of text that is not empty",
     models.NOT_BLANK: "must be text that is not empty",
+    models.VARIABLE: "must be the name of a variable: letters, digits and _",
     models.BOARD: "must be the project's number, or owner/number",
 }
 

@@ -47,6 +47,7 @@ class Approve:
     """Let what waits for a person go on: ``target``, or the only one that waits."""
 
     target: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,23 +130,24 @@ COMMANDS = (
     ),
     Spec(
         "retry",
-        "/agent retry",
-        "Run the last stage again, from its beginning and with the same instructions.",
-        "/agent retry",
+        "/agent retry [tests]",
+        "Run the last stage again, from its beginning and with the same instructions; "
+        "or only the tests, on the newest commit.",
+        "/agent retry tests",
     ),
     Spec(
         "approve",
-        "/agent approve [id]",
-        "Let what waits for a person go on.",
+        "/agent approve <sha | AC number> [reason]",
+        "Approve the newest commit of the pull request, or accept a criterion that no "
+        "test proves, for gates that ask for it.",
         "/agent approve 3f2a91c",
-        supported=False,
     ),
     Spec(
         "reject",
-        "/agent reject [id] [feedback]",
-        "Refuse what waits for a person, and tell the agent why.",
-        "/agent reject Do not touch the migrations.",
-        supported=False,
+        "/agent reject [number] [feedback]",
+        "Send the agent back to the work on the branch with what is wrong; a number "
+        "names an acceptance criterion.",
+        "/agent reject 3 The time zone is still missing.",
     ),
     Spec(
         "merge",
@@ -216,7 +218,8 @@ def _builtin(word: str, text: str) -> Command | None:
         case "retry":
             return _retry(text)
         case "approve":
-            return Approve(_split(text)[0] or None)
+            target, reason = _split(text)
+            return Approve(target or None, reason)
         case "reject":
             first, feedback = _split(text)
             if _TARGET.fullmatch(first):

@@ -7,19 +7,22 @@ effects are performed after. Every refusal is an effect too: it says why.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 from typing import assert_never
 
-from vibeboard.domain import breaker, commands, words
+from vibeboard.domain import breaker, commands, gatekeeping, words
 from vibeboard.domain.board import Actor, CardKey, Place
 from vibeboard.domain.commands import Command
 from vibeboard.domain.effects import (
     AnswerReview,
     CheckConfiguration,
     Effect,
+    JudgeGroup,
     MoveCard,
     React,
     RemoveWorkspace,
     Reply,
+    ShowGate,
     ShowRun,
     StartRun,
     StopRun,
@@ -28,9 +31,11 @@ from vibeboard.domain.events import (
     CardSeen,
     CardTouched,
     CheckAsked,
+    ChecksEnded,
     CommentMade,
     ConfigurationChanged,
     Event,
+    GroupFormed,
     InstallationChanged,
     IssueClosed,
     PullRequestUpdated,
@@ -38,10 +43,11 @@ from vibeboard.domain.events import (
     RunEnded,
     StageAsked,
 )
-from vibeboard.domain.run import OPERATOR, Remark, Run, RunState
+from vibeboard.domain.gate import GATE
+from vibeboard.domain.run import OPERATOR, Remark, Run, RunState, Step
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.trust import is_ignored_bot, is_person, is_us, may_direct
-from vibeboard.domain.workflow import Result, Stage
+from vibeboard.domain.workflow import VERIFY, Result, Stage
 
 Answer = Callable[..., list[Effect]]
 
@@ -84,14 +90,33 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
             return _run_ended(run, situation)
         case IssueClosed(card=card):
             return _issue_closed(card, situation, cause)
-        case PullRequestUpdated(repository=repository, head=head):
-            return [CheckConfiguration(repository, head, event.pull_request)]
+        case InstallationChanged():
+            return []
+        case _:
+            return _code_changed(event, situation, cause)
+
+
+def _code_changed(
+    event: PullRequestUpdated
+    | GroupFormed
+    | ConfigurationChanged
+    | CheckAsked
+    | ChecksEnded,
+    situation: Situation,
+    cause: str,
+) -> list[Effect]:
+    """What is about commits, and not about a card's place."""
+    match event:
+        case PullRequestUpdated():
+            return _pull_request_updated(event, situation, cause)
+        case GroupFormed(repository=repository, head=head):
+            return [JudgeGroup(repository, head, event.pull_requests)]
         case ConfigurationChanged(repository=repository, commit=commit):
             return [CheckConfiguration(repository, commit, None)]
         case CheckAsked():
             return _check_asked(event, situation, cause)
-        case InstallationChanged():
-            return []
+        case ChecksEnded():
+            return _checks_ended(event, situation)
         case _:
             assert_never(event)
 
@@ -152,7 +177,10 @@ def _card_touched(event: CardTouched, situation: Situation, cause: str) -> list[
     if entered is not None and _works_on(entered, situation):
         return []  # the card is back where its run is
     if is_ignored_bot(by, situation):
-        return _stop(situation, why=words.moved_away(by, place.column))
+        effects = _stop(situation, why=words.moved_away(by, place.column))
+        if entered is not None:
+            effects += gatekeeping.passed_by_bot(entered, by, situation, cause)
+        return effects
     if not may_direct(situation):
         why = words.stranger_moved(by, place.column, situation)
         return _put_back(event, situation, cause, why)
@@ -181,7 +209,9 @@ def _card_seen(event: CardSeen, situation: Situation, cause: str) -> list[Effect
         return []
     column = place.column if place is not None else None
     effects = _stop(situation, why=words.move_missed(column))
-    if entered is None or not card.is_open:
+    if entered is not None and gatekeeping.missing(entered, situation):
+        return [*effects, ShowGate(card.key, entered.name, cause, "somebody")]
+    if entered is None or not card.is_open or not gatekeeping.works(entered):
         return effects
     body = words.moved_unseen(entered)
     return [*effects, Reply(card.key, body, topic=f"unseen-{cause}")]
@@ -195,6 +225,12 @@ def _entered(
     assert card is not None
     stopped = _stop(situation, why=words.moved_away(by, stage.column))
     person = is_person(by, situation)
+    if gatekeeping.missing(stage, situation):
+        # What runs goes on: the card is where it was.
+        move = _way_back(event, situation, cause) if person else None
+        return gatekeeping.shut(stage, by, situation, move, cause)
+    if not gatekeeping.works(stage):
+        return [*stopped, *gatekeeping.shown(situation, cause)]
     refusal = _refusal(stage, situation)
     if refusal is None:
         wish = _Wish(cause, by.login, person)
@@ -283,27 +319,60 @@ def _obey(
             return [seen, *_stop(situation, why=f"@{event.by.login} asked to stop")]
         case commands.StartStage(stage=name, instructions=instructions):
             return _ask_stage(name, instructions, event, situation, cause, answer)
-        case commands.Retry(step=step) if step is not None:
-            return answer(words.retry_step_later(step))
-        case commands.Retry():
-            last = situation.history.last
-            if last is None or situation.workflow is None:
-                return answer(words.nothing_to_retry())
-            if last.stage not in situation.workflow.stages:
-                return answer(words.stage_gone(last.stage))
-            return _ask_stage(
-                last.stage, last.instructions, event, situation, cause, answer
-            )
-        case (
-            commands.Approve()
-            | commands.Reject()
-            | commands.Merge()
-            | commands.Preview()
-            | commands.Batch()
-        ):
+        case commands.Retry(step=step):
+            return _retried(step, event, situation, cause, answer)
+        case commands.Approve(target=target, reason=reason):
+            found = gatekeeping.approved(target, reason, event, situation)
+            return answer(found) if isinstance(found, str) else [seen, *found]
+        case commands.Reject(target=target, feedback=feedback):
+            return _rejected(target, feedback, event, situation, cause, answer)
+        case commands.Merge() | commands.Preview() | commands.Batch():
             return answer(words.not_supported_yet(command))
         case _:
             assert_never(command)
+
+
+def _retried(
+    step: Step | None,
+    event: CommentMade,
+    situation: Situation,
+    cause: str,
+    answer: Answer,
+) -> list[Effect]:
+    last = situation.history.last
+    if step is Step.TESTS or (step is None and last and last.stage == VERIFY):
+        again = gatekeeping.verified(situation, event.by.login, cause)
+        seen = React(event.repository, event.comment, "eyes")
+        return [seen, *again] if again else answer(words.nothing_to_test())
+    if step is not None:
+        return answer(words.retry_step_later(step))
+    if last is None or situation.workflow is None:
+        return answer(words.nothing_to_retry())
+    if last.stage not in situation.workflow.stages:
+        return answer(words.stage_gone(last.stage))
+    return _ask_stage(last.stage, last.instructions, event, situation, cause, answer)
+
+
+def _rejected(
+    target: str | None,
+    feedback: str,
+    event: CommentMade,
+    situation: Situation,
+    cause: str,
+    answer: Answer,
+) -> list[Effect]:
+    """Send the agent back to the branch with what is wrong."""
+    assert situation.card is not None
+    stage = _branch_stage(situation)
+    if stage is None:
+        return answer(words.nothing_to_reject())
+    told = words.rejection(target, feedback, situation.card)
+    if told is None:
+        return answer(words.reject_unknown(target or "", situation.card))
+    person = is_person(event.by, situation)
+    wish = _Wish(cause, event.by.login, person, told, at_once=True)
+    seen = React(event.repository, event.comment, "eyes")
+    return [seen, *_start(stage, situation, wish)]
 
 
 def _ask_stage(
@@ -317,6 +386,8 @@ def _ask_stage(
     assert situation.workflow is not None
     assert situation.card is not None
     stage = situation.workflow.stages[name]
+    if not gatekeeping.works(stage):
+        return answer(words.gate_is_no_stage(stage))
     if (run := situation.history.unfinished) is not None:
         return answer(words.already_running(run))
     if (refusal := _refusal(stage, situation)) is not None:
@@ -338,11 +409,24 @@ def _bring_and_start(stage: Stage, situation: Situation, wish: _Wish) -> list[Ef
     return [_move(situation, place, stage.column, wish.cause), *start]
 
 
+def _pull_request_updated(
+    event: PullRequestUpdated, situation: Situation, cause: str
+) -> list[Effect]:
+    effects: list[Effect] = []
+    if event.new_head:
+        check = CheckConfiguration(event.repository, event.head, event.pull_request)
+        effects.append(check)
+    ours = is_us(event.by, situation.us)
+    return effects + gatekeeping.pull_request_updated(
+        event, situation, cause, ours=ours
+    )
+
+
 def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[Effect]:
     workflow, card = situation.workflow, situation.card
     if is_us(event.by, situation.us) or is_ignored_bot(event.by, situation):
         return []
-    if not event.asks or workflow is None or card is None:
+    if workflow is None or card is None:
         return []
     if commands.parse(event.body, workflow.stages) is not None:
         return []  # the same words arrive as a comment, too
@@ -351,7 +435,7 @@ def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[
     stage = _branch_stage(situation)
     if stage is None:
         return []
-    effects: list[Effect] = []
+    effects = gatekeeping.shown(situation, cause) if event.review else []
     remarks: tuple[Remark, ...] = ()
     if event.comment is not None:
         effects.append(React(event.repository, event.comment, "eyes", review=True))
@@ -382,8 +466,12 @@ def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Ef
         return []
     if event.check == words.CONFIG_CHECK:
         return [CheckConfiguration(event.repository, event.head, None, cause)]
+    if event.run is not None and event.run.startswith(GATE):
+        return gatekeeping.shown(situation, cause)
     run = next((r for r in situation.history.runs if r.id == event.run), None)
     workflow = situation.workflow
+    if run is not None and run.stage not in (workflow.stages if workflow else ()):
+        return gatekeeping.verified(situation, event.by.login, cause)
     if run is None or workflow is None or run.stage not in workflow.stages:
         return []
     if not may_direct(situation) or situation.history.unfinished is not None:
@@ -391,6 +479,34 @@ def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Ef
     person = is_person(event.by, situation)
     wish = _Wish(cause, event.by.login, person, at_once=True)
     return _start(workflow.stages[run.stage], situation, wish)
+
+
+def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
+    """Send the agent back to what other people's checks found, as often as it may."""
+    head, workflow = situation.head, situation.workflow
+    if head is None or workflow is None or not head.is_open or head.merged:
+        return []
+    stage = _branch_stage(situation)
+    failed = [check for check in head.others if check.good is False]
+    alive = any(check.good is None for check in head.others)
+    if stage is None or not failed or alive or head.commit != event.head:
+        return []
+    if situation.history.unfinished is not None:
+        return []
+    causes = [run.cause for run in situation.history.runs if run.stage == stage.name]
+    in_a_row = list(takewhile(lambda one: one.startswith(_CHECKS), reversed(causes)))
+    if len(in_a_row) >= stage.fix_checks:
+        return []
+    wish = _Wish(
+        f"{_CHECKS}{head.commit}",
+        OPERATOR,
+        is_persons=False,
+        instructions=words.checks_failed(failed),
+    )
+    return _start(stage, situation, wish)
+
+
+_CHECKS = "checks-"  # begins the cause of a run that other people's checks caused
 
 
 def _issue_closed(card: CardKey, situation: Situation, cause: str) -> list[Effect]:
@@ -415,6 +531,8 @@ def _stage_asked(
         return []
     stage = workflow.stages[name]
     if situation.history.unfinished or _refusal(stage, situation) is not None:
+        return []
+    if not gatekeeping.works(stage):
         return []
     wish = _Wish(
         cause, OPERATOR, is_persons=True, instructions=instructions, at_once=True
@@ -443,6 +561,7 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
         effects.append(Reply(run.card, body, topic=f"not-moved-{run.id}"))
     if workflow is None or run.state is RunState.STOPPED:
         return effects
+    effects += gatekeeping.shown(situation, run.id)
     stage = workflow.stages.get(run.stage)
     if stage is None or place is None or not _same(place.column, stage.column):
         return effects  # a person put the card elsewhere meanwhile: leave it there
@@ -451,7 +570,12 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
         return effects
     move = _move(situation, place, column, run.id)
     following = workflow.stage_of(column)
+    if following is not None and gatekeeping.missing(following, situation):
+        us = Actor(situation.us, is_bot=True)
+        return [*effects, *gatekeeping.shut(following, us, situation, None, run.id)]
     if following is None or situation.history.queued is not None:
+        return [*effects, move]
+    if not gatekeeping.works(following):
         return [*effects, move]
     if breaker.trail(situation).is_open:
         return [*effects, *_park(stage, situation, run.id), *_cut(following, situation)]
@@ -539,15 +663,23 @@ def _refusal(stage: Stage, situation: Situation) -> str | None:
 def _put_back(
     event: CardTouched, situation: Situation, cause: str, why: str
 ) -> list[Effect]:
-    card, place = situation.card, situation.place
+    card = situation.card
     assert card is not None
-    assert place is not None
-    column = situation.history.column or event.before
     topic = f"put-back-{cause}"
-    if column is None or _same(column, place.column):
+    move = _way_back(event, situation, cause)
+    if move is None:
         return [Reply(card.key, why, topic)]
-    reply = Reply(card.key, f"{why}\n\n{words.put_back(column)}", topic)
-    return [_move(situation, place, column, cause), reply]
+    reply = Reply(card.key, f"{why}\n\n{words.put_back(move.column)}", topic)
+    return [move, reply]
+
+
+def _way_back(event: CardTouched, situation: Situation, cause: str) -> MoveCard | None:
+    """The move that undoes somebody's; None if nobody knows where the card was."""
+    place = situation.place
+    column = situation.history.column or event.before
+    if place is None or column is None or _same(column, place.column):
+        return None
+    return _move(situation, place, column, cause)
 
 
 def _config_broken(card: CardKey, situation: Situation) -> list[Effect]:

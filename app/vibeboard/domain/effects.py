@@ -151,6 +151,53 @@ class CheckConfiguration:
         return f"config:{self.repository}:{self.head}:{where}{again}"
 
 
+@dataclass(frozen=True)
+class ShowGate:
+    """Say how the gate of a stage stands: on the head's check, and in the comment.
+
+    The comment is made when somebody's move was refused (``moved_by``), and kept true
+    from then on; ``back_to`` is where the card was put.
+    """
+
+    card: CardKey
+    stage: str
+    cause: str
+    moved_by: str = ""
+    back_to: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"gate:{self.card}:{self.stage}:{self.cause}"
+
+
+@dataclass(frozen=True)
+class JudgeGroup:
+    """Answer GitHub's merge queue for a commit that puts pull requests together."""
+
+    repository: str
+    head: str
+    pull_requests: tuple[int, ...]
+
+    @property
+    def key(self) -> str:
+        return f"group:{self.repository}:{self.head}"
+
+
+@dataclass(frozen=True)
+class VouchFor:
+    """Write down somebody's word, such as an approval of a commit."""
+
+    card: CardKey
+    subject: str
+    by: str
+    reason: str
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"vouch:{self.card}:{self.subject}:{self.cause}"
+
+
 Effect = (
     StartRun
     | StopRun
@@ -161,4 +208,7 @@ Effect = (
     | AnswerReview
     | RemoveWorkspace
     | CheckConfiguration
+    | ShowGate
+    | JudgeGroup
+    | VouchFor
 )

@@ -59,8 +59,7 @@ class ReviewGiven:
     """A review, or one comment of it, on the pull request of ``branch``.
 
     ``comment`` is the review comment's id, or None for the review as a whole, whose
-    id is ``review``. ``asks`` is false for a plain approval, which sends nobody back
-    to work.
+    id is ``review``. A plain approval is none: it sends nobody back to work.
     """
 
     by: Actor
@@ -68,7 +67,6 @@ class ReviewGiven:
     pull_request: int
     branch: str
     body: str
-    asks: bool
     comment: int | None = None
     review: int | None = None
     path: str | None = None
@@ -86,12 +84,38 @@ class IssueClosed:
 
 @dataclass(frozen=True)
 class PullRequestUpdated:
-    """A pull request was opened or its head moved: its `.vibe.yml` is checked."""
+    """Something that gates look at changed: a pull request's head, state or reviews.
+
+    ``branch`` is empty if it comes from a fork. With a ``new_head`` its `.vibe.yml`
+    is checked, and its tests are run if no run of ours made it.
+    """
 
     by: Actor
     repository: str
     pull_request: int
     head: str
+    branch: str = ""
+    new_head: bool = True
+
+
+@dataclass(frozen=True)
+class ChecksEnded:
+    """Checks of others on a commit of ``branch`` have ended, perhaps not all."""
+
+    by: Actor
+    repository: str
+    branch: str
+    head: str
+
+
+@dataclass(frozen=True)
+class GroupFormed:
+    """GitHub's merge queue asks whether ``head``, of these pull requests, is good."""
+
+    by: Actor
+    repository: str
+    head: str
+    pull_requests: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -148,6 +172,8 @@ Event = (
     | ReviewGiven
     | IssueClosed
     | PullRequestUpdated
+    | ChecksEnded
+    | GroupFormed
     | CheckAsked
     | ConfigurationChanged
     | InstallationChanged

@@ -5,7 +5,7 @@ the base lives in ``comparison.py``. A verdict is never taken from an agent's wo
 from an exit code alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -119,7 +119,11 @@ class Coverage:
 
 @dataclass(frozen=True)
 class SuiteResult:
-    """What running one suite gave; ``fault`` says why there is no evidence."""
+    """What running one suite gave; ``fault`` says why there is no evidence.
+
+    ``shortfalls`` say what the suite asks for besides its cases and did not get.
+    ``totals`` count the cases where only some of them are kept (see ``brief``).
+    """
 
     suite: str
     cases: tuple[CaseResult, ...] = ()
@@ -128,10 +132,31 @@ class SuiteResult:
     fault: str | None = None
     output_tail: str = ""
     coverage: Coverage | None = None
+    policy: FlakyPolicy = FlakyPolicy.PASS
+    shortfalls: tuple[str, ...] = ()
+    totals: Mapping[Outcome, int] | None = None
 
     def count(self, outcome: Outcome) -> int:
         """How many cases ended so."""
+        if self.totals is not None:
+            return self.totals.get(outcome, 0)
         return sum(1 for case in self.cases if case.outcome is outcome)
+
+    @property
+    def failed(self) -> int:
+        """How many cases failed or could not be carried out."""
+        return sum(map(self.count, _BAD))
+
+    def brief(self, most: int = 50) -> "SuiteResult":
+        """The same with what people are shown of it: what failed and what wavered.
+
+        The verdict and the counts stay what they are.
+        """
+        kept = [*self.failures[:most], *self.flaky[:most]]
+        coverage = self.coverage and replace(self.coverage, files=())
+        totals = {outcome: self.count(outcome) for outcome in Outcome}
+        cases = tuple(dict.fromkeys(kept))
+        return replace(self, cases=cases, coverage=coverage, totals=totals)
 
     @property
     def failures(self) -> tuple[CaseResult, ...]:
@@ -145,8 +170,8 @@ class SuiteResult:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict if flaky cases may pass."""
-        return self.judged(FlakyPolicy.PASS)
+        """The verdict by the suite's own policy."""
+        return self.judged(self.policy)
 
     def judged(self, flaky: FlakyPolicy) -> Verdict:
         """Failed if anything failed; passed needs one passed case and exit 0.
@@ -158,6 +183,8 @@ class SuiteResult:
         unforgiven = flaky is FlakyPolicy.FAIL or self.exit_code not in (0, None)
         if self.failures or (wavered and unforgiven):
             return Verdict.FAILED
+        if self.shortfalls and self.fault is None and self.count(Outcome.PASSED):
+            return Verdict.FAILED
         if self.fault is not None or not self.count(Outcome.PASSED):
             return Verdict.INCONCLUSIVE
         if self.exit_code not in (0, None):
@@ -166,11 +193,9 @@ class SuiteResult:
         return Verdict.PASSED
 
 
-def verdict_of(
-    results: Iterable[SuiteResult], flaky: FlakyPolicy = FlakyPolicy.PASS
-) -> Verdict | None:
+def verdict_of(results: Iterable[SuiteResult]) -> Verdict | None:
     """The worst verdict of several suites; None when no suite was asked for."""
-    verdicts = {result.judged(flaky) for result in results}
+    verdicts = {result.verdict for result in results}
     for verdict in (Verdict.FAILED, Verdict.INCONCLUSIVE, Verdict.PASSED):
         if verdict in verdicts:
             return verdict

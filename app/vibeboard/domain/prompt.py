@@ -9,12 +9,14 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from vibeboard.domain import contract
 from vibeboard.domain.board import Card, Comment
 from vibeboard.domain.sanitize import clean, closing_nothing, skipping_nothing
 from vibeboard.domain.workflow import Result, Stage
 
 SPEC_FILE = ".vibe/out/spec.md"
 SUMMARY_FILE = ".vibe/out/summary.md"
+CRITERIA_FILE = contract.FILE
 
 MOST_TITLE = 300
 MOST_BODY = 24_000
@@ -48,18 +50,21 @@ def render(
     comments: Sequence[Comment] = (),
     earlier: Mapping[str, str] | None = None,
     instructions: str = "",
+    threads: Sequence[str] = (),
     notes: Sequence[str] = (),
     branch_has_work: bool = False,
 ) -> Rendered:
     """Everything an agent is told about its stage.
 
     ``text`` is the stage's prompt. ``comments`` are those of people who may direct
-    agents, oldest first; ``earlier`` maps finished stages to their summaries.
+    agents, oldest first; ``earlier`` maps finished stages to their summaries, and
+    ``threads`` are what review remarks of this run answer.
     """
     words = _Words()
     title = words.quote("issue title", card.title, MOST_TITLE)
     body = words.quote("issue body", card.body, MOST_BODY)
     asked = words.quote("instructions", instructions, MOST_INSTRUCTIONS)
+    before = [words.quote("review thread", one, MOST_COMMENT) for one in threads]
     done = [
         words.quote(f"result of stage {name}", summary, MOST_COMMENT)
         for name, summary in (earlier or {}).items()
@@ -76,8 +81,9 @@ def render(
         _section("## What earlier stages left", _newest(done, MOST_EARLIER)),
         _section("## What people with write permission said", _newest(said)),
         _section("## Asked for with this run; it goes before the issue", [asked]),
+        _section("## Said earlier in the threads of that review", before),
         _section("## Of this workspace", _workspace(notes, begun=branch_has_work)),
-        _ending(stage.result),
+        _ending(stage, criteria(card.body)),
     ]
     whole = "\n\n".join(section for section in sections if section)
     return Rendered(words.framed(whole), words.removed)
@@ -109,8 +115,9 @@ def _workspace(notes: Sequence[str], *, begun: bool) -> list[str]:
 _RESULT = {
     Result.BRANCH: (
         (
-            "Leave your change in the working tree: that is your result, and it is "
-            "tested after you end."
+            "Leave your change in the working tree: that is your result. It is "
+            "committed and tested on a clean checkout after you end, so what git "
+            "ignores does not count."
         ),
         (
             f"Write a short summary as Markdown to `{SUMMARY_FILE}`: what you changed, "
@@ -142,8 +149,17 @@ _ALWAYS = (
 )
 
 
-def _ending(result: Result) -> str:
-    steps = enumerate((*_RESULT[result], _ALWAYS), start=1)
+_TIE = (
+    f"Tie each acceptance criterion of the issue to the tests that prove it: write "
+    f'`{CRITERIA_FILE}`, as `{{"criteria": {{"AC1": {{"tests": ["the id of a test, as '
+    'the report has it"]}}}}`. The tests are run after you end, and what did not pass '
+    "proves nothing."
+)
+
+
+def _ending(stage: Stage, promised: Sequence[str]) -> str:
+    tie = (_TIE,) if promised and stage.result is Result.BRANCH else ()
+    steps = enumerate((*_RESULT[stage.result], *tie, _ALWAYS), start=1)
     return "\n".join(["## How to end\n", *(f"{n}. {step}" for n, step in steps)])
 
 

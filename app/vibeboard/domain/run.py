@@ -7,7 +7,9 @@ from enum import Enum
 from hashlib import sha256
 
 from vibeboard.domain.board import CardKey
+from vibeboard.domain.contract import Claim
 from vibeboard.domain.evidence import SuiteResult
+from vibeboard.domain.proof import Proof
 from vibeboard.errors import IllegalTransition
 
 # Who asked, when it was not a person on GitHub but the terminal.
@@ -79,7 +81,10 @@ class Remark:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run produced: the one value its end is told with."""
+    """What a run produced: the one value its end is told with.
+
+    ``claims`` is what the agent says proves which acceptance criterion.
+    """
 
     state: RunState
     summary: str = ""
@@ -88,9 +93,16 @@ class Report:
     branch: str | None = None
     changed_files: int = 0
     pull_request: int | None = None
-    tests: tuple[SuiteResult, ...] = ()
+    proof: Proof | None = None
     cost: Cost = field(default_factory=Cost)
     session: str | None = None
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+    claims_fault: str = ""
+
+    @property
+    def tests(self) -> tuple[SuiteResult, ...]:
+        """What the suites gave; nothing where none ran."""
+        return self.proof.results if self.proof is not None else ()
 
 
 def run_id(card: CardKey, stage: str, cause: str) -> str:

@@ -1,8 +1,10 @@
 """What is known at the moment of a decision, gathered before it is made."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from vibeboard.domain.board import BoardKey, Card, Permission, Place
+from vibeboard.domain.gate import Head, Requirement
 from vibeboard.domain.run import ACTIVE, Run, RunState
 from vibeboard.domain.workflow import Stage, Workflow
 from vibeboard.errors import Fault
@@ -52,7 +54,8 @@ class Situation:
     """Everything a decision about one card rests on.
 
     ``workflow`` is None when the repository has no `.vibe.yml`, or a bad one
-    (then ``faults`` says where). ``us`` is our own login.
+    (then ``faults`` says where). ``us`` is our own login. ``gates`` has those that the
+    card may be about to pass, by stage, and ``head`` is the pull request.
     """
 
     us: str
@@ -62,6 +65,8 @@ class Situation:
     faults: tuple[Fault, ...] = ()
     config_commit: str = ""
     permission: Permission = Permission.NONE
+    gates: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+    head: Head | None = None
 
     @property
     def board(self) -> BoardKey | None:

@@ -4,33 +4,31 @@ Markdown as GitHub renders it. Text of others goes through ``quoted`` or
 ``inline`` first. No image, no link outside GitHub and our own pages.
 """
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from difflib import get_close_matches
-from html import escape, unescape
 
-from vibeboard.domain import commands
-from vibeboard.domain.board import Actor, BoardKey, CardKey
+from vibeboard.domain import commands, prompt, testwords
+from vibeboard.domain.board import Actor, BoardKey, Card, CardKey
 from vibeboard.domain.breaker import Trail
 from vibeboard.domain.commands import Command, Unknown
+from vibeboard.domain.effects import ShowGate
 from vibeboard.domain.events import ReviewGiven
-from vibeboard.domain.evidence import (
-    Outcome,
-    SuiteResult,
-    Verdict,
-    verdict_of,
+from vibeboard.domain.gate import OthersCheck, Requirement
+from vibeboard.domain.markdown import (
+    code,
+    count,
+    duration,
+    foreign,
+    inline,
 )
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
-from vibeboard.domain.sanitize import clean, closing_nothing
+from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.workflow import Result, Stage, Workflow
 from vibeboard.errors import Fault, GitHubRefused
 
 CONFIG_CHECK = "vibeboard / config"
-_LONGEST_LIST = 10
-_BREAK = "\N{ZERO WIDTH SPACE}"
-_LONGEST_DETAIL = 2_000
 
 
 def run_check(stage: str) -> str:
@@ -38,125 +36,7 @@ def run_check(stage: str) -> str:
     return f"vibeboard / {stage}"
 
 
-# --- Text of others ---------------------------------------------------------
-
-
-def _flat(text: str, limit: int) -> str:
-    """On one line, and no longer than ``limit``."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
-
-
-def inline(text: str, limit: int = 200) -> str:
-    """Foreign text on one line: no mention, command, link or markup works in it."""
-    flat = closing_nothing(_flat(text, limit))
-    return re.sub(r"([\\`*_{}\[\]<>#|@~])", r"\\\1", flat).replace(
-        "\\@", "@\N{ZERO WIDTH SPACE}"
-    )
-
-
-def in_html(text: str, limit: int = 200) -> str:
-    """Foreign text on one line inside an HTML tag, where no Markdown is read."""
-    flat = closing_nothing(_flat(text, limit))
-    return escape(flat, quote=False).replace("@", f"@{_BREAK}")
-
-
-def _ours(text: str, limit: int) -> str:
-    """A sentence of our own that names what `.vibe.yml` says."""
-    return _flat(text, limit).replace("@", f"@{_BREAK}").replace("<", "&lt;")
-
-
-def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
-    """Foreign text as a code block that it cannot close."""
-    if len(text) > limit:
-        text = text[:limit].rstrip() + "\n… (cut)"
-    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
-
-
-_COMMAND = re.compile(r"^(\s*)/(?=agent\b)", re.IGNORECASE | re.MULTILINE)
-_TAG = re.compile(r"<(?!/?(?:details|summary|br|sub|sup|kbd)\b)", re.IGNORECASE)
-_FOLD = re.compile(r"<(/?)details\b", re.IGNORECASE)
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\n]*)$", re.MULTILINE)
-# Signs that GitHub acts upon after it has read entities.
-_ENTITY = re.compile(
-    r"&(?:commat|num|sol|excl|#0*(?:64|35|47|33)|#x0*(?:40|23|2f|21));?", re.IGNORECASE
-)
-
-
-def foreign(text: str, limit: int = 20_000) -> str:
-    """Foreign Markdown shown as Markdown, and harmless.
-
-    Mentions, closing words, commands, pictures from elsewhere and hidden text lose
-    their effect; what it opens, it closes.
-    """
-    text = _ENTITY.sub(lambda sign: unescape(sign[0]), clean(text).text)
-    text = _TAG.sub("&lt;", text)
-    text = text.replace("@", f"@{_BREAK}").replace("![", "!\\[")
-    text = closing_nothing(text)
-    text = _COMMAND.sub(rf"\1{_BREAK}/", text)
-    if len(text) > limit:
-        text = text[:limit].rstrip() + "\n\n… (cut)"
-    return _folded(_fenced(text))
-
-
-def _fenced(text: str) -> str:
-    """With a code block closed that was left open; only a fence like its own can."""
-    opened = ""
-    for fence, rest in _FENCE.findall(text):
-        if not opened:
-            opened = fence
-        elif fence.startswith(opened) and not rest.strip():
-            opened = ""
-    return f"{text}\n{opened}" if opened else text
-
-
-def _folded(text: str) -> str:
-    """With as many folds closed as opened, so that it cannot leave ours."""
-    depth = 0
-
-    def balanced(tag: re.Match[str]) -> str:
-        nonlocal depth
-        if not tag[1]:
-            depth += 1
-        elif not depth:
-            return f"&lt;{tag[0][1:]}"
-        else:
-            depth -= 1
-        return tag[0]
-
-    text = _FOLD.sub(balanced, text)
-    return text + "\n\n</details>" * depth
-
-
-def code(text: str) -> str:
-    """Foreign text as code on one line, whatever backticks are in it."""
-    flat = " ".join(text.split())
-    longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{fence}{space}{flat}{space}{fence}"
-
-
 # --- Small parts ------------------------------------------------------------
-
-
-def duration(span: timedelta) -> str:
-    """``45s``, ``2m 14s``, ``1h 3m``."""
-    seconds = max(0, round(span.total_seconds()))
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds}s"
-    minutes, seconds = divmod(seconds, 60)
-    if minutes < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes}m {seconds}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes}m"
-
-
-def count(number: int, noun: str) -> str:
-    """``1 file``, ``2 files``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def cost_line(cost: Cost) -> str:
@@ -187,12 +67,6 @@ _STEP_WORDS = {
     Step.AGENT: "Agent works",
     Step.TESTS: "Run the tests",
     Step.PUBLISH: "Publish",
-}
-
-_VERDICT_WORDS = {
-    Verdict.PASSED: "✅ passed",
-    Verdict.FAILED: "❌ failed",
-    Verdict.INCONCLUSIVE: "⚠️ inconclusive",
 }
 
 
@@ -228,13 +102,15 @@ def tracking(
     if report is not None:
         lines += _outcome(run, report, stage)
     lines += [f"> {note}" for note in notes]
-    agent = stage.agent.name
     cost = cost_line(report.cost) if report is not None else "running up"
+    by = f"{stage.agent.name} · {cost}"
+    if stage.result is Result.EVIDENCE:
+        by = "tests only"
     config = run.config_commit[:7] or "unknown"
     lines += [
         "",
         (
-            f"<sub>{agent} · {cost} · attempt {max(run.attempt, 1)}{_calls(run)} · "
+            f"<sub>{by} · attempt {max(run.attempt, 1)}{_calls(run)} · "
             f"asked for by {inline(run.asked_by)} · `.vibe.yml@{config}` · "
             "`/agent help`</sub>"
         ),
@@ -249,7 +125,10 @@ def _calls(run: Run) -> str:
 
 
 def _steps(stage: Stage) -> list[Step]:
-    return [step for step in Step if step is not Step.TESTS or stage.tests]
+    left_out = {Step.TESTS} if not stage.tests else set()
+    if stage.result is Result.EVIDENCE:
+        left_out.add(Step.AGENT)
+    return [step for step in Step if step not in left_out]
 
 
 def _checklist(run: Run, stage: Stage) -> list[str]:
@@ -317,8 +196,8 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             f"The work is saved on branch `{report.branch}` (`{report.commit[:7]}`).",
             "",
         ]
-    if report.tests:
-        lines += [*test_table(report.tests), ""]
+    if report.proof:
+        lines += [*testwords.told(report.proof), ""]
     if report.summary and stage.result is not Result.ISSUE:
         lines += [
             "<details><summary>What the agent says</summary>",
@@ -340,76 +219,19 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
     return lines
 
 
-# --- Tests ------------------------------------------------------------------
-
-
-def test_table(results: Sequence[SuiteResult]) -> list[str]:
-    """A table of suites, and the failures below it."""
-    lines = [
-        "| Suite | Verdict | Passed | Failed | Skipped | Time |",
-        "|---|---|---|---|---|---|",
-    ]
-    for result in results:
-        failed = len(result.failures)
-        lines.append(
-            f"| {inline(result.suite)} | {_VERDICT_WORDS[result.verdict]} "
-            f"| {result.count(Outcome.PASSED)} | {failed} "
-            f"| {result.count(Outcome.SKIPPED)} "
-            f"| {duration(timedelta(seconds=result.seconds))} |"
-        )
-    for result in results:
-        if result.fault:
-            lines += ["", f"**{inline(result.suite)}**: {_ours(result.fault, 500)}"]
-            if result.output_tail:
-                lines += [
-                    "<details><summary>The end of its output</summary>",
-                    "",
-                    quoted(result.output_tail),
-                    "",
-                    "</details>",
-                ]
-        lines += _failures(result)
-    return lines
-
-
-def _failures(result: SuiteResult) -> list[str]:
-    lines: list[str] = []
-    for case in result.failures[:_LONGEST_LIST]:
-        message = in_html(case.message or "no message", 160)
-        lines += [
-            "",
-            f"<details><summary>❌ {in_html(case.id)}: {message}</summary>",
-            "",
-            quoted(case.detail or case.message or "no detail"),
-            "",
-            "</details>",
-        ]
-    more = len(result.failures) - _LONGEST_LIST
-    if more > 0:
-        lines += ["", f"… and {more} more failures of {inline(result.suite)}."]
-    return lines
+# --- The pull request ---------------------------------------------------------
 
 
 def check_title(report: Report) -> str:
     """One line for the check run."""
     if report.reason:
         return report.reason.replace("`", "")[:250]
-    results = report.tests
-    if not results:
-        return "No test suite is configured for this stage"
-    passed = sum(result.count(Outcome.PASSED) for result in results)
-    failed = sum(len(result.failures) for result in results)
-    verdict = verdict_of(results)
-    if verdict is Verdict.PASSED:
-        return f"{count(passed, 'test')} passed"
-    if verdict is Verdict.FAILED:
-        return f"{failed} of {passed + failed} tests failed"
-    return "The tests prove nothing: inconclusive"
+    return testwords.title(report.tests)
 
 
 def check_summary(run: Run, report: Report) -> str:
     """What the check run shows below its title."""
-    lines = test_table(report.tests) if report.tests else [check_title(report)]
+    lines = testwords.told(report.proof) if report.proof else [check_title(report)]
     return "\n".join(
         [
             *lines,
@@ -420,9 +242,6 @@ def check_summary(run: Run, report: Report) -> str:
             ),
         ]
     )
-
-
-# --- The pull request ---------------------------------------------------------
 
 
 def pull_title(title: str) -> str:
@@ -466,8 +285,8 @@ def _pull_lines(run: Run, report: Report, notes: Sequence[str]) -> list[str]:
         "## Tests",
         "",
         *(
-            test_table(report.tests)
-            if report.tests
+            testwords.told(report.proof)
+            if report.proof
             else ["_No test suite is configured for this stage._"]
         ),
         "",
@@ -615,6 +434,139 @@ def nothing_to_retry() -> str:
     return "Nothing to retry: this card has had no run yet."
 
 
+def nothing_to_test() -> str:
+    """`/agent retry tests` where there is nothing."""
+    return (
+        "Did nothing: tests are run again for gates, on a pull request of this App. "
+        "Here is none, or `.vibe.yml` has no gate that asks for tests, or a run that "
+        "tests is waiting already."
+    )
+
+
+def approve_what() -> str:
+    """`/agent approve` without a commit."""
+    return (
+        "Say which commit you have looked at: `/agent approve <sha>`, with the newest "
+        "one of the pull request. What comes after it is not approved."
+    )
+
+
+def approve_why(criterion: str) -> str:
+    """`/agent approve AC3` without a reason."""
+    return (
+        f"Say why {code(criterion)} needs no proof: `/agent approve {criterion} "
+        "<reason>`. The reason is kept, and shown with the gate."
+    )
+
+
+def approve_unknown(target: str) -> str:
+    """`/agent approve` with a commit that is not the newest."""
+    return (
+        f"Did nothing: {code(target[:60])} is not the newest commit of this card's "
+        "pull request. Look at the newest one, and approve that one with at least 7 "
+        "characters of its name."
+    )
+
+
+def nothing_to_reject() -> str:
+    """`/agent reject` where no agent has worked on a branch."""
+    return (
+        "Did nothing: no agent has worked on a branch here. Start a stage with "
+        "`/agent <stage> [instructions]`."
+    )
+
+
+def reject_unknown(target: str, card: Card) -> str:
+    """`/agent reject` with a number that is no criterion, or without any words."""
+    if not target:
+        return "Say what is wrong: `/agent reject The time zone is still missing.`"
+    known = len(prompt.criteria(card.body))
+    return (
+        f"Did nothing: there is no acceptance criterion {code(target[:20])} here; the "
+        f"issue has {count(known, 'criterion') if known == 1 else f'{known} criteria'}."
+    )
+
+
+def rejection(target: str | None, feedback: str, card: Card) -> str | None:
+    """What the agent is told of a rejection; None if it makes no sense."""
+    why = f"\n\n{feedback}" if feedback.strip() else ""
+    if target is None:
+        return f"Somebody rejected the work:{why}" if why else None
+    number = target.casefold().removeprefix("ac").removeprefix("#")
+    wanted = f"AC{number}. "
+    named = next((c for c in prompt.criteria(card.body) if c.startswith(wanted)), None)
+    if named is None:
+        return None
+    return f"Somebody rejected the work, because this is not met:\n\n{named}{why}"
+
+
+def gate_is_no_stage(stage: Stage) -> str:
+    """`/agent done`, where nobody works."""
+    return (
+        f"*{stage.name}* is a gate: nothing is started there. Move the card to "
+        f"*{inline(stage.column or '')}*, or see the check "
+        f"`{run_check(stage.name)}` for what is missing."
+    )
+
+
+def gate_shut(effect: ShowGate, stage: Stage, found: Sequence[Requirement]) -> str:
+    """The comment of a gate that did not let a card pass, or would now."""
+    missing = [one for one in found if not one.met]
+    column = inline(stage.column or stage.name)
+    if not missing:
+        return (
+            f"✅ Everything that *{column}* asks for is there now. The card can be "
+            f"moved.\n\n{gate_table(found)}"
+        )
+    lines = []
+    if effect.back_to:
+        lines.append(
+            f"@{effect.moved_by} moved this card to *{column}*, and it was put back "
+            f"into *{inline(effect.back_to)}*:"
+        )
+    else:
+        lines.append(f"This card cannot stand in *{column}* yet:")
+    lines += ["", gate_table(found), "", _what_to_do(missing)]
+    return "\n".join(lines)
+
+
+def gate_table(found: Sequence[Requirement]) -> str:
+    """What a gate asks for, and how each of it stands."""
+    signs = {True: "✅", False: "❌"}
+    rows = [
+        f"| {signs[one.met] if not one.waits else '⏳'} | {one.name} | {one.said} |"
+        for one in found
+    ]
+    return "\n".join(["| | asks for | stands |", "|---|---|---|", *rows])
+
+
+def gate_title(found: Sequence[Requirement]) -> str:
+    """One line for the check of a gate."""
+    missing = [one for one in found if not one.met]
+    if not missing:
+        return "Everything is there"
+    names = ", ".join(one.name.replace("`", "") for one in missing)
+    return f"Missing: {names}"[:250]
+
+
+def _what_to_do(missing: Sequence[Requirement]) -> str:
+    if all(one.waits for one in missing):
+        return "Nothing has to be done: this comment says when it is there."
+    return (
+        "This comment says when everything is there. `/agent retry tests` runs the "
+        "tests on the newest commit, `/agent approve <sha>` approves it."
+    )
+
+
+def gate_passed_by(by: Actor, stage: Stage, missing: Sequence[Requirement]) -> str:
+    """Something of GitHub's own put the card past a gate."""
+    return (
+        f"⚠️ {by.login} moved this card to *{inline(stage.column or '')}* although "
+        f"its gate is shut:\n\n{gate_table(missing)}\n\nIt was left there. Put it "
+        "back, or see to what is missing."
+    )
+
+
 def retry_step_later(step: Step) -> str:
     """A retry of one step."""
     return (
@@ -732,6 +684,16 @@ def review_instructions(event: ReviewGiven) -> str:
     )
 
 
+def checks_failed(checks: Sequence[OthersCheck]) -> str:
+    """What the agent is told of checks that it does not run itself."""
+    lines = ["Checks failed on the newest commit of the pull request:", ""]
+    for check in checks[:10]:
+        lines.append(f"- {check.name}")
+        if check.summary.strip():
+            lines += ["", check.summary[:2_000], ""]
+    return "\n".join(lines)
+
+
 def review_answered(run: Run) -> str:
     """The reply in the thread of a review comment."""
     report = run.report
@@ -744,21 +706,6 @@ def review_answered(run: Run) -> str:
 
 
 # --- Why a run failed ---------------------------------------------------------
-
-
-def tests_say(tests: Sequence[SuiteResult]) -> str:
-    """Why tests keep a run from succeeding."""
-    parts = []
-    for result in tests:
-        if result.verdict is Verdict.FAILED:
-            total = len(result.failures) + result.count(Outcome.PASSED)
-            parts.append(
-                f"{len(result.failures)} of {total} tests of `{result.suite}` failed"
-            )
-        elif result.verdict is Verdict.INCONCLUSIVE:
-            why = result.fault or "no test passed"
-            parts.append(f"`{result.suite}` proves nothing: {inline(why, 300)}")
-    return "; ".join(parts)
 
 
 def run_broke(error: Exception) -> str:
@@ -818,14 +765,6 @@ def no_such_column(column: str, columns: Sequence[str]) -> str:
     meant = f" Did you mean “{near[0]}”?" if near else ""
     names = ", ".join(f"“{name}”" for name in columns) or "none"
     return f"the board has no column “{column}”.{meant} Its columns are: {names}"
-
-
-def empty_repository(repository: str) -> str:
-    """No commit to start from."""
-    return (
-        f"{repository} has no default branch yet. Push a first commit, then start "
-        "the stage again"
-    )
 
 
 def prompt_missing(stage: str, path: str) -> str:

@@ -7,18 +7,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, IntEnum
+from hashlib import sha256
 
 from vibeboard.domain.board import BoardKey, Permission
+from vibeboard.domain.evidence import FlakyPolicy
 
 FILE = ".vibe.yml"
+VERIFY = "verify"  # the stage of runs that only test
 
 
 class Result(Enum):
-    """What a stage leaves behind."""
+    """What a stage leaves behind. Nothing: no agent works in it."""
 
     BRANCH = "branch"  # a draft pull request, opened or updated
     ISSUE = "issue"  # a spec with numbered acceptance criteria, in the issue
     REPORT = "report"  # words only, on the tracking comment
+    EVIDENCE = "evidence"  # of suites alone, on a commit that is there
+    NOTHING = "nothing"
 
 
 class Cli(Enum):
@@ -41,14 +46,35 @@ class Agent:
     usd: float | None = None
 
 
+_NOBODY = Agent("nobody", Cli.COMMAND)
+
+
 @dataclass(frozen=True)
 class Suite:
-    """A test suite: a shell command, and where it leaves JUnit XML (globs)."""
+    """A test suite: a shell command, and where it leaves JUnit XML (globs).
+
+    ``retries`` are runs after the first that failed. ``coverage`` is a glob, too; the
+    least line coverage is ``coverage_at_least`` per cent, and ``coverage_drop`` points
+    below the base's.
+    """
 
     name: str
     run: str
     reports: tuple[str, ...]
     time_limit: timedelta = timedelta(minutes=30)
+    env: tuple[tuple[str, str], ...] = ()
+    retries: int = 0
+    flaky: FlakyPolicy = FlakyPolicy.PASS
+    baseline: bool = True
+    coverage: str | None = None
+    coverage_at_least: float | None = None
+    coverage_drop: float | None = None
+
+    @property
+    def definition(self) -> str:
+        """What makes two results comparable: what was run, and what was read."""
+        parts = (self.run, *self.reports, self.coverage or "", *map("=".join, self.env))
+        return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,17 @@ class Priority(IntEnum):
 
 
 @dataclass(frozen=True)
+class Gate:
+    """What must be true of a card's pull request before it may stand in a column."""
+
+    tests: tuple[Suite, ...] = ()
+    approvals: int = 0
+    criteria: bool = False
+    up_to_date: bool = False
+    merged: bool = False
+
+
+@dataclass(frozen=True)
 class Stage:
     """What a column does with a card."""
 
@@ -83,6 +120,8 @@ class Stage:
     otherwise: str | None = None
     priority: Priority = Priority.NORMAL
     delay: timedelta = timedelta(0)
+    gate: Gate | None = None
+    fix_checks: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +146,27 @@ class Workflow:
             (s for s in self.stages.values() if (s.column or "").casefold() == wanted),
             None,
         )
+
+    @property
+    def gates(self) -> Mapping[str, Gate]:
+        """The gates by their stages' names."""
+        return {s.name: s.gate for s in self.stages.values() if s.gate is not None}
+
+    def verification(self) -> Stage:
+        """What proves a commit that no agent's run has tested: the gates' suites."""
+        wanted = [suite for gate in self.gates.values() for suite in gate.tests]
+        return Stage(
+            name=VERIFY,
+            column=None,
+            agent=_NOBODY,
+            prompt=Prompt(),
+            result=Result.EVIDENCE,
+            tests=tuple(dict.fromkeys(wanted)),
+        )
+
+    def stage_named(self, name: str) -> Stage | None:
+        """A stage of the file, or the one that only tests."""
+        return self.verification() if name == VERIFY else self.stages.get(name)
 
     def permission_of_bot(self, login: str) -> Permission:
         """What a bot may do: as much as people must, if it is listed by name."""

@@ -6,22 +6,24 @@ written in one transaction. Performing is ``perform.py``'s work.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import assert_never
 
 from vibeboard.domain.board import Actor, CardKey, Permission
-from vibeboard.domain.commands import parse
+from vibeboard.domain.commands import Approve, parse
 from vibeboard.domain.decide import decide, sees_place
 from vibeboard.domain.effects import Effect, MoveCard
 from vibeboard.domain.events import (
     CardSeen,
     CardTouched,
     CheckAsked,
+    ChecksEnded,
     CommentMade,
     ConfigurationChanged,
     Event,
+    GroupFormed,
     InstallationChanged,
     IssueClosed,
     PullRequestUpdated,
@@ -29,10 +31,13 @@ from vibeboard.domain.events import (
     RunEnded,
     StageAsked,
 )
+from vibeboard.domain.gate import GATE
 from vibeboard.domain.prompt import parse_branch
 from vibeboard.domain.situation import CardHistory, Situation
 from vibeboard.domain.trust import is_us
+from vibeboard.domain.workflow import Workflow
 from vibeboard.engine.context import about
+from vibeboard.engine.gatekeeper import Gatekeeper
 from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.ports import (
@@ -72,6 +77,7 @@ class Advancer:
         repositories: Repositories,
         workflows: Workflows,
         performer: Performer,
+        gatekeeper: Gatekeeper,
         locks: Locks,
         translate: Translate,
         boards_changed: Callable[[], Awaitable[None]],
@@ -87,6 +93,7 @@ class Advancer:
         self._repositories = repositories
         self._workflows = workflows
         self._performer = performer
+        self._gatekeeper = gatekeeper
         self._locks = locks
         self._translate = translate
         self._boards_changed = boards_changed
@@ -175,6 +182,15 @@ class Advancer:
             case ReviewGiven(repository=repository, branch=branch):
                 worked_on = parse_branch(branch)
                 return None if worked_on is None else CardKey(repository, worked_on)
+            case ChecksEnded(repository=repository, branch=branch):
+                checked = parse_branch(branch)
+                return None if checked is None else CardKey(repository, checked)
+            case PullRequestUpdated(by=by, repository=repository, branch=branch):
+                # What we did ourselves is told by the run's end.
+                built_for = None if is_us(by, self._us) else parse_branch(branch)
+                return None if built_for is None else CardKey(repository, built_for)
+            case CheckAsked(run=str(run)) if run.startswith(GATE):
+                return CardKey(event.repository, int(run.removeprefix(GATE)))
             case CheckAsked(run=run) if run is not None:
                 try:
                     return (await self._runs.get(run)).card
@@ -194,6 +210,8 @@ class Advancer:
         self, delivery: Delivery, event: Event | None, card: CardKey | None
     ) -> Decision:
         situation = None if event is None else await self._situation(event, card)
+        if event is not None and situation is not None:
+            situation = await self._at_gates(event, situation)
         if event is None or situation is None:
             kind = type(event).__name__
             return Decision((), f"{kind}: not about a card of ours")
@@ -212,19 +230,17 @@ class Advancer:
     async def _situation(self, event: Event, card: CardKey | None) -> Situation | None:
         """What is known about the event's card; None if there is nothing to know."""
         match event:
-            case CardTouched(by=by):
-                return None if card is None else await self._about(card, by)
             case CommentMade(by=by, repository=repository):
                 if await self._cards.comment(repository, event.comment) is None:
                     return None  # taken back since
                 return await self._about(card, by, repository)
-            case ReviewGiven(by=by):
-                if card is None or not event.asks:
-                    return None
-                return await self._about(card, by)
-            case CheckAsked(by=by, run=run):
-                if run is None:
-                    return Situation(us=self._us)
+            case ReviewGiven(by=by) | ChecksEnded(by=by):
+                return None if card is None else await self._about(card, by)
+            case PullRequestUpdated() if card is None:
+                return Situation(us=self._us)
+            case CheckAsked(run=None):
+                return Situation(us=self._us)
+            case CardTouched(by=by) | PullRequestUpdated(by=by) | CheckAsked(by=by):
                 return None if card is None else await self._about(card, by)
             case IssueClosed(card=key):
                 return Situation(us=self._us, history=await self._runs.history(key))
@@ -234,6 +250,17 @@ class Advancer:
                 return await self._about(key, None)
             case _:
                 return Situation(us=self._us)
+
+    async def _at_gates(self, event: Event, situation: Situation) -> Situation:
+        """The situation, with the gates that the decision may rest on."""
+        workflow, card = situation.workflow, situation.card
+        if workflow is None or card is None:
+            return situation
+        wanted = _gates_of(event, situation, workflow)
+        if wanted is None:
+            return situation
+        gates, head = await self._gatekeeper.judged(card.key, workflow, wanted)
+        return replace(situation, gates=gates, head=head)
 
     async def _about(
         self, key: CardKey | None, by: Actor | None, repository: str = ""
@@ -262,6 +289,28 @@ class Advancer:
             config_commit=configuration.commit,
             permission=permission,
         )
+
+
+def _gates_of(
+    event: Event, situation: Situation, workflow: Workflow
+) -> Sequence[str] | None:
+    """Stages whose gates matter now; None if nothing about the head does."""
+    match event:
+        case CardTouched() | CardSeen():
+            stage = situation.stage
+        case RunEnded(run=run):
+            ended = next(one for one in situation.history.runs if one.id == run)
+            done = workflow.stages.get(ended.stage)
+            stage = workflow.stage_of(done.next) if done is not None else None
+        case CommentMade(body=body):
+            approves = isinstance(parse(body, workflow.stages), Approve)
+            return [] if approves else None
+        case ChecksEnded():
+            wanted = any(stage.fix_checks for stage in workflow.stages.values())
+            return [] if wanted else None
+        case _:
+            return None
+    return [stage.name] if stage is not None and stage.gate is not None else None
 
 
 def _written(event: Event, situation: Situation, effects: list[Effect]) -> Decision:
@@ -309,6 +358,11 @@ def _order(event: Event) -> tuple[str, str]:
             | CardSeen(card=card)
         ):
             return card.owner, str(card)
+        case (
+            GroupFormed(repository=repository, head=head)
+            | ChecksEnded(repository=repository, head=head)
+        ):
+            return repository.partition("/")[0], f"{repository}@{head}"
         case PullRequestUpdated(repository=repository, pull_request=number):
             return repository.partition("/")[0], f"{repository}#{number}"
         case (

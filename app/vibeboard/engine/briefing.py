@@ -1,13 +1,24 @@
 """Gathers what an agent is told: card, people's comments, earlier results."""
 
+from collections.abc import Iterable, Sequence
+
 from vibeboard.config.presets import builtin_prompt
 from vibeboard.domain import prompt, words
-from vibeboard.domain.board import Card, Comment, Permission
+from vibeboard.domain.board import Actor, Card, Comment, Permission
 from vibeboard.domain.run import Run, RunState
 from vibeboard.domain.workflow import Stage
-from vibeboard.engine.ports import Cards, Repositories, Runs, Workspace
+from vibeboard.engine.ports import (
+    Cards,
+    Pulls,
+    Repositories,
+    ReviewComment,
+    Runs,
+    Workspace,
+)
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import UserError
+
+_MOST_THREADS = 10
 
 
 class Briefing:
@@ -18,12 +29,16 @@ class Briefing:
         *,
         runs: Runs,
         cards: Cards,
+        pulls: Pulls,
         repositories: Repositories,
         workflows: Workflows,
+        us: str,
     ) -> None:
         self._runs = runs
         self._cards = cards
+        self._pulls = pulls
         self._repositories = repositories
+        self._us = us
         self._workflows = workflows
 
     async def prompt(
@@ -47,6 +62,10 @@ class Briefing:
             comments=await self._comments(card),
             earlier=earlier,
             instructions=run.instructions,
+            threads=[
+                "\n\n".join(f"{said.by.login}: {said.body}" for said in thread)
+                for thread in await self._threads(run, card)
+            ],
             notes=workspace.notes,
             branch_has_work=begun,
         )
@@ -80,12 +99,34 @@ class Briefing:
 
     async def _comments(self, card: Card) -> list[Comment]:
         comments = await self._cards.comments(card.key)
+        trusted = await self._trusted(card, (comment.author for comment in comments))
+        return [comment for comment in comments if comment.author.login in trusted]
+
+    async def _threads(self, run: Run, card: Card) -> list[Sequence[ReviewComment]]:
+        """What was said before in the threads of the remarks that the run answers."""
+        found: list[Sequence[ReviewComment]] = []
+        for remark in run.remarks[:_MOST_THREADS]:
+            thread = await self._pulls.thread(
+                card.key.repository, remark.pull_request, remark.comment
+            )
+            trusted = await self._trusted(card, (said.by for said in thread))
+            trusted.add(self._us)
+            earlier = [
+                said
+                for said in thread
+                if said.id != remark.comment and said.by.login in trusted
+            ]
+            if earlier:
+                found.append(earlier)
+        return found
+
+    async def _trusted(self, card: Card, authors: Iterable[Actor]) -> set[str]:
+        """Who of them may tell an agent something."""
         found = await self._workflows.read(card.key.repository)
         bots = found.workflow.trusted_bots if found.workflow else frozenset()
-        people = {c.author.login for c in comments if not c.author.is_bot}
         trusted = set(bots)
-        for login in sorted(people):
+        for login in sorted({one.login for one in authors if not one.is_bot}):
             permission = await self._repositories.permission(card.key.repository, login)
             if permission.covers(Permission.WRITE):
                 trusted.add(login)
-        return [comment for comment in comments if comment.author.login in trusted]
+        return trusted

@@ -7,22 +7,20 @@ finished step; an agent that was cut off begins again on a clean tree.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, replace
 from typing import Any
-from uuid import uuid4
 
 from pydantic import TypeAdapter
 
 from vibeboard.domain import prompt, words
 from vibeboard.domain.board import Card
-from vibeboard.domain.evidence import SuiteResult
+from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.meter import Meter, Unmetered
+from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
     AgentEnd,
     AgentResult,
@@ -34,10 +32,10 @@ from vibeboard.engine.ports import (
     Repositories,
     RunQueue,
     Runs,
-    Suites,
     Workspace,
     Workspaces,
 )
+from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher, Work
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
@@ -48,37 +46,11 @@ from vibeboard.errors import AppAbsent, Fenced, GitHubRefused, RetryLater, UserE
 log = logging.getLogger(__name__)
 
 _WORK = TypeAdapter(Work)
-_SUITES = TypeAdapter(tuple[SuiteResult, ...])
+_PROOF = TypeAdapter(Proof)
 _WORKSPACE = TypeAdapter(Workspace)
+# What the agent does where none works.
+_TESTED_ONLY = Work(AgentResult(AgentEnd.FINISHED))
 _SUBJECT = TypeAdapter(tuple[Stage, Card])
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where runs keep their files."""
-
-    root: Path
-
-    def identity(self) -> str:
-        """What this directory is called: the same for all processes that share it."""
-        path = self.root / "place"
-        if not path.exists():
-            self.root.mkdir(parents=True, exist_ok=True)
-            own = self.root / f"place.{uuid4().hex}"
-            own.write_text(own.suffix.removeprefix("."))
-            with suppress(FileExistsError):
-                path.hardlink_to(own)  # whole or not at all, and the first one stays
-            own.unlink()
-        return path.read_text()
-
-    def log(self, run: Run, name: str) -> Path:
-        """The raw output of a part of a run."""
-        return self.root / "runs" / run.id / f"{name}-{run.attempt}.log"
-
-    def home(self, run: Run) -> Path:
-        """The agent's home: one a card, so that a session can be resumed."""
-        card = run.card
-        return self.root / "homes" / card.repository / str(card.number)
 
 
 class Executor:
@@ -93,7 +65,7 @@ class Executor:
         repositories: Repositories,
         workspaces: Workspaces,
         agents: Agents,
-        suites: Suites,
+        prover: Prover,
         workflows: Workflows,
         briefing: Briefing,
         publisher: Publisher,
@@ -109,7 +81,7 @@ class Executor:
         self._repositories = repositories
         self._workspaces = workspaces
         self._agents = agents
-        self._suites = suites
+        self._prover = prover
         self._workflows = workflows
         self._briefing = briefing
         self._publisher = publisher
@@ -185,11 +157,13 @@ class Executor:
             await following.is_seen()
             return await self._agent(run, stage, card, workspace)
 
-        work = _WORK.validate_python(await part(Step.AGENT, agent))
-        tests: tuple[SuiteResult, ...] = ()
+        work = _TESTED_ONLY
+        if stage.result is not Result.EVIDENCE:
+            work = _WORK.validate_python(await part(Step.AGENT, agent))
+        proof: Proof | None = None
         if stage.tests and work.agent.end is AgentEnd.FINISHED:
-            tests = _SUITES.validate_python(
-                await part(Step.TESTS, lambda: self._tests(run, stage, workspace))
+            proof = _PROOF.validate_python(
+                await part(Step.TESTS, lambda: self._tests(run, stage))
             )
 
         async def publish() -> Any:
@@ -201,7 +175,7 @@ class Executor:
                 stopped = replace(work.agent, end=AgentEnd.STOPPED)
                 left = replace(work, agent=stopped)
             return await self._publisher.publish(
-                now, stage, card, workspace, left, tests
+                now, stage, card, workspace, left, proof
             )
 
         return self._publisher.read(await part(Step.PUBLISH, publish))
@@ -219,21 +193,18 @@ class Executor:
         return card
 
     async def _prepare(self, card: Card) -> Any:
-        # Each is a moment's wait for GitHub, and the agent waits for both.
-        facts, remote = await asyncio.gather(
-            self._repositories.facts(card.key.repository),
+        # Each is a moment's wait, and the agent waits for both.
+        remote, history = await asyncio.gather(
             self._repositories.remote(card.key.repository),
+            self._runs.history(card.key),
         )
-        if facts.default_branch is None:
-            raise UserError(words.empty_repository(card.key.repository))
-        history = await self._runs.history(card.key)
         branches = [r.report.branch for r in history.runs if r.report]
         known = next((branch for branch in reversed(branches) if branch), None)
         workspace = await self._workspaces.prepare(
             card.key,
             remote=remote,
             branch=known or prompt.branch_name(card.key.number, card.title),
-            default_branch=facts.default_branch,
+            default_branch=remote.default_branch,
         )
         return _WORKSPACE.dump_python(workspace, mode="json")
 
@@ -268,6 +239,7 @@ class Executor:
         """What the agent leaves: words, a spec, and a commit made by us."""
         summary = await self._workspaces.handed_over(card.key, "summary.md")
         spec = await self._workspaces.handed_over(card.key, "spec.md")
+        claims = await self._workspaces.handed_over(card.key, "criteria.json")
         change: Change | None = None
         if stage.result is Result.BRANCH:
             change = await self._workspaces.commit(
@@ -280,24 +252,17 @@ class Executor:
                 ),
             )
         return Work(
-            agent=result, summary=summary or result.summary, spec=spec, change=change
+            agent=result,
+            summary=summary or result.summary,
+            spec=spec,
+            claims=claims,
+            change=change,
         )
 
-    async def _tests(self, run: Run, stage: Stage, workspace: Workspace) -> Any:
-        results = []
+    async def _tests(self, run: Run, stage: Stage) -> Any:
         async with self._stops.watch(run.id) as stop:
-            for suite in stage.tests:
-                if stop.is_set():
-                    break
-                results.append(
-                    await self._suites.run(
-                        suite,
-                        workspace.tree,
-                        log=self._places.log(run, f"tests-{suite.name}"),
-                        stop=stop,
-                    )
-                )
-        return _SUITES.dump_python(tuple(results), mode="json")
+            proof = await self._prover.prove(run, stage, stop)
+        return _PROOF.dump_python(proof, mode="json")
 
 
 async def _recorded(step: Steps, name: str, do: Callable[[], Awaitable[Any]]) -> Any:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from vibeboard.domain.board import CardKey
 from vibeboard.engine.ending import end
-from vibeboard.engine.execute import Places
+from vibeboard.engine.places import Places
 from vibeboard.engine.ports import Clock
 from vibeboard.errors import StoreUnavailable
 
@@ -30,6 +30,7 @@ class Keep:
     deliveries: timedelta
     logs: timedelta
     audit: timedelta
+    results: timedelta
 
 
 class Archive(Protocol):
@@ -41,6 +42,10 @@ class Archive(Protocol):
 
     async def forget_audit(self, before: datetime) -> int:
         """Take out lines of the audit written before then; how many."""
+        ...
+
+    async def forget_results(self, before: datetime) -> int:
+        """Take out what suites gave before then; how many results."""
         ...
 
     async def needed_runs(self, runs: Sequence[str], since: datetime) -> set[str]:
@@ -95,6 +100,7 @@ class Housekeeper:
         gone = {
             "deliveries": await self._archive.forget_deliveries(now - keep.deliveries),
             "audit": await self._archive.forget_audit(now - keep.audit),
+            "results": await self._archive.forget_results(now - keep.results),
             "logs": await self._forget_logs(now - keep.logs),
             "homes": await self._forget_homes(now - keep.logs),
         }

@@ -6,16 +6,20 @@ from vibeboard.domain.effects import (
     AnswerReview,
     CheckConfiguration,
     Effect,
+    JudgeGroup,
     MoveCard,
     React,
     RemoveWorkspace,
     Reply,
+    ShowGate,
     ShowRun,
     StartRun,
     StopRun,
+    VouchFor,
 )
 from vibeboard.domain.run import run_id
 from vibeboard.engine.context import about
+from vibeboard.engine.gatekeeper import Gatekeeper
 from vibeboard.engine.inspector import Inspector
 from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.ports import (
@@ -42,6 +46,7 @@ class Performer:
         cards: Cards,
         replies: Replies,
         inspector: Inspector,
+        gatekeeper: Gatekeeper,
         tracking: Tracking,
         stops: Stops,
         workspaces: Workspaces,
@@ -52,6 +57,7 @@ class Performer:
         self._cards = cards
         self._replies = replies
         self._inspector = inspector
+        self._gatekeeper = gatekeeper
         self._tracking = tracking
         self._stops = stops
         self._workspaces = workspaces
@@ -121,6 +127,8 @@ class Performer:
                 await self._workspaces.remove(card)
             case CheckConfiguration():
                 await self._inspector.inspect(effect)
+            case ShowGate() | JudgeGroup() | VouchFor():
+                await self._gatekeeper.perform(effect)
 
     async def _say(self, effect: Effect, why: str) -> None:
         """A person must know when their board cannot take a move."""

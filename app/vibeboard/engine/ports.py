@@ -30,8 +30,10 @@ from vibeboard.domain.board import (
 )
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
+from vibeboard.domain.gate import Vouch
 from vibeboard.domain.run import Cost, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
+from vibeboard.domain.weakening import ChangedFile
 from vibeboard.domain.workflow import Agent, Suite
 
 # --- GitHub -----------------------------------------------------------------
@@ -42,20 +44,12 @@ class Remote:
     """Where a repository is cloned from and pushed to.
 
     ``url`` never carries a credential; ``credential`` gives a token that is valid
-    now, asked for right before each use.
+    now, asked for right before each use. ``default_branch`` may have no commit yet.
     """
 
     url: str
     credential: Callable[[], Awaitable[str]] = field(repr=False)
-
-
-@dataclass(frozen=True)
-class RepositoryFacts:
-    """What we need to know of a repository. No ``default_branch``: it is empty."""
-
-    full_name: str
-    default_branch: str | None
-    private: bool
+    default_branch: str = "main"
 
 
 @dataclass(frozen=True)
@@ -68,8 +62,6 @@ class SourceFile:
 
 class Repositories(Protocol):
     """Repositories and the files in them."""
-
-    async def facts(self, repository: str) -> RepositoryFacts: ...
 
     async def file(
         self, repository: str, path: str, *, ref: str | None = None
@@ -468,11 +460,36 @@ class Workspaces(Protocol):
         """
         ...
 
+    async def base(self, card: CardKey) -> "Base":
+        """What the tree's commit builds on, and what changed in the tests since."""
+        ...
+
+    async def checkout(self, card: CardKey, commit: str, *, name: str) -> Path:
+        """A clean tree of a commit beside the card's; raises WorkspaceRefused.
+
+        There is one of each ``name``.
+        """
+        ...
+
     async def remove(self, card: CardKey) -> None: ...
+
+
+@dataclass(frozen=True)
+class Base:
+    """The commit that a tree's commit (``head``) has in common with the default branch.
+
+    ``changed`` are the test files, and what sets tests up, that differ between them.
+    """
+
+    commit: str
+    head: str
+    changed: tuple[ChangedFile, ...] = ()
 
 
 class StopSignal(Protocol):
     """Tells a long step that its run was asked to stop."""
+
+    def is_set(self) -> bool: ...
 
     async def wait(self) -> bool: ...
 
@@ -528,6 +545,36 @@ class Suites(Protocol):
     async def run(
         self, suite: Suite, tree: Path, *, log: Path, stop: StopSignal
     ) -> SuiteResult: ...
+
+
+class Evidence(Protocol):
+    """What suites gave on which commit."""
+
+    async def keep(
+        self,
+        repository: str,
+        commit: str,
+        suite: Suite,
+        result: SuiteResult,
+        *,
+        run: str,
+    ) -> None:
+        """Keep what a run found out; once a run, commit and suite."""
+        ...
+
+    async def of(
+        self, repository: str, commit: str, suite: Suite
+    ) -> Sequence[SuiteResult]:
+        """All results of the suite, as it is defined now, on a commit; oldest first."""
+        ...
+
+
+class Vouches(Protocol):
+    """What people gave their word for."""
+
+    async def of(self, card: CardKey) -> Sequence[Vouch]:
+        """Everything that people vouched for on a card, oldest first."""
+        ...
 
 
 # --- What is remembered -----------------------------------------------------

@@ -1,14 +1,16 @@
 """Shows what a run made: branch, pull request, check, or the issue's spec."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from vibeboard.domain import prompt, words
+from vibeboard.domain import prompt, testwords, words
 from vibeboard.domain.board import Card
-from vibeboard.domain.evidence import SuiteResult, Verdict, verdict_of
+from vibeboard.domain.contract import Claim, ProposalInvalid, proposal
+from vibeboard.domain.evidence import SuiteResult, Verdict
+from vibeboard.domain.markdown import inline
+from vibeboard.domain.proof import Proof
 from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.ports import (
@@ -37,6 +39,12 @@ _TEMPLATES = (
     "docs/pull_request_template.md",
 )
 _LONGEST_REASON = 500
+_VERDICTS = {
+    Verdict.PASSED: Conclusion.SUCCESS,
+    Verdict.FAILED: Conclusion.FAILURE,
+    # Green for GitHub is everything but these.
+    Verdict.INCONCLUSIVE: Conclusion.ACTION_REQUIRED,
+}
 _STATES = {
     AgentEnd.FINISHED: RunState.SUCCEEDED,
     AgentEnd.FAILED: RunState.FAILED,
@@ -52,6 +60,7 @@ class Work:
     agent: AgentResult
     summary: str = ""
     spec: str | None = None
+    claims: str | None = None
     change: Change | None = None
 
 
@@ -90,20 +99,33 @@ class Publisher:
         card: Card,
         workspace: Workspace,
         work: Work,
-        tests: tuple[SuiteResult, ...],
+        proof: Proof | None,
     ) -> Any:
         """Publish and report; what is refused is raised as UserError."""
         match stage.result:
             case Result.BRANCH:
-                report = await self._branch(run, stage, card, workspace, work, tests)
+                report = await self._branch(run, stage, card, workspace, work, proof)
             case Result.ISSUE:
                 report = await self._issue(run, card, work)
-            case Result.REPORT:
-                report = _judged(run, work, tests)
+            case Result.EVIDENCE:
+                report = await self._evidence(run, stage, work, proof)
+            case Result.REPORT | Result.NOTHING:
+                report = _judged(run, work, proof)
         return _REPORT.dump_python(report, mode="json")
 
+    async def _evidence(
+        self, run: Run, stage: Stage, work: Work, proof: Proof | None
+    ) -> Report:
+        report = _judged(run, work, proof)
+        if proof is None:
+            return report
+        report = replace(report, commit=proof.commit)
+        await self._runs.hold(run)
+        await self.check(run, stage, report)
+        return report
+
     async def _issue(self, run: Run, card: Card, work: Work) -> Report:
-        report = _judged(run, work, ())
+        report = _judged(run, work, None)
         if report.state is not RunState.SUCCEEDED:
             return report
         if work.spec is None:
@@ -123,10 +145,10 @@ class Publisher:
         card: Card,
         workspace: Workspace,
         work: Work,
-        tests: tuple[SuiteResult, ...],
+        proof: Proof | None,
     ) -> Report:
         repository = card.key.repository
-        report = _judged(run, work, tests)
+        report = _judged(run, work, proof)
         await self._runs.hold(run)
         pushed = await self._workspaces.push(
             card.key, await self._repositories.remote(repository)
@@ -147,8 +169,16 @@ class Publisher:
             return report
         report = replace(report, pull_request=pull.number)
         await self._runs.hold(run)
-        await self._checks.put(repository, _check(run, stage, report))
+        await self.check(run, stage, report)
         return report
+
+    async def check(self, run: Run, stage: Stage, report: Report) -> None:
+        """Put the stage's check on the commit, and one for each of its suites."""
+        await self._checks.put(run.card.repository, _check(run, stage, report))
+        for result in report.tests:
+            await self._runs.hold(run)
+            check = _suite_check(run, report, result)
+            await self._checks.put(run.card.repository, check)
 
     async def _pull(
         self, run: Run, card: Card, workspace: Workspace, work: Work, report: Report
@@ -185,24 +215,36 @@ class Publisher:
         return None
 
 
-def _judged(run: Run, work: Work, tests: tuple[SuiteResult, ...]) -> Report:
+def _judged(run: Run, work: Work, proof: Proof | None) -> Report:
     """What the agent's end and the tests say together."""
     state = _STATES[work.agent.end]
-    reason = words.inline(work.agent.reason, _LONGEST_REASON)  # its last words, often
+    reason = inline(work.agent.reason, _LONGEST_REASON)  # its last words, often
     if state is RunState.STOPPED:
         reason = run.stop_reason or reason
-    if state is RunState.SUCCEEDED and tests:
-        verdict = verdict_of(tests)
-        if verdict is not Verdict.PASSED:
-            state, reason = RunState.FAILED, words.tests_say(tests)
+    proved = proof is None or proof.verdict is Verdict.PASSED
+    if state is RunState.SUCCEEDED and proof is not None and not proved:
+        state, reason = RunState.FAILED, testwords.objections(proof.results)
+    claims, unreadable = _claims(work.claims)
     return Report(
         state=state,
+        claims=claims,
+        claims_fault=unreadable,
         summary=work.summary,
         reason=reason,
-        tests=tests,
+        proof=proof,
         cost=work.agent.cost,
         session=work.agent.session,
     )
+
+
+def _claims(text: str | None) -> tuple[dict[str, Claim], str]:
+    """What the agent ties to which criterion, or why that cannot be read."""
+    if text is None:
+        return {}, ""
+    try:
+        return proposal(text), ""
+    except ProposalInvalid as invalid:
+        return {}, inline(str(invalid), _LONGEST_REASON)
 
 
 def _check(run: Run, stage: Stage, report: Report) -> CheckRun:
@@ -214,7 +256,25 @@ def _check(run: Run, stage: Stage, report: Report) -> CheckRun:
         title=words.check_title(report),
         summary=words.check_summary(run, report),
         conclusion=_conclusion(report),
-        annotations=tuple(_annotations(report.tests)),
+    )
+
+
+def _suite_check(run: Run, report: Report, result: SuiteResult) -> CheckRun:
+    proof = report.proof
+    assert proof is not None
+    alone = replace(
+        proof,
+        results=(result,),
+        progress=tuple(one for one in proof.progress if one.suite == result.suite),
+    )
+    return CheckRun(
+        name=words.run_check(result.suite),
+        head=proof.commit,
+        external_id=run.id,
+        title=testwords.title(alone.results),
+        summary=words.check_summary(run, replace(report, proof=alone)),
+        conclusion=_VERDICTS[result.verdict],
+        annotations=tuple(_annotations(result)),
     )
 
 
@@ -231,7 +291,7 @@ def _conclusion(report: Report) -> Conclusion:
             return Conclusion.FAILURE
 
 
-def _annotations(tests: Sequence[SuiteResult]) -> list[Annotation]:
+def _annotations(result: SuiteResult) -> list[Annotation]:
     return [
         Annotation(
             path=case.file,
@@ -239,7 +299,6 @@ def _annotations(tests: Sequence[SuiteResult]) -> list[Annotation]:
             title=case.id,
             message=case.message or case.detail or "failed",
         )
-        for result in tests
         for case in result.failures
         if case.file
     ]

@@ -58,4 +58,4 @@ class Workflows:
     async def stage(self, run: Run) -> Stage | None:
         """The stage that a run carries out, as it was when the run was asked for."""
         found = await self.read(run.card.repository, ref=run.config_commit or None)
-        return found.workflow.stages.get(run.stage) if found.workflow else None
+        return found.workflow.stage_named(run.stage) if found.workflow else None

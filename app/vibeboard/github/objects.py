@@ -97,9 +97,10 @@ class Commit(BaseModel):
 
 
 class RepositoryLinks(BaseModel):
-    """Where a repository is cloned from."""
+    """Where a repository is cloned from, and the branch that stands for it."""
 
     clone_url: str
+    default_branch: str
 
 
 class CollaboratorPermission(BaseModel):
@@ -385,14 +386,6 @@ class ItemColumns(Node):
     is_archived: bool
     project: ProjectColumns
     field_value_by_name: FieldValue | None = None
-
-
-class RepositoryFactsNode(Node):
-    """What we need to know of a repository; an empty one has no branch."""
-
-    name_with_owner: str
-    is_private: bool
-    default_branch_ref: Named | None = None
 
 
 class Blob(Node):

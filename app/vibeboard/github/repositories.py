@@ -7,7 +7,7 @@ from functools import partial
 from http import HTTPStatus
 
 from vibeboard.domain.board import Permission
-from vibeboard.engine.ports import Remote, RepositoryFacts, SourceFile
+from vibeboard.engine.ports import Remote, SourceFile
 from vibeboard.errors import AppAbsent, GitHubRefused, UserError
 from vibeboard.github.answers import absence, read
 from vibeboard.github.auth import Scope
@@ -18,11 +18,9 @@ from vibeboard.github.objects import (
     Commit,
     CommitNode,
     InstalledRepository,
-    RepositoryFactsNode,
     RepositoryLinks,
 )
 
-_FACTS = load("repository_facts")
 _FILE = load("file_at")
 _COMMIT_ID = re.compile(r"[0-9a-f]{40}")
 _MOST_KEPT = 1_000
@@ -46,18 +44,6 @@ class GitHubRepositories:
         self._github = github
         self._files: OrderedDict[tuple[str, str, str], SourceFile | None]
         self._files = OrderedDict()
-
-    async def facts(self, repository: str) -> RepositoryFacts:
-        """What we need to know of it; without ``default_branch`` it is empty."""
-        installation, names = await self._github.of(repository)
-        answer = await installation.graphql(_FACTS, names)
-        found = read(RepositoryFactsNode, answer.get("repository"))
-        branch = found.default_branch_ref
-        return RepositoryFacts(
-            full_name=found.name_with_owner,
-            default_branch=branch.name if branch else None,
-            private=found.is_private,
-        )
 
     async def file(
         self, repository: str, path: str, *, ref: str | None = None
@@ -86,14 +72,15 @@ class GitHubRepositories:
         return file
 
     async def remote(self, repository: str) -> Remote:
-        """Its clone address, and tokens that can write this one repository."""
+        """Its address and default branch, and tokens that can write to it alone."""
         installation, names = await self._github.of(repository)
         answer = await installation.getitem("/repos/{owner}/{name}", names)
         # Workflow files are left out on purpose: an agent must not change what
         # runs with the repository's secrets.
         scope = Scope((names["name"],), (("contents", "write"),))
         links = read(RepositoryLinks, answer)
-        return Remote(links.clone_url, partial(installation.token, scope))
+        token = partial(installation.token, scope)
+        return Remote(links.clone_url, token, links.default_branch)
 
     async def permission(self, repository: str, login: str) -> Permission:
         """Effective permission now; NONE for strangers, and no guess on errors."""

@@ -15,20 +15,26 @@ from vibeboard.domain.board import Actor, CardKey
 from vibeboard.domain.events import (
     CardTouched,
     CheckAsked,
+    ChecksEnded,
     CommentMade,
     ConfigurationChanged,
     Event,
+    GroupFormed,
     InstallationChanged,
     IssueClosed,
     PullRequestUpdated,
     ReviewGiven,
 )
+from vibeboard.domain.prompt import parse_branch
 from vibeboard.domain.workflow import FILE
 from vibeboard.errors import MalformedDelivery
 from vibeboard.github import payloads
 
 # GitHub lists this many commits of a push at most; a longer push may hide one.
 _LONGEST_PUSH = 2048
+
+# How checks and statuses end badly, in GitHub's words.
+_FAILED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -124,7 +130,51 @@ def _pull_request_updated(delivery: payloads.PullRequestDelivery) -> Event:
         repository=delivery.repository.full_name,
         pull_request=delivery.pull_request.number,
         head=delivery.pull_request.head.sha,
+        branch=_own_branch(delivery.pull_request, delivery.repository),
+        new_head=delivery.action != "closed",
     )
+
+
+def _suite_ended(delivery: payloads.CheckSuiteDelivery) -> Event | None:
+    suite = delivery.check_suite
+    if suite.head_branch is None or suite.conclusion not in _FAILED:
+        return None
+    return ChecksEnded(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        branch=suite.head_branch,
+        head=suite.head_sha,
+    )
+
+
+def _status_set(delivery: payloads.StatusDelivery) -> Event | None:
+    ours = [one.name for one in delivery.branches if parse_branch(one.name)]
+    if delivery.state not in _FAILED or not ours:
+        return None
+    return ChecksEnded(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        branch=ours[0],
+        head=delivery.sha,
+    )
+
+
+def _group_formed(delivery: payloads.MergeGroupDelivery) -> Event | None:
+    number = delivery.merge_group.pull_request
+    return GroupFormed(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        head=delivery.merge_group.head_sha,
+        pull_requests=() if number is None else (number,),
+    )
+
+
+def _own_branch(
+    pull_request: payloads.PullRequest, repository: payloads.Repository
+) -> str:
+    """The head's branch; nothing if it is a fork's."""
+    fork = _comes_from_a_fork(pull_request, repository)
+    return "" if fork else pull_request.head.ref
 
 
 def _comes_from_a_fork(
@@ -140,16 +190,25 @@ def _review_given(delivery: payloads.ReviewDelivery) -> Event | None:
     state, body = review.state.lower(), review.body or ""
     if _comes_from_a_fork(pull_request, delivery.repository):
         return None
-    asks = state in {"changes_requested", "commented"}
-    if asks and not body.strip():
+    if state == "commented" and not body.strip():
         return None  # it only groups remarks, and those come by themselves
+    asks = state in {"changes_requested", "commented"} and bool(body.strip())
+    if not asks:
+        # It sends nobody back to work; gates look at it all the same.
+        return PullRequestUpdated(
+            by=_actor(delivery.sender),
+            repository=delivery.repository.full_name,
+            pull_request=pull_request.number,
+            head=pull_request.head.sha,
+            branch=pull_request.head.ref,
+            new_head=False,
+        )
     return ReviewGiven(
         by=_actor(delivery.sender),
         repository=delivery.repository.full_name,
         pull_request=pull_request.number,
         branch=pull_request.head.ref,
         body=body,
-        asks=asks,
         review=delivery.review.id,
     )
 
@@ -164,7 +223,6 @@ def _review_comment_made(delivery: payloads.ReviewCommentDelivery) -> Event | No
         pull_request=pull_request.number,
         branch=pull_request.head.ref,
         body=comment.body,
-        asks=True,
         comment=comment.id,
         path=comment.path,
         line=comment.line if comment.line is not None else comment.original_line,
@@ -250,13 +308,20 @@ _READINGS: Mapping[str, _Translator] = {
     "pull_request": _Reading(
         payloads.PullRequestDelivery,
         _pull_request_updated,
-        frozenset({"opened", "reopened", "synchronize", "ready_for_review"}),
+        frozenset({"opened", "reopened", "synchronize", "ready_for_review", "closed"}),
     ),
     "pull_request_review": _Reading(
-        payloads.ReviewDelivery, _review_given, frozenset({"submitted"})
+        payloads.ReviewDelivery, _review_given, frozenset({"submitted", "dismissed"})
     ),
     "pull_request_review_comment": _Reading(
         payloads.ReviewCommentDelivery, _review_comment_made, frozenset({"created"})
+    ),
+    "check_suite": _Reading(
+        payloads.CheckSuiteDelivery, _suite_ended, frozenset({"completed"})
+    ),
+    "status": _Reading(payloads.StatusDelivery, _status_set),
+    "merge_group": _Reading(
+        payloads.MergeGroupDelivery, _group_formed, frozenset({"checks_requested"})
     ),
     "check_run": _Reading(
         payloads.CheckRunDelivery,

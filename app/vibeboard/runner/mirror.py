@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
-from vibeboard.domain.words import code
+from vibeboard.domain.markdown import code
 from vibeboard.engine.ports import Remote
 from vibeboard.errors import GitHubUnavailable, WorkspaceRefused
 from vibeboard.runner import survey

@@ -3,7 +3,7 @@
 import re
 from typing import NoReturn
 
-from vibeboard.domain.words import code
+from vibeboard.domain.markdown import code
 from vibeboard.engine.ports import Change, Remote
 from vibeboard.errors import GitHubUnavailable, PushRefused
 from vibeboard.runner.git import (

@@ -1,18 +1,21 @@
 """Runs a test suite in the tree and gathers its reports."""
 
 import asyncio
+import logging
 import shutil
 from pathlib import Path
 
-from vibeboard.domain.evidence import CaseResult, Outcome, SuiteResult
+from vibeboard.domain.evidence import CaseResult, Coverage, Outcome, SuiteResult
 from vibeboard.domain.workflow import Suite
 from vibeboard.engine.ports import StopSignal
 from vibeboard.errors import ReportUnreadable
-from vibeboard.runner import process, reports
+from vibeboard.runner import coverage, process, reports
 from vibeboard.runner.environment import Environment
 from vibeboard.runner.leftovers import end_leftovers
 from vibeboard.runner.log import RunLog, Tail
 from vibeboard.runner.process import Command, Ended, How, Limits
+
+log = logging.getLogger(__name__)
 
 _NOT_FOUND = 127
 
@@ -34,9 +37,10 @@ class ShellSuites:
     ) -> SuiteResult:
         """Run ``suite``; whatever keeps it from proving something is its fault."""
         await end_leftovers(tree)
-        await asyncio.to_thread(reports.remove_stale, tree, suite.reports)
+        left = (*suite.reports, *filter(None, [suite.coverage]))
+        await asyncio.to_thread(reports.remove_stale, tree, left)
         tail = Tail()
-        own = {"CI": "true", "VIBE_SUITE": suite.name}
+        own = {**dict(suite.env), "CI": "true", "VIBE_SUITE": suite.name}
         with (
             RunLog(log) as kept,
             self._environment.open(tree.parent / "home", own) as env,
@@ -60,6 +64,8 @@ class ShellSuites:
             seconds=ended.seconds,
             fault=fault,
             output_tail=tail.text,
+            coverage=await asyncio.to_thread(_coverage, suite, tree),
+            policy=suite.flaky,
         )
 
 
@@ -74,6 +80,17 @@ def _gather(
     except ReportUnreadable as unreadable:
         fault = fault or str(unreadable)
     return cases, fault or _fault_of_reports(suite, found, cases, ended)
+
+
+def _coverage(suite: Suite, tree: Path) -> Coverage | None:
+    """What the suite's coverage report says; without one, nothing."""
+    if suite.coverage is None:
+        return None
+    try:
+        return coverage.read_all(reports.find(tree, [suite.coverage]).files, tree)
+    except ReportUnreadable as unreadable:
+        log.info("no coverage", extra={"suite": suite.name, "why": str(unreadable)})
+        return None
 
 
 def _fault_of_end(suite: Suite, ended: Ended) -> str | None:

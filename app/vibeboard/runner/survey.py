@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from vibeboard.domain.markdown import code
 from vibeboard.domain.sanitize import closing_nothing, skipping_nothing
-from vibeboard.domain.words import code
 
 GITLINK = "160000"
 SYMLINK = "120000"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vibeboard.domain.board import CardKey
-from vibeboard.domain.words import code
-from vibeboard.engine.ports import Change, Remote, Workspace
+from vibeboard.domain.markdown import code
+from vibeboard.domain.weakening import ChangedFile, is_test_file, is_test_setup
+from vibeboard.engine.ports import Base, Change, Remote, Workspace
 from vibeboard.errors import WorkspaceRefused
 from vibeboard.runner import agent_git, survey
 from vibeboard.runner.git import Git, GitFailed, Place, last_line, paths
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 HAND_OVER = ".vibe/out"
 _DEFAULT = "refs/vibe/default"
+_MOST_CHANGED = 200  # test files that are compared
+_LARGEST_TEST = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,14 @@ class GitWorkspaces:
         self, card: CardKey, *, remote: Remote, branch: str, default_branch: str
     ) -> Workspace:
         """A clean tree on ``branch``; what is broken on the way is made anew."""
-        await self._check_name(branch)
         mirror = Mirror(self._git, self._root / "mirrors", card.repository)
         desk = self._desk(card)
-        await end_leftovers(desk.tree)
+        for tree in (desk.tree, *desk.tested()):
+            await end_leftovers(tree)
         for attempt in range(3):
-            refs = await mirror.update(remote, anew=attempt == 1)
+            _, refs = await asyncio.gather(
+                self._check_name(branch), mirror.update(remote, anew=attempt == 1)
+            )
             if f"refs/heads/{default_branch}" not in refs:
                 raise _no_commits(card.repository, default_branch, refs)
             if attempt == 2:  # noqa: PLR2004 - the mirror is new: the desk is broken
@@ -99,6 +104,20 @@ class GitWorkspaces:
             self._git, desk.bare, remote, branch=branch, default=_DEFAULT
         )
 
+    async def base(self, card: CardKey) -> Base:
+        """What the tree's commit builds on, and what changed in the tests since."""
+        return await self._desk(card).base()
+
+    async def checkout(self, card: CardKey, commit: str, *, name: str) -> Path:
+        """A clean tree of a commit beside the card's; raises WorkspaceRefused."""
+        try:
+            return await self._desk(card).checkout(commit, name)
+        except GitFailed as failed:
+            raise WorkspaceRefused(
+                f"{code(commit[:7])} could not be checked out to be tested: "
+                f"{code(last_line(failed.text))}"
+            ) from failed
+
     async def remove(self, card: CardKey) -> None:
         """Forget the card; what was pushed is on GitHub."""
         desk = self._desk(card)
@@ -126,6 +145,10 @@ class _Desk:
         self.bare = Place(folder / "host.git")
         self._place = Place(folder / "host.git", self.tree)
         self._git = git
+
+    def tested(self) -> list[Path]:
+        """Trees that suites ran in."""
+        return sorted(self.folder.glob("tested/*/tree"))
 
     def set_aside(self) -> None:
         """Keep a broken desk where a person finds it; it may hold unpushed work."""
@@ -169,6 +192,58 @@ class _Desk:
             default_branch=default_branch,
             notes=(*note, *notes),
         )
+
+    async def base(self) -> Base:
+        head = await self._commit_at("HEAD")
+        assert head is not None
+        common = await self._git.run(
+            "merge-base", "HEAD", _DEFAULT, at=self.bare, ok=(0, 1)
+        )
+        base = common.decode().strip() or head  # histories may have nothing in common
+        names = await self._git.run(
+            "diff-tree", "-r", "--name-only", "--no-renames", "-z", base, head,
+            at=self.bare,
+        )  # fmt: skip
+        told = [name for name in paths(names) if is_test_file(name)]
+        told += [name for name in paths(names) if is_test_setup(name)]
+        changed = [
+            ChangedFile(
+                survey.printable(name),
+                await self._text(base, name),
+                await self._text(head, name),
+            )
+            for name in told[:_MOST_CHANGED]
+        ]
+        return Base(base, head, tuple(changed))
+
+    async def _text(self, commit: str, name: str) -> str | None:
+        """A file at a commit; None if it is not there, or too large for a test."""
+        out = await self._git.run(
+            "ls-tree", "-l", "-z", commit, "--", f":(top,literal){name}", at=self.bare
+        )
+        facts = out.split(b"\t", 1)[0].split()
+        if len(facts) != 4 or facts[1] != b"blob" or int(facts[3]) > _LARGEST_TEST:  # noqa: PLR2004 - mode, kind, id, size
+            return None
+        blob = await self._git.run("cat-file", "blob", facts[2].decode(), at=self.bare)
+        return blob.decode(errors="replace")
+
+    async def checkout(self, commit: str, name: str) -> Path:
+        """A tree of its own, new each time: what runs in it leaves much behind.
+
+        The home of suites is beside it, so that what they download is there already.
+        """
+        tree = self.folder / "tested" / name / "tree"
+        await end_leftovers(tree)
+        await asyncio.to_thread(self.own)
+        await asyncio.to_thread(survey.erase, tree.parent)
+        tree.mkdir(parents=True)
+        (self.folder / "home").mkdir(exist_ok=True)
+        (tree.parent / "home").symlink_to("../../home")
+        place = Place(self.bare.git_dir, tree)
+        index = {"GIT_INDEX_FILE": str(self.bare.git_dir / f"index-{name}")}
+        await self._git.run("read-tree", commit, at=place, env=index)
+        await self._git.run("checkout-index", "--all", "--force", at=place, env=index)
+        return tree
 
     async def branch(self) -> str:
         ref = await self._git.run("symbolic-ref", "HEAD", at=self.bare)

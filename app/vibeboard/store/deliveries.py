@@ -16,9 +16,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
-from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun
+from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun, VouchFor
 from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState
-from vibeboard.store import audit, codec, runs, schema
+from vibeboard.store import audit, codec, runs, schema, vouches
 from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import OPEN, PARKED, is_dead
@@ -118,6 +118,8 @@ class SqlDeliveries:
                     await runs.start(connection, effect, now)
                 elif isinstance(effect, StopRun):
                     await runs.stop(connection, effect, now)
+                elif isinstance(effect, VouchFor):
+                    await vouches.write(connection, effect, now)
             await audit.decided(connection, stored.guid, decision, now)
 
     async def _see(

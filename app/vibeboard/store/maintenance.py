@@ -11,7 +11,7 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, Select, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vibeboard.domain.board import CardKey
@@ -25,6 +25,7 @@ SHORTEST = timedelta(days=4)
 
 _DELIVERY = schema.delivery.c
 _AUDIT = schema.audit.c
+_RESULT = schema.suite_result.c
 _RUN = schema.run.c
 _GONE = (
     DeliveryState.SETTLED.value,
@@ -58,12 +59,22 @@ class SqlArchive:
 
     async def forget_audit(self, before: datetime) -> int:
         """Take out lines of the audit written before then; how many."""
+        old = select(_AUDIT.id).where(_AUDIT.at < before)
+        return await self._forget(schema.audit, _AUDIT.id, old)
+
+    async def forget_results(self, before: datetime) -> int:
+        """Take out what suites gave before then; how many results."""
+        old = select(_RESULT.id).where(_RESULT.kept_at < before)
+        return await self._forget(schema.suite_result, _RESULT.id, old)
+
+    async def _forget(
+        self, table: Table, key: ColumnElement[int], old: Select[tuple[int]]
+    ) -> int:
         forgotten = 0
-        old = select(_AUDIT.id).where(_AUDIT.at < before).limit(_BATCH)
         while True:
             async with self._database.engine.begin() as connection:
                 gone = await connection.execute(
-                    delete(schema.audit).where(_AUDIT.id.in_(old))
+                    delete(table).where(key.in_(old.limit(_BATCH)))
                 )
             forgotten += gone.rowcount
             if gone.rowcount < _BATCH:

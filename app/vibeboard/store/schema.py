@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -185,6 +186,43 @@ run_step = Table(
     Column("attempt", Integer, nullable=False),
     Column("answer", JSON, nullable=False),
     Column("ended_at", UtcDateTime, nullable=False),
+)
+
+# What a suite gave on a commit, whole. The columns beside it are for lists.
+suite_result = Table(
+    "suite_result",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("repository", String(255), nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("suite", String(100), nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("definition", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
+    Column("encoding", SmallInteger, nullable=False),
+    Column("result", LargeBinary, nullable=False),
+    UniqueConstraint("repository", "commit", "suite", "run", name="suite_result_once"),
+    Index("suite_result_by_run", "run"),
+    Index("suite_result_by_time", "kept_at"),
+)
+
+# Somebody's word for a commit or a criterion of a card.
+vouch = Table(
+    "vouch",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("repository", String(255), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("subject", String(100), nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("vouched_at", UtcDateTime, nullable=False),
+    Index("vouch_by_card", "repository", "number"),
 )
 
 # A process that takes work, for as long as it says so.

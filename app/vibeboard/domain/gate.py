@@ -1,0 +1,168 @@
+"""Whether a card may stand in a column: what its gate asks for, and what there is.
+
+A gate looks at the pull request's head commit. What was proved, approved or reviewed
+of an earlier commit says nothing of this one.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from vibeboard.domain.contract import Contract, Standing
+from vibeboard.domain.evidence import SuiteResult, Verdict
+from vibeboard.domain.markdown import count, inline
+from vibeboard.domain.testwords import objection, title
+from vibeboard.domain.workflow import Gate, Suite
+
+GATE = "gate-"  # what the checks of gates are known by, besides the card's number
+
+
+@dataclass(frozen=True)
+class Vouch:
+    """Somebody's word for ``subject``: a commit, or an acceptance criterion."""
+
+    subject: str
+    by: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class OthersCheck:
+    """A check of somebody else on the head; not ``good`` if it failed, None: alive."""
+
+    name: str
+    good: bool | None
+    url: str = ""
+    summary: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A card's pull request as a gate sees it.
+
+    ``approved_by`` are people who may, on this very head; ``approved_before`` did so on
+    an earlier one, ``objected_by`` ask for changes. ``asked_by`` are those who had the
+    agent work. ``results`` are by suite; one that is missing has not run on the head.
+    ``tested_now`` says that a run is on its way to it.
+    """
+
+    number: int
+    commit: str
+    is_open: bool = True
+    merged: bool = False
+    behind: int = 0
+    base: str = ""
+    approved_by: frozenset[str] = frozenset()
+    approved_before: frozenset[str] = frozenset()
+    objected_by: frozenset[str] = frozenset()
+    asked_by: frozenset[str] = frozenset()
+    results: Mapping[str, SuiteResult] = field(default_factory=dict)
+    tested_now: bool = False
+    others: tuple[OthersCheck, ...] = ()
+    contract: Contract | None = None
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One thing that a gate asks for; ``said`` is how it stands, for people.
+
+    ``waits`` is true where nobody has to do anything for it but wait.
+    """
+
+    name: str
+    met: bool
+    said: str
+    waits: bool = False
+
+
+def judge(gate: Gate, head: Head | None) -> tuple[Requirement, ...]:
+    """Everything that the gate asks for, in the order of `.vibe.yml`'s reference."""
+    if head is None:
+        return (Requirement("pull request", met=False, said="there is none"),)
+    found = [_suite(suite, head) for suite in gate.tests]
+    if gate.criteria:
+        found.append(_criteria(head.contract))
+    if gate.approvals:
+        found.append(_approvals(gate.approvals, head))
+    if gate.up_to_date and not head.merged:
+        found.append(_up_to_date(head))
+    if gate.merged:
+        found.append(_merged(head))
+    return tuple(found)
+
+
+def unmet(requirements: Collection[Requirement]) -> tuple[Requirement, ...]:
+    """What keeps the gate shut; nothing if it is open."""
+    return tuple(one for one in requirements if not one.met)
+
+
+def _suite(suite: Suite, head: Head) -> Requirement:
+    name = f"suite `{suite.name}`"
+    short = head.commit[:7]
+    result = head.results.get(suite.name)
+    if result is None and head.tested_now:
+        return Requirement(name, met=False, said=f"runs on `{short}`", waits=True)
+    if result is None:
+        said = f"has not run on `{short}`, the newest commit"
+        return Requirement(name, met=False, said=said)
+    if result.verdict is Verdict.PASSED:
+        return Requirement(name, met=True, said=f"{title([result])} on `{short}`")
+    said = f"{objection(result)} (on `{short}`)"
+    return Requirement(name, met=False, said=said, waits=head.tested_now)
+
+
+def _criteria(contract: Contract | None) -> Requirement:
+    name = "acceptance criteria"
+    if contract is None or not contract.criteria:
+        said = "the issue has none; a `refine` stage writes them"
+        return Requirement(name, met=False, said=said)
+    done = len(contract.criteria) - len(contract.open)
+    said = f"{done} of {len(contract.criteria)}"
+    waived = [one for one in contract.criteria if one.waiver and one.met]
+    if waived:
+        told = (f"{one.number} by {inline(one.waiver.by)}" for one in waived)  # type: ignore[union-attr]  # see above
+        said += f"; accepted without proof: {', '.join(told)}"
+    for one in contract.open:
+        said += f"; {one.number} {_STANDINGS[one.standing]}"
+    return Requirement(name, met=contract.met, said=said)
+
+
+_STANDINGS = {
+    Standing.UNTIED: "is tied to no test",
+    Standing.MISSING: "names a test that did not run",
+    Standing.AMBIGUOUS: "names a test by a name that several have",
+    Standing.NOT_PASSED: "names a test that did not pass",
+}
+
+
+def _approvals(wanted: int, head: Head) -> Requirement:
+    counted = head.approved_by - head.asked_by
+    said = f"{len(counted)} of {wanted}"
+    if counted:
+        said += f" ({_people(counted)})"
+    if own := head.approved_by & head.asked_by:
+        said += f"; {_people(own)} asked for the work, and does not count"
+    if earlier := head.approved_before - head.approved_by:
+        said += f"; {_people(earlier)} approved an earlier commit"
+    if head.objected_by:
+        said += f"; {_people(head.objected_by)} asked for changes"
+    met = len(counted) >= wanted and not head.objected_by
+    return Requirement("approvals", met=met, said=said)
+
+
+def _up_to_date(head: Head) -> Requirement:
+    base = inline(head.base or "its base")
+    if not head.behind:
+        return Requirement("up to date", met=True, said=f"with {base}")
+    said = f"{count(head.behind, 'commit')} of {base} missing"
+    return Requirement("up to date", met=False, said=said)
+
+
+def _merged(head: Head) -> Requirement:
+    if head.merged:
+        return Requirement("merged", met=True, said=f"#{head.number} is merged")
+    state = "is open" if head.is_open else "was closed without being merged"
+    return Requirement("merged", met=False, said=f"#{head.number} {state}")
+
+
+def _people(logins: Collection[str]) -> str:
+    return ", ".join(inline(login) for login in sorted(logins))

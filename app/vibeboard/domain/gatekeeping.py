@@ -1,0 +1,138 @@
+"""What is decided about gates: who is put back, and when a gate's state is shown."""
+
+import re
+
+from vibeboard.domain import words
+from vibeboard.domain.board import Actor
+from vibeboard.domain.effects import (
+    Effect,
+    JudgeGroup,
+    MoveCard,
+    Reply,
+    ShowGate,
+    StartRun,
+    VouchFor,
+)
+from vibeboard.domain.events import CommentMade, PullRequestUpdated
+from vibeboard.domain.gate import Requirement, unmet
+from vibeboard.domain.run import RunState
+from vibeboard.domain.situation import Situation
+from vibeboard.domain.trust import may_direct
+from vibeboard.domain.workflow import VERIFY, Result, Stage
+
+
+def missing(stage: Stage, situation: Situation) -> tuple[Requirement, ...]:
+    """What keeps the card out of the stage's column; nothing without a gate."""
+    return unmet(situation.gates.get(stage.name, ()))
+
+
+def shut(
+    stage: Stage, by: Actor, situation: Situation, move: MoveCard | None, cause: str
+) -> list[Effect]:
+    """The gate does not let the card pass: say why, where it was put back to."""
+    assert situation.card is not None
+    back = move.column if move is not None else ""
+    shown = ShowGate(situation.card.key, stage.name, cause, by.login, back)
+    return [move, shown] if move is not None else [shown]
+
+
+def shown(situation: Situation, cause: str) -> list[Effect]:
+    """Bring what is said of all gates up to date."""
+    if situation.workflow is None or situation.card is None:
+        return []
+    return [
+        ShowGate(situation.card.key, stage, cause) for stage in situation.workflow.gates
+    ]
+
+
+def pull_request_updated(
+    event: PullRequestUpdated, situation: Situation, cause: str, *, ours: bool
+) -> list[Effect]:
+    """Gates look at the new head; a commit that no run of ours made is tested."""
+    if ours:
+        return []  # the run's end shows it
+    if situation.card is None:
+        # No card's: nobody has to wait for a required check that never comes.
+        return [JudgeGroup(event.repository, event.head, ())] if event.new_head else []
+    effects = shown(situation, cause)
+    if event.new_head and may_direct(situation):
+        effects += verified(situation, event.by.login, cause, chain=1)
+    return effects
+
+
+def verified(
+    situation: Situation, by: str, cause: str, *, chain: int = 0
+) -> list[Effect]:
+    """Run the gates' suites on the newest commit, unless a run will anyway."""
+    workflow, card = situation.workflow, situation.card
+    if workflow is None or card is None or not workflow.verification().tests:
+        return []
+    if any(run.state is RunState.QUEUED for run in situation.history.runs):
+        return []
+    worked_on = any(
+        run.report is not None and run.report.branch for run in situation.history.runs
+    )
+    if not worked_on:
+        return []
+    return [
+        StartRun(
+            card=card.key,
+            stage=VERIFY,
+            cause=cause,
+            asked_by=by,
+            config_commit=situation.config_commit,
+            parallel=workflow.parallel,
+            chain=chain,
+        )
+    ]
+
+
+def approved(
+    target: str | None, reason: str, event: CommentMade, situation: Situation
+) -> list[Effect] | str:
+    """Write an approval down, or say why not."""
+    card = situation.card
+    assert card is not None
+    if target is None:
+        return words.approve_what()
+    criterion = _CRITERION.fullmatch(target)
+    if criterion is not None and not reason.strip():
+        return words.approve_why(target)
+    subject = f"AC{criterion[1]}" if criterion else _commit(target, situation)
+    if subject is None:
+        return words.approve_unknown(target)
+    cause = f"comment-{event.comment}"
+    vouch = VouchFor(card.key, subject, event.by.login, reason, cause)
+    return [vouch, *shown(situation, cause)]
+
+
+def _commit(target: str, situation: Situation) -> str | None:
+    """The head that a short name means; only what gates look at can be approved."""
+    wanted = target.casefold()
+    head = situation.head.commit if situation.head is not None else ""
+    named = len(wanted) >= _SHORTEST and head.startswith(wanted)
+    return head if named else None
+
+
+_SHORTEST = 7
+_CRITERION = re.compile(r"AC(\d{1,4})", re.IGNORECASE)
+
+
+def passed_by_bot(
+    stage: Stage, by: Actor, situation: Situation, cause: str
+) -> list[Effect]:
+    """A bot put the card past its gate: nobody is put back, everybody is told.
+
+    GitHub's own automation does so when an issue is closed or a pull request merged.
+    To move the card back could go on for ever, and undoes no merge.
+    """
+    assert situation.card is not None
+    if not missing(stage, situation):
+        return []
+    body = words.gate_passed_by(by, stage, missing(stage, situation))
+    return [Reply(situation.card.key, body, topic=f"gate-passed-{cause}")]
+
+
+def works(stage: Stage) -> bool:
+    """Whether an agent works in the stage; a gate alone starts nobody."""
+    return stage.result is not Result.NOTHING

@@ -1,0 +1,263 @@
+"""Looks at pull requests for gates, and says how the gates stand."""
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+
+from vibeboard.domain import words
+from vibeboard.domain.board import CardKey, Permission
+from vibeboard.domain.comparison import combined
+from vibeboard.domain.contract import Contract, Waiver, contract
+from vibeboard.domain.effects import JudgeGroup, ShowGate, VouchFor
+from vibeboard.domain.evidence import SuiteResult
+from vibeboard.domain.gate import (
+    GATE,
+    Head,
+    OthersCheck,
+    Requirement,
+    Vouch,
+    judge,
+    unmet,
+)
+from vibeboard.domain.prompt import criteria, parse_branch
+from vibeboard.domain.situation import CardHistory
+from vibeboard.domain.workflow import Suite, Workflow
+from vibeboard.engine.ports import (
+    Cards,
+    CheckRun,
+    Checks,
+    Conclusion,
+    Evidence,
+    Marker,
+    Pulls,
+    PullView,
+    Replies,
+    Repositories,
+    ReviewState,
+    Runs,
+    Vouches,
+)
+from vibeboard.engine.workflows import Workflows
+
+log = logging.getLogger(__name__)
+
+_GOOD = frozenset({"success", "neutral", "skipped", "stale"})  # as GitHub has it
+Judged = Mapping[str, tuple[Requirement, ...]]
+
+
+class Gatekeeper:
+    """Gathers what gates ask about. Whether that is enough is ``domain/gate.py``'s."""
+
+    def __init__(
+        self,
+        *,
+        runs: Runs,
+        cards: Cards,
+        pulls: Pulls,
+        checks: Checks,
+        replies: Replies,
+        repositories: Repositories,
+        workflows: Workflows,
+        evidence: Evidence,
+        vouches: Vouches,
+    ) -> None:
+        self._runs = runs
+        self._cards = cards
+        self._pulls = pulls
+        self._checks = checks
+        self._replies = replies
+        self._repositories = repositories
+        self._workflows = workflows
+        self._evidence = evidence
+        self._vouches = vouches
+
+    async def judged(
+        self, card: CardKey, workflow: Workflow, stages: Collection[str]
+    ) -> tuple[Judged, Head | None]:
+        """How the gates of some stages stand for a card, and its pull request."""
+        head = await self._head(card, workflow)
+        return {name: judge(workflow.gates[name], head) for name in stages}, head
+
+    async def perform(self, effect: ShowGate | JudgeGroup | VouchFor) -> None:
+        """Carry out what was decided about gates."""
+        match effect:
+            case ShowGate():
+                await self._show(effect)
+            case JudgeGroup():
+                await self._judge_group(effect)
+            case VouchFor():
+                pass  # written down with the decision
+
+    async def _show(self, effect: ShowGate) -> None:
+        """Put the gate's check on the head, and keep the card's comment about it true.
+
+        It goes by what is there now: what was decided earlier may be overtaken.
+        """
+        repository = effect.card.repository
+        configuration = await self._workflows.read(repository)
+        workflow = configuration.workflow
+        if workflow is None or effect.stage not in workflow.gates:
+            return
+        head = await self._head(effect.card, workflow)
+        found = judge(workflow.gates[effect.stage], head)
+        if head is not None and head.is_open:
+            check = _check(effect.stage, head.commit, effect.card, found)
+            await self._checks.put(repository, check)
+        body = words.gate_shut(effect, workflow.stages[effect.stage], found)
+        marker = Marker(f"gate-{effect.stage}")
+        if effect.moved_by:
+            await self._replies.ensure(effect.card, marker, body)
+        elif not unmet(found):
+            await self._replies.amend(effect.card, marker, body)
+
+    async def _judge_group(self, effect: JudgeGroup) -> None:
+        """Answer the merge queue: good if all of its pull requests may pass.
+
+        GitHub asks by required checks, so that each gate answers under its own name.
+        """
+        configuration = await self._workflows.read(effect.repository)
+        workflow = configuration.workflow
+        if workflow is None:
+            return
+        for stage, gate in workflow.gates.items():
+            found: list[Requirement] = []
+            for number in effect.pull_requests:
+                view = await self._pulls.view(effect.repository, number)
+                worked_on = parse_branch(view.branch)
+                if worked_on is None:
+                    continue  # no card's: nothing here speaks against it
+                card = CardKey(effect.repository, worked_on)
+                head = await self._seen(card, workflow, view)
+                found += judge(gate, head)
+            group = CardKey(effect.repository, 0)
+            check = _check(stage, effect.head, group, found)
+            await self._checks.put(effect.repository, check)
+
+    async def _head(self, card: CardKey, workflow: Workflow) -> Head | None:
+        history = await self._runs.history(card)
+        number = await self._pull_request(card, history)
+        if number is None:
+            return None
+        view = await self._pulls.view(card.repository, number)
+        return await self._seen(card, workflow, view, history)
+
+    async def _pull_request(self, card: CardKey, history: CardHistory) -> int | None:
+        """What the newest run with a pull request left, else its branch's."""
+        reports = [run.report for run in reversed(history.runs) if run.report]
+        for report in reports:
+            if report.pull_request is not None:
+                return report.pull_request
+        for report in reports:
+            if report.branch is not None:
+                pull = await self._pulls.of_branch(card.repository, report.branch)
+                return pull.number if pull is not None else None
+        return None
+
+    async def _seen(
+        self,
+        card: CardKey,
+        workflow: Workflow,
+        view: PullView,
+        history: CardHistory | None = None,
+    ) -> Head:
+        history = history or await self._runs.history(card)
+        opinions = [one for one in view.reviews if not one.by.is_bot]
+        approved = {
+            one.by.login: one.commit == view.head
+            for one in opinions
+            if one.state is ReviewState.APPROVED
+        }
+        vouches = await self._vouches.of(card)
+        results = await self._results(card.repository, view.head, workflow)
+        for vouch in vouches:
+            if vouch.subject == view.head:
+                approved[vouch.by] = True
+        may = {
+            login
+            for login in approved
+            if await self._may(card.repository, login, workflow)
+        }
+        objected = {
+            one.by.login
+            for one in opinions
+            if one.state is ReviewState.CHANGES_REQUESTED
+            and await self._may(card.repository, one.by.login, workflow)
+        }
+        return Head(
+            number=view.number,
+            commit=view.head,
+            is_open=view.is_open,
+            merged=view.merged,
+            behind=view.behind,
+            base=view.base,
+            approved_by=frozenset(may & {who for who, now in approved.items() if now}),
+            approved_before=frozenset(may),
+            objected_by=frozenset(objected),
+            asked_by=frozenset(run.asked_by for run in history.runs),
+            results=results,
+            contract=await self._contract(card, workflow, history, results, vouches),
+            tested_now=history.unfinished is not None,
+            others=tuple(
+                OthersCheck(
+                    check.name,
+                    None if check.conclusion is None else check.conclusion in _GOOD,
+                    check.url,
+                    check.summary,
+                )
+                for check in view.checks
+                if not check.ours
+            ),
+        )
+
+    async def _contract(
+        self,
+        card: CardKey,
+        workflow: Workflow,
+        history: CardHistory,
+        results: Mapping[str, SuiteResult],
+        vouches: Sequence[Vouch],
+    ) -> Contract | None:
+        """How the issue's criteria stand, if a gate asks for them."""
+        if not any(gate.criteria for gate in workflow.gates.values()):
+            return None
+        issue = await self._cards.read(card, board=workflow.board)
+        claims = [run.report.claims for run in history.runs if run.report]
+        return contract(
+            criteria(issue.body) if issue is not None else (),
+            next((claim for claim in reversed(claims) if claim), {}),
+            results.values(),
+            waivers={one.subject: Waiver(one.by, one.reason) for one in vouches},
+        )
+
+    async def _may(self, repository: str, login: str, workflow: Workflow) -> bool:
+        permission = await self._repositories.permission(repository, login)
+        least = (workflow.least_permission, Permission.WRITE)
+        return all(map(permission.covers, least))
+
+    async def _results(
+        self, repository: str, commit: str, workflow: Workflow
+    ) -> dict[str, SuiteResult]:
+        found: dict[str, SuiteResult] = {}
+        suites: Sequence[Suite] = workflow.verification().tests
+        for suite in suites:
+            kept = await self._evidence.of(repository, commit, suite)
+            if kept:
+                found[suite.name] = combined(kept)
+        return found
+
+
+def _check(
+    stage: str, commit: str, card: CardKey, found: Sequence[Requirement]
+) -> CheckRun:
+    missing = unmet(found)
+    conclusion: Conclusion | None = Conclusion.SUCCESS
+    if missing:
+        waits = all(one.waits for one in missing)
+        conclusion = None if waits else Conclusion.FAILURE
+    return CheckRun(
+        name=words.run_check(stage),
+        head=commit,
+        external_id=f"{GATE}{card.number}",
+        title=words.gate_title(found),
+        summary=words.gate_table(found) if found else "Nothing is asked for here.",
+        conclusion=conclusion,
+    )

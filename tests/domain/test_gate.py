@@ -1,0 +1,136 @@
+from dataclasses import replace
+
+import pytest
+
+from vibeboard.domain.contract import Claim, Waiver, contract
+from vibeboard.domain.evidence import CaseResult, Outcome, SuiteResult
+from vibeboard.domain.gate import Head, judge, unmet
+from vibeboard.domain.workflow import Gate, Suite
+
+UNIT = Suite("unit", "pytest", ("r.xml",))
+E2E = Suite("e2e", "pytest", ("e.xml",))
+GREEN = SuiteResult("unit", (CaseResult("t", Outcome.PASSED),), 0)
+RED = SuiteResult("unit", (CaseResult("t", Outcome.FAILED),), 1)
+NOTHING = SuiteResult("unit", fault="The report holds no test.")
+HEAD = Head(7, "c0ffee" * 6 + "abcd", base="main", asked_by=frozenset({"alice"}))
+
+
+def said(gate: Gate, head: Head | None) -> list[str]:
+    return [f"{one.name}: {one.said}" for one in unmet(judge(gate, head))]
+
+
+def test_nothing_asked_for_is_met() -> None:
+    assert judge(Gate(), HEAD) == ()
+
+
+def test_without_a_pull_request_every_gate_is_shut() -> None:
+    assert said(Gate(), None) == ["pull request: there is none"]
+
+
+@pytest.mark.parametrize(
+    ("result", "now", "told"),
+    [
+        (GREEN, False, []),
+        (RED, False, ["1 of 1 tests of `unit` failed (on `c0ffeec`)"]),
+        (NOTHING, False, ["`unit` proves nothing: The report holds no test."]),
+        (None, False, ["has not run on `c0ffeec`, the newest commit"]),
+        (None, True, ["runs on `c0ffeec`"]),
+    ],
+)
+def test_a_suite_must_be_green_on_this_head(
+    result: SuiteResult | None, told: list[str], *, now: bool
+) -> None:
+    results = {"unit": result} if result is not None else {}
+    head = replace(HEAD, results=results, tested_now=now)
+
+    found = said(Gate(tests=(UNIT,)), head)
+
+    assert len(found) == len(told)
+    assert all(part in whole for part, whole in zip(told, found, strict=True))
+
+
+def test_each_suite_is_asked_for() -> None:
+    head = replace(HEAD, results={"unit": GREEN})
+
+    (only,) = unmet(judge(Gate(tests=(UNIT, E2E)), head))
+
+    assert only.name == "suite `e2e`"
+
+
+def approved(*logins: str, before: tuple[str, ...] = ()) -> Head:
+    return replace(
+        HEAD,
+        approved_by=frozenset(logins),
+        approved_before=frozenset({*logins, *before}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (approved("bob", "carol"), []),
+        (approved("bob"), ["1 of 2 (bob)"]),
+        (approved("alice", "bob"), ["alice asked for the work, and does not count"]),
+        (approved("bob", before=("carol",)), ["carol approved an earlier commit"]),
+        (
+            replace(approved("bob", "carol"), objected_by=frozenset({"dave"})),
+            ["dave asked for changes"],
+        ),
+    ],
+)
+def test_approvals_are_of_this_head_and_not_by_who_asked(
+    head: Head, told: list[str]
+) -> None:
+    found = said(Gate(approvals=2), head)
+
+    assert len(found) == len(told)
+    assert all(part in whole for part, whole in zip(told, found, strict=True))
+
+
+def test_a_head_may_have_to_be_up_to_date() -> None:
+    gate = Gate(up_to_date=True)
+
+    assert said(gate, HEAD) == []
+    assert said(gate, replace(HEAD, behind=2)) == [
+        "up to date: 2 commits of main missing"
+    ]
+    assert said(gate, replace(HEAD, behind=2, merged=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("is_open", "merged", "told"),
+    [
+        (True, False, ["merged: #7 is open"]),
+        (False, False, ["merged: #7 was closed without being merged"]),
+        (False, True, []),
+    ],
+)
+def test_it_may_have_to_be_merged(
+    told: list[str], *, is_open: bool, merged: bool
+) -> None:
+    head = replace(HEAD, is_open=is_open, merged=merged)
+
+    assert said(Gate(merged=True), head) == told
+
+
+SPEC = ("AC1. It ticks.", "AC2. It tocks.", "AC3. It rings.")
+
+
+def test_each_criterion_must_be_proved_or_accepted() -> None:
+    claims = {"AC1": Claim(("t",)), "AC2": Claim(("gone",))}
+    waivers = {"AC3": Waiver("bob", "heard it")}
+    made = contract(SPEC, claims, [GREEN], waivers=waivers)
+
+    (only,) = said(Gate(criteria=True), replace(HEAD, contract=made))
+
+    assert "2 of 3" in only
+    assert "AC3 by bob" in only
+    assert "AC2 names a test that did not run" in only
+    whole = contract(SPEC[:1], claims, [GREEN])
+    assert said(Gate(criteria=True), replace(HEAD, contract=whole)) == []
+
+
+def test_no_criteria_prove_nothing() -> None:
+    for made in (None, contract((), {}, [GREEN])):
+        (only,) = said(Gate(criteria=True), replace(HEAD, contract=made))
+        assert "the issue has none" in only
