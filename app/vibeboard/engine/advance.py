@@ -4,6 +4,7 @@ Facts are gathered here and handed to ``decide`` as one value; what it answers i
 written in one transaction. Performing is ``perform.py``'s work.
 """
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -267,18 +268,19 @@ class Advancer:
     ) -> Situation:
         """What is known of a card, or of a repository if there is no card."""
         repository = key.repository if key is not None else repository
-        configuration = await self._workflows.read(repository)
+        configuration, permission = await asyncio.gather(
+            self._workflows.read(repository), self._permission(repository, by)
+        )
         workflow = configuration.workflow
         card, history = None, CardHistory()
         if key is not None:
             field = workflow.column_field if workflow else "Status"
             board = workflow.board if workflow else None
-            card = await self._cards.read(key, field=field, board=board)
-            history = await self._runs.history(key)
-        permission = Permission.NONE
-        if by is not None and not by.is_bot:
-            permission = await self._repositories.permission(repository, by.login)
-        elif by is not None and workflow is not None:
+            card, history = await asyncio.gather(
+                self._cards.read(key, field=field, board=board),
+                self._runs.history(key),
+            )
+        if by is not None and by.is_bot and workflow is not None:
             permission = workflow.permission_of_bot(by.login)
         return Situation(
             us=self._us,
@@ -289,6 +291,12 @@ class Advancer:
             config_commit=configuration.commit,
             permission=permission,
         )
+
+    async def _permission(self, repository: str, by: Actor | None) -> Permission:
+        """What GitHub lets a person do; nothing for programs, which we are told of."""
+        if by is None or by.is_bot:
+            return Permission.NONE
+        return await self._repositories.permission(repository, by.login)
 
 
 def _gates_of(

@@ -1,5 +1,6 @@
 """Gathers what an agent is told: card, people's comments, earlier results."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from vibeboard.config.presets import builtin_prompt
@@ -45,7 +46,12 @@ class Briefing:
         self, run: Run, stage: Stage, card: Card, workspace: Workspace
     ) -> str:
         """The whole prompt of a run."""
-        history = await self._runs.history(card.key)
+        history, text, comments, threads = await asyncio.gather(
+            self._runs.history(card.key),
+            self._text(run, stage),
+            self._comments(card),
+            self._threads(run, card),
+        )
         earlier = {
             each.stage: each.report.summary
             for each in history.runs
@@ -58,13 +64,13 @@ class Briefing:
         rendered = prompt.render(
             card=card,
             stage=stage,
-            text=await self._text(run, stage),
-            comments=await self._comments(card),
+            text=text,
+            comments=comments,
             earlier=earlier,
             instructions=run.instructions,
             threads=[
                 "\n\n".join(f"{said.by.login}: {said.body}" for said in thread)
-                for thread in await self._threads(run, card)
+                for thread in threads
             ],
             notes=workspace.notes,
             branch_has_work=begun,
