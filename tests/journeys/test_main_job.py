@@ -70,7 +70,8 @@ async def test_red_tests_give_a_red_check_and_move_the_card_aside(world: World) 
     (check,) = world.checks("vibeboard / develop")
     assert check.conclusion == "failure"
     assert check.title == "1 of 1 tests of unit failed"
-    assert "test_tick" in (check.summary or "")
+    (suite,) = world.checks("vibeboard / unit")
+    assert "test_tick" in (suite.summary or "")
     await card.says("❌ failed", "1 of 1 tests of `unit` failed")
     called = await card.replied("@alice *develop* failed")
     assert "`/agent retry`" in called

@@ -22,6 +22,7 @@ from vibeboard.domain.markdown import (
     foreign,
     inline,
 )
+from vibeboard.domain.proof import Proof
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
@@ -229,9 +230,19 @@ def check_title(report: Report) -> str:
     return testwords.title(report.tests)
 
 
-def check_summary(run: Run, report: Report) -> str:
-    """What the check run shows below its title."""
-    lines = testwords.told(report.proof) if report.proof else [check_title(report)]
+def stage_summary(run: Run, report: Report) -> str:
+    """What the check of a stage shows; each suite has one of its own."""
+    suites = ", ".join(f"`{run_check(result.suite)}`" for result in report.tests)
+    said = f"{check_title(report)}. Look at {suites}." if suites else ""
+    return _summary(run, report, [said or check_title(report)])
+
+
+def suite_summary(run: Run, report: Report, proof: Proof) -> str:
+    """What the check of a suite shows."""
+    return _summary(run, report, testwords.told(proof))
+
+
+def _summary(run: Run, report: Report, lines: Sequence[str]) -> str:
     return "\n".join(
         [
             *lines,

@@ -254,7 +254,7 @@ def _check(run: Run, stage: Stage, report: Report) -> CheckRun:
         head=report.commit,
         external_id=run.id,
         title=words.check_title(report),
-        summary=words.check_summary(run, report),
+        summary=words.stage_summary(run, report),
         conclusion=_conclusion(report),
     )
 
@@ -272,7 +272,7 @@ def _suite_check(run: Run, report: Report, result: SuiteResult) -> CheckRun:
         head=proof.commit,
         external_id=run.id,
         title=testwords.title(alone.results),
-        summary=words.check_summary(run, replace(report, proof=alone)),
+        summary=words.suite_summary(run, report, alone),
         conclusion=_VERDICTS[result.verdict],
         annotations=tuple(_annotations(result)),
     )
