@@ -39,7 +39,7 @@ _READS = {
     "CardOfIssue": "where it stands now: deliveries come late and out of order",
     "GET commits": "whether .vibe.yml may have changed",
     "GET collaborators/{username}/permission": "whether who moved it may",
-    "GET repos/{owner}/{name}": "default branch and address, to clone",
+    "GET repository": "default branch and address, to clone",
     "GET issues/{number}/comments": "what people said, for the agent",
     "NewestComments": "whether the comment is there already",
     "GET pulls": "whether the pull request is there already",

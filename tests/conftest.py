@@ -20,6 +20,38 @@ from vibeboard.store.database import Database, open_database
 pytest_plugins = ["tests.fidelity.recording"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        default=bool(os.environ.get("VIBEBOARD_REFUSE_SKIPS")),
+        help="run each fault on PostgreSQL, too, where it runs on SQLite (CI does)",
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if config.getoption("thorough"):
+        return []
+    return ["faults: on SQLite only where they run on both; --thorough runs all"]
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave out what takes minutes and seldom finds what the rest does not."""
+    if config.getoption("thorough"):
+        return
+    left_out = [item for item in items if _is_second_fault(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _is_second_fault(item: pytest.Item) -> bool:
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    on_postgres = params.get("database_url") == "postgres"
+    return on_postgres and item.path.parent.name == "faults"
+
+
 def missing(what: str) -> None:
     """Skip with the way to get it; where skips are refused, fail."""
     if os.environ.get("VIBEBOARD_REFUSE_SKIPS"):

@@ -26,6 +26,7 @@ from vibeboard.domain.board import Actor, CardKey
 from vibeboard.engine.ports import HeadCheck, Marker, PullReview, PullView, ReviewState
 from vibeboard.errors import GitHubRefused, GitHubUnavailable
 from vibeboard.github.app import GitHubPorts
+from vibeboard.github.transport import Retries
 
 CART = "acme/cart"
 GATE = Marker("gate")
@@ -33,7 +34,8 @@ GATE = Marker("gate")
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with on_localhub(tmp_path) as one:
+    # Hundreds of reviews take the local GitHub a while.
+    async with on_localhub(tmp_path, retries=Retries()) as one:
         one.small.pull.reviews.clear()
         one.small.repository.check_suites.clear()
         yield one

@@ -30,16 +30,21 @@ async def test_the_client_id_is_an_issuer_too(world: World) -> None:
 @pytest.mark.parametrize(
     "claims",
     [
-        pytest.param({"exp": int(time.time()) - 1}, id="expired"),
-        pytest.param({"exp": int(time.time()) + 3600}, id="lives too long"),
-        pytest.param({"iat": int(time.time()) + 600}, id="from the future"),
+        pytest.param({"exp": -1}, id="expired"),
+        pytest.param({"exp": 3600}, id="lives too long"),
+        pytest.param({"iat": 600}, id="from the future"),
         pytest.param({"exp": "soon"}, id="no number"),
     ],
 )
 async def test_a_jwt_with_wrong_times_is_refused(
-    world: World, claims: dict[str, int]
+    world: World, claims: dict[str, int | str]
 ) -> None:
-    got = await world.call("GET", "/app", token=world.jwt(**claims))
+    now = int(time.time())
+    from_now = {
+        name: now + when if isinstance(when, int) else when
+        for name, when in claims.items()
+    }
+    got = await world.call("GET", "/app", token=world.jwt(**from_now))
 
     assert got.status == 401
 
