@@ -59,7 +59,9 @@ async def test_the_board_ends_the_same(
     await world.settled()
 
     assert {one.guid for one in events} <= told.has()
-    assert sorted(told.sent_again) == sorted(events[each].guid for each in lost)
+    # What is still on its way may be asked for, too; once, like the rest.
+    assert {events[each].guid for each in lost} <= set(told.sent_again)
+    assert len(told.sent_again) == len(set(told.sent_again))
     assert card.column == "Review"
     assert card.pull is not None
     assert len(card.tracking()) == 1
