@@ -1,8 +1,8 @@
 """What a `.vibe.yml` means once everything left out is filled in, as Markdown."""
 
-import re
 from collections.abc import Iterable
 
+from vibeboard.domain.markdown import code
 from vibeboard.domain.workflow import Agent, Cli, Prompt, Stage, Suite, Workflow
 
 
@@ -131,8 +131,4 @@ def _codes(words: Iterable[str]) -> str:
 
 def _code(text: str) -> str:
     """Foreign words in a table's cell, on one line, where no markup works in them."""
-    flat = " ".join(text.split()).replace("|", "\\|")
-    longest = max((len(run) for run in re.findall("`+", flat)), default=0)
-    fence = "`" * (longest + 1)
-    pad = " " if longest else ""
-    return f"{fence}{pad}{flat}{pad}{fence}"
+    return code(text.replace("|", "\\|"))

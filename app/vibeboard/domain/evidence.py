@@ -143,6 +143,11 @@ class SuiteResult:
         return sum(1 for case in self.cases if case.outcome is outcome)
 
     @property
+    def covered(self) -> float | None:
+        """The per cent of lines that ran; None where nothing tells."""
+        return self.coverage.percent if self.coverage is not None else None
+
+    @property
     def failed(self) -> int:
         """How many cases failed or could not be carried out."""
         return sum(map(self.count, _BAD))

@@ -127,9 +127,10 @@ def passed_by_bot(
     To move the card back could go on for ever, and undoes no merge.
     """
     assert situation.card is not None
-    if not missing(stage, situation):
+    lacking = missing(stage, situation)
+    if not lacking:
         return []
-    body = words.gate_passed_by(by, stage, missing(stage, situation))
+    body = words.gate_passed_by(by, stage, lacking)
     return [Reply(situation.card.key, body, topic=f"gate-passed-{cause}")]
 
 

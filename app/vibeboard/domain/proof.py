@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vibeboard.domain.comparison import Change, Comparison
-from vibeboard.domain.evidence import Coverage, SuiteResult, Verdict, verdict_of
+from vibeboard.domain.evidence import SuiteResult, Verdict, verdict_of
 from vibeboard.domain.weakening import Weakening
 from vibeboard.domain.workflow import Suite
 
@@ -80,7 +80,6 @@ def progress(comparison: Comparison, base: SuiteResult | None) -> Progress:
         SlowCase(slow.case.id, slow.case.seconds, slow.delta)
         for slow in comparison.slowest
     )
-    covered = base.coverage if base else None
     return Progress(
         suite=comparison.suite,
         based=comparison.based,
@@ -88,7 +87,7 @@ def progress(comparison: Comparison, base: SuiteResult | None) -> Progress:
         names=names,
         seconds=comparison.seconds,
         slowest=slowest,
-        covered_before=covered.percent if covered else None,
+        covered_before=base.covered if base else None,
     )
 
 
@@ -99,7 +98,7 @@ def shortfalls(
     if suite.coverage is None:
         return ()
     asks = suite.coverage_at_least is not None or suite.coverage_drop is not None
-    percent = _percent(result.coverage)
+    percent = result.covered
     if percent is None:
         told = f"the command left no coverage report at `{suite.coverage}`"
         return (told,) if asks else ()
@@ -107,7 +106,7 @@ def shortfalls(
     least = suite.coverage_at_least
     if least is not None and percent < least:
         found.append(f"{percent:.1f} % of the lines are covered, and {least:g} % must")
-    before = _percent(base.coverage if base else None)
+    before = base.covered if base else None
     drop = suite.coverage_drop
     if drop is not None and before is not None and percent < before - drop:
         found.append(
@@ -115,7 +114,3 @@ def shortfalls(
             "base"
         )
     return found
-
-
-def _percent(coverage: Coverage | None) -> float | None:
-    return coverage.percent if coverage is not None else None

@@ -95,7 +95,7 @@ def _delta_of_time(base: Progress) -> str:
 
 
 def _coverage(result: SuiteResult, base: Progress) -> str:
-    percent = result.coverage.percent if result.coverage else None
+    percent = result.covered
     if percent is None:
         return "none"
     before = base.covered_before

@@ -1,6 +1,5 @@
 """Looks at pull requests for gates, and says how the gates stand."""
 
-import logging
 from collections.abc import Collection, Mapping, Sequence
 
 from vibeboard.domain import words
@@ -38,8 +37,7 @@ from vibeboard.engine.ports import (
 )
 from vibeboard.engine.workflows import Workflows
 
-log = logging.getLogger(__name__)
-
+_NO_CARD = 0  # what a group of pull requests is checked under
 _GOOD = frozenset({"success", "neutral", "skipped", "stale"})  # as GitHub has it
 Judged = Mapping[str, tuple[Requirement, ...]]
 
@@ -100,7 +98,7 @@ class Gatekeeper:
         head = await self._head(effect.card, workflow)
         found = judge(workflow.gates[effect.stage], head)
         if head is not None and head.is_open:
-            check = _check(effect.stage, head.commit, effect.card, found)
+            check = _check(effect.stage, head.commit, effect.card.number, found)
             await self._checks.put(repository, check)
         body = words.gate_shut(effect, workflow.stages[effect.stage], found)
         marker = Marker(f"gate-{effect.stage}")
@@ -118,18 +116,17 @@ class Gatekeeper:
         workflow = configuration.workflow
         if workflow is None:
             return
+        heads = []
+        for number in effect.pull_requests if workflow.gates else ():
+            view = await self._pulls.view(effect.repository, number)
+            worked_on = parse_branch(view.branch)
+            if worked_on is None:
+                continue  # no card's: nothing here speaks against it
+            card = CardKey(effect.repository, worked_on)
+            heads.append(await self._seen(card, workflow, view))
         for stage, gate in workflow.gates.items():
-            found: list[Requirement] = []
-            for number in effect.pull_requests:
-                view = await self._pulls.view(effect.repository, number)
-                worked_on = parse_branch(view.branch)
-                if worked_on is None:
-                    continue  # no card's: nothing here speaks against it
-                card = CardKey(effect.repository, worked_on)
-                head = await self._seen(card, workflow, view)
-                found += judge(gate, head)
-            group = CardKey(effect.repository, 0)
-            check = _check(stage, effect.head, group, found)
+            found = [one for head in heads for one in judge(gate, head)]
+            check = _check(stage, effect.head, _NO_CARD, found)
             await self._checks.put(effect.repository, check)
 
     async def _head(self, card: CardKey, workflow: Workflow) -> Head | None:
@@ -246,7 +243,7 @@ class Gatekeeper:
 
 
 def _check(
-    stage: str, commit: str, card: CardKey, found: Sequence[Requirement]
+    stage: str, commit: str, card: int, found: Sequence[Requirement]
 ) -> CheckRun:
     missing = unmet(found)
     conclusion: Conclusion | None = Conclusion.SUCCESS
@@ -256,7 +253,7 @@ def _check(
     return CheckRun(
         name=words.run_check(stage),
         head=commit,
-        external_id=f"{GATE}{card.number}",
+        external_id=f"{GATE}{card}",
         title=words.gate_title(found),
         summary=words.gate_table(found) if found else "Nothing is asked for here.",
         conclusion=conclusion,

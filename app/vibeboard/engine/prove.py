@@ -1,9 +1,7 @@
 """Runs a stage's suites on a commit and on its base, and says what that proves."""
 
-import logging
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from vibeboard.domain.comparison import combined, compare
 from vibeboard.domain.evidence import SuiteResult, Verdict
@@ -20,11 +18,6 @@ from vibeboard.engine.ports import (
     Workspaces,
 )
 from vibeboard.errors import WorkspaceRefused
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-log = logging.getLogger(__name__)
 
 _MOST_WEAKENED = 50
 
@@ -96,9 +89,7 @@ class Prover:
         repository = run.card.repository
         if base.commit == base.head or not suite.baseline:
             return None
-        known: Sequence[SuiteResult] = await self._evidence.of(
-            repository, base.commit, suite
-        )
+        known = await self._evidence.of(repository, base.commit, suite)
         if known:
             return combined(known)
         with suppress(WorkspaceRefused):
