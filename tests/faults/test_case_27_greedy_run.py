@@ -25,6 +25,7 @@ from tests.runner.children import (
     working_in,
 )
 from vibeboard.domain.workflow import Agent, Cli, Suite
+from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.runner import log, process
 from vibeboard.runner.agents.command import CommandAgent
@@ -62,7 +63,9 @@ async def agent(tmp_path: Path, script: str, *, seconds: float = 60) -> AgentRes
         home=tmp_path / "home",
         log=tmp_path / "agent.log",
     )
-    return await CommandAgent(Environment(os.environ["PATH"])).work(assignment, Never())
+    return await CommandAgent(Environment(os.environ["PATH"])).work(
+        assignment, Never(), Unasked()
+    )
 
 
 async def test_case_27_a_line_without_an_end_is_cut_in_the_log_with_a_mark(

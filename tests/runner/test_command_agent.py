@@ -9,6 +9,7 @@ import pytest
 
 from tests.fakes.stop import Never, Stop
 from vibeboard.domain.workflow import Agent, Cli
+from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.errors import AgentMissing
 from vibeboard.runner.agents.command import CommandAgent
@@ -34,7 +35,9 @@ class Desk:
         agent = Agent("own", Cli.COMMAND, command, time_limit=timedelta(seconds=limit))
         assignment = Assignment("run-1", agent, prompt, self.tree, self.home, self.log)
         path = os.environ["PATH"]
-        return await CommandAgent(Environment(path)).work(assignment, stop or Never())
+        return await CommandAgent(Environment(path)).work(
+            assignment, stop or Never(), Unasked()
+        )
 
     async def shell(self, script: str, **how: object) -> AgentResult:
         return await self.work("bash", "-c", script, **how)  # type: ignore[arg-type]  # passed on

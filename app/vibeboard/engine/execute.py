@@ -18,6 +18,7 @@ from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
 from vibeboard.domain.workflow import Result, Stage
+from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.places import Places
@@ -226,7 +227,7 @@ class Executor:
                 attempt=run.attempt,
             )
             await self._meter.agent_starts(run)
-            result = await self._agents.work(assignment, stop)
+            result = await self._agents.work(assignment, stop, Unasked())
         if result.session is not None:
             await self._runs.note(run.id, session=result.session)
         return _WORK.dump_python(

@@ -33,6 +33,7 @@ from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
 from vibeboard.domain.run import Cost, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
+from vibeboard.domain.tools import Ruling, ToolCall
 from vibeboard.domain.weakening import ChangedFile
 from vibeboard.domain.workflow import Agent, Suite
 
@@ -515,6 +516,7 @@ class AgentEnd(Enum):
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     STOPPED = "stopped"
+    WAITING = "waiting"  # for a person's answer; the session is to be resumed with it
 
 
 @dataclass(frozen=True)
@@ -528,12 +530,28 @@ class AgentResult:
     session: str | None = None
 
 
+class Approver(Protocol):
+    """Who answers for the tools that an agent wants to use."""
+
+    async def decide(self, call: ToolCall, *, hold: timedelta = timedelta(0)) -> Ruling:
+        """Allow or deny the call.
+
+        ASK, if a person has to answer and has not within ``hold``: the question is
+        kept, the agent ends its turn as WAITING, and what it asks again when its
+        session is resumed is answered as the person did.
+        """
+        ...
+
+
 class Agents(Protocol):
     """Agent programs."""
 
-    async def work(self, assignment: Assignment, stop: StopSignal) -> AgentResult:
+    async def work(
+        self, assignment: Assignment, stop: StopSignal, approver: Approver
+    ) -> AgentResult:
         """Run the agent to its end, its limit, or the stop signal.
 
+        Every use of a tool is put before ``approver`` where the program can ask.
         Raises AgentMissing if its program is not installed.
         """
         ...

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID, uuid5
 
-from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment, StopSignal
+from vibeboard.engine.ports import (
+    AgentEnd,
+    AgentResult,
+    Approver,
+    Assignment,
+    StopSignal,
+)
 from vibeboard.errors import AgentMissing
 from vibeboard.runner import process
 from vibeboard.runner.agents.claude_stream import read_line
@@ -90,8 +96,11 @@ class ClaudeAgent:
         self._program = program
         self._allowed = allowed_tools
 
-    async def work(self, assignment: Assignment, stop: StopSignal) -> AgentResult:
+    async def work(
+        self, assignment: Assignment, stop: StopSignal, approver: Approver
+    ) -> AgentResult:
         """Continue the session, or begin one if there is none to continue."""
+        del approver  # its own options say what it may do
         program = find_claude(self._environment.path, chosen=self._program)
         if program is None:
             raise AgentMissing(f"Claude Code is not on this runner: run `{INSTALL}`.")

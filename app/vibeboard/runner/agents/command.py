@@ -7,7 +7,13 @@ changed is git's to say, and an agent that prints nothing has done nothing wrong
 import shutil
 from pathlib import Path
 
-from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment, StopSignal
+from vibeboard.engine.ports import (
+    AgentEnd,
+    AgentResult,
+    Approver,
+    Assignment,
+    StopSignal,
+)
 from vibeboard.errors import AgentMissing
 from vibeboard.runner import process
 from vibeboard.runner.environment import Environment
@@ -26,8 +32,11 @@ class CommandAgent:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    async def work(self, assignment: Assignment, stop: StopSignal) -> AgentResult:
+    async def work(
+        self, assignment: Assignment, stop: StopSignal, approver: Approver
+    ) -> AgentResult:
         """Run the command once."""
+        del approver  # it cannot ask
         argv = self._argv(assignment)
         said, complained = Tail(), Tail()
         own = {

@@ -3,7 +3,13 @@
 from typing import assert_never
 
 from vibeboard.domain.workflow import Cli
-from vibeboard.engine.ports import AgentResult, Agents, Assignment, StopSignal
+from vibeboard.engine.ports import (
+    AgentResult,
+    Agents,
+    Approver,
+    Assignment,
+    StopSignal,
+)
 
 
 class RunnerAgents:
@@ -13,9 +19,12 @@ class RunnerAgents:
         self._claude = claude
         self._command = command
 
-    async def work(self, assignment: Assignment, stop: StopSignal) -> AgentResult:
+    async def work(
+        self, assignment: Assignment, stop: StopSignal, approver: Approver
+    ) -> AgentResult:
         """Hand the assignment to the adapter of its agent's kind."""
-        return await self._adapter(assignment.agent.cli).work(assignment, stop)
+        adapter = self._adapter(assignment.agent.cli)
+        return await adapter.work(assignment, stop, approver)
 
     def _adapter(self, cli: Cli) -> Agents:
         match cli:
