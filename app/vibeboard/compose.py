@@ -13,6 +13,7 @@ import aiohttp
 from vibeboard.clock import SystemClock
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
+from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.boards import Boards
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.dispatch import Dispatcher
@@ -60,6 +61,7 @@ from vibeboard.store.locks import SqlLocks
 from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.notices import Notices
 from vibeboard.store.pauses import SqlPauses
+from vibeboard.store.questions import SqlQuestions
 from vibeboard.store.results import SqlEvidence
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
@@ -106,6 +108,7 @@ class _Kept:
     archive: SqlArchive
     evidence: SqlEvidence
     vouches: SqlVouches
+    questions: SqlQuestions
     ledger: SqlLedger
     marks: SqlMarks
     sightings: SqlSightings
@@ -208,6 +211,7 @@ async def _remember(
         archive=SqlArchive(database),
         evidence=SqlEvidence(engine, clock),
         vouches=SqlVouches(engine),
+        questions=SqlQuestions(engine, due, clock),
         ledger=SqlLedger(engine, clock),
         marks=SqlMarks(engine),
         sightings=SqlSightings(engine, due, clock),
@@ -309,6 +313,7 @@ def _advancer(crew: _Crew, us: str) -> Advancer:
         runs=kept.runs,
         cards=ports.cards,
         pulls=ports.pulls,
+        questions=kept.questions,
         repositories=ports.repositories,
         workflows=crew.workflows,
         performer=_performer(crew),
@@ -389,6 +394,7 @@ def _performer(crew: _Crew) -> Performer:
         deliveries=crew.kept.deliveries,
         cards=crew.ports.cards,
         replies=crew.ports.replies,
+        questions=crew.kept.questions,
         inspector=Inspector(
             cards=crew.ports.cards,
             checks=crew.ports.checks,
@@ -415,6 +421,7 @@ def _executor(
         repositories=crew.ports.repositories,
         workspaces=crew.workspaces,
         agents=_agents(settings, environment),
+        approvals=Approvals(crew.kept.questions),
         prover=Prover(
             suites=ShellSuites(environment),
             workspaces=crew.workspaces,

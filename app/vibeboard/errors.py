@@ -14,6 +14,7 @@
     │   ├── GitHubUnavailable  5xx, time-out, connection lost
     │   ├── RateLimited        primary or secondary limit
     │   └── StoreUnavailable   our database is away, locked or full
+    ├── PeopleAsked            a run waits until people have answered its agent
     ├── AppAbsent              suspended on, or removed from, an account; work is parked
     └── Broken                 we must mend it
         ├── IllegalTransition  a run was asked to change state against the table
@@ -96,6 +97,10 @@ class RateLimited(RetryLater):
 
 class StoreUnavailable(RetryLater):
     """The database is away, locked or full."""
+
+
+class PeopleAsked(VibeboardError):  # noqa: N818 - an event
+    """A run's agent has ended its turn to wait for people's answers."""
 
 
 class AppAbsent(VibeboardError):  # noqa: N818 - an event

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.approver import Lets
 from tests.fakes.stop import Never, Stop
 from tests.runner.children import (
     ENV,
@@ -25,7 +26,6 @@ from tests.runner.children import (
     working_in,
 )
 from vibeboard.domain.workflow import Agent, Cli, Suite
-from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.runner import log, process
 from vibeboard.runner.agents.command import CommandAgent
@@ -64,7 +64,7 @@ async def agent(tmp_path: Path, script: str, *, seconds: float = 60) -> AgentRes
         log=tmp_path / "agent.log",
     )
     return await CommandAgent(Environment(os.environ["PATH"])).work(
-        assignment, Never(), Unasked()
+        assignment, Never(), Lets()
     )
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.approver import Lets
 from tests.fakes.stop import Never, Stop
 from vibeboard.domain.workflow import Agent, Cli
-from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.errors import AgentMissing
 from vibeboard.runner.agents.command import CommandAgent
@@ -36,7 +36,7 @@ class Desk:
         assignment = Assignment("run-1", agent, prompt, self.tree, self.home, self.log)
         path = os.environ["PATH"]
         return await CommandAgent(Environment(path)).work(
-            assignment, stop or Never(), Unasked()
+            assignment, stop or Never(), Lets()
         )
 
     async def shell(self, script: str, **how: object) -> AgentResult:

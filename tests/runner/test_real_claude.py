@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.approver import Lets
 from tests.fakes.model_api import ModelApi, Refuse, Say, Use, model_api
 from tests.fakes.stop import Never, Stop
 from vibeboard.domain.workflow import Agent, Cli
-from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.runner.agents.claude import INSTALL, ClaudeAgent, find_claude
 from vibeboard.runner.agents.events import events_of
@@ -57,7 +57,7 @@ class Desk:
 
     async def work(self, api: ModelApi, **wanted: object) -> AgentResult:
         assignment = self.assignment(**wanted)  # type: ignore[arg-type]  # one caller's
-        return await self.agent(api).work(assignment, Never(), Unasked())
+        return await self.agent(api).work(assignment, Never(), Lets())
 
     def events(self) -> list[str]:
         lines = events_of(self.log).read_text().splitlines()
@@ -197,7 +197,7 @@ async def test_stopping_ends_it_with_its_shell(desk: Desk) -> None:
 
         async with asyncio.TaskGroup() as group:
             group.create_task(ask_when_it_works())
-            result = await desk.agent(api).work(desk.assignment(), stop, Unasked())
+            result = await desk.agent(api).work(desk.assignment(), stop, Lets())
 
     assert result.end is AgentEnd.STOPPED
     assert result.session is not None

@@ -16,6 +16,7 @@ from vibeboard.store.deliveries import SqlDeliveries
 from vibeboard.store.delivery_queue import SqlDeliveryQueue
 from vibeboard.store.due import Due
 from vibeboard.store.pauses import SqlPauses
+from vibeboard.store.questions import SqlQuestions
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.workers import SqlWorkers
@@ -60,6 +61,7 @@ class Ledger:
         self.runs = SqlRuns(engine, due, clock)
         self.run_queue = SqlRunQueue(engine, due, clock, self.workers, place=place)
         self.pauses = SqlPauses(engine, due, clock)
+        self.questions = SqlQuestions(engine, due, clock)
         self._due = due
         self._given = 0
 

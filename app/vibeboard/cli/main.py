@@ -214,6 +214,31 @@ def stop(
 
 
 @app.command()
+def approve(
+    question: Annotated[str, typer.Argument(help="As the card shows it: q17.")],
+    note: Annotated[str, typer.Option(help="Told to the agent.")] = "",
+    always: Annotated[
+        bool, typer.Option("--always", help="Its like, too, until the run ends.")
+    ] = False,
+) -> None:
+    """Allow what an agent asks."""
+    from vibeboard.cli.order import run_answer
+
+    raise typer.Exit(run_answer(question, allowed=True, note=note, for_run=always))
+
+
+@app.command()
+def reject(
+    question: Annotated[str, typer.Argument(help="As the card shows it: q17.")],
+    note: Annotated[str, typer.Option(help="What to do instead.")] = "",
+) -> None:
+    """Refuse what an agent asks."""
+    from vibeboard.cli.order import run_answer
+
+    raise typer.Exit(run_answer(question, allowed=False, note=note, for_run=False))
+
+
+@app.command()
 def pause(
     why: Annotated[str, typer.Option(help="The reason; it is told on cards.")],
     scope: Annotated[

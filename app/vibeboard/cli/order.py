@@ -49,6 +49,27 @@ async def _stop(run: str, *, why: str) -> int:
     return 0
 
 
+def run_answer(question: str, *, allowed: bool, note: str, for_run: bool) -> int:
+    """Answer an agent's question; 1 if somebody has before."""
+    return asyncio.run(_answer(question, allowed=allowed, note=note, for_run=for_run))
+
+
+async def _answer(question: str, *, allowed: bool, note: str, for_run: bool) -> int:
+    async with at_the_desk() as desk:
+        try:
+            was_open = await desk.orders.answer(
+                question, allowed=allowed, note=note, for_run=for_run
+            )
+        except KeyError:
+            message = f"no agent asked {question}; `vibeboard queue` shows who waits"
+            raise UserError(message) from None
+    if not was_open:
+        typer.echo(f"{question} was answered before", err=True)
+        return 1
+    typer.echo(f"{question} is {'allowed' if allowed else 'refused'}")
+    return 0
+
+
 def run_pause(scope: str, *, why: str) -> int:
     """Start no run there until it is resumed."""
     return asyncio.run(_pause(_checked(scope), why=why))

@@ -137,16 +137,17 @@ COMMANDS = (
     ),
     Spec(
         "approve",
-        "/agent approve <sha | AC number> [reason]",
-        "Approve the newest commit of the pull request, or accept a criterion that no "
-        "test proves, for gates that ask for it.",
-        "/agent approve 3f2a91c",
+        "/agent approve [question | sha | AC number] [reason]",
+        "Allow what an agent asks (`always`: until the run ends); or approve the "
+        "newest commit of the pull request, or accept a criterion that no test "
+        "proves, for gates that ask for it.",
+        "/agent approve q17",
     ),
     Spec(
         "reject",
-        "/agent reject [number] [feedback]",
-        "Send the agent back to the work on the branch with what is wrong; a number "
-        "names an acceptance criterion.",
+        "/agent reject [question | number] [feedback]",
+        "Refuse what an agent asks; or send it back to the work on the branch with "
+        "what is wrong. A number names an acceptance criterion.",
         "/agent reject 3 The time zone is still missing.",
     ),
     Spec(
@@ -192,7 +193,7 @@ _PLAIN: Mapping[str, Command] = {
 _FIRST_LINE = re.compile(r" {0,3}/agent(?=\s|$)(?P<rest>.*)", re.IGNORECASE)
 
 # An id has a digit, so that "reject defaced …" is feedback.
-_TARGET = re.compile(r"#?\d{1,19}|(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE)
+_TARGET = re.compile(r"[#q]?\d{1,19}|(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE)
 
 
 def parse(body: str, stages: Collection[str]) -> Command | None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import assert_never
 
-from vibeboard.domain import breaker, commands, gatekeeping, words
+from vibeboard.domain import asking, breaker, commands, gatekeeping, words
 from vibeboard.domain.board import Actor, CardKey, Place
 from vibeboard.domain.commands import Command
 from vibeboard.domain.effects import (
@@ -39,6 +39,8 @@ from vibeboard.domain.events import (
     InstallationChanged,
     IssueClosed,
     PullRequestUpdated,
+    QuestionAnswered,
+    QuestionAsked,
     ReviewGiven,
     RunEnded,
     StageAsked,
@@ -46,6 +48,7 @@ from vibeboard.domain.events import (
 from vibeboard.domain.gate import GATE
 from vibeboard.domain.run import OPERATOR, Remark, Run, RunState, Step
 from vibeboard.domain.situation import Situation
+from vibeboard.domain.tools import Verdict
 from vibeboard.domain.trust import is_ignored_bot, is_person, is_us, may_direct
 from vibeboard.domain.workflow import VERIFY, Result, Stage
 
@@ -88,6 +91,10 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
             return _stage_asked(stage, instructions, situation, cause)
         case RunEnded(run=run):
             return _run_ended(run, situation)
+        case QuestionAsked(question=question):
+            return asking.asked(question, situation)
+        case QuestionAnswered():
+            return _question_answered(event, situation)
         case IssueClosed(card=card):
             return _issue_closed(card, situation, cause)
         case InstallationChanged():
@@ -322,14 +329,28 @@ def _obey(
         case commands.Retry(step=step):
             return _retried(step, event, situation, cause, answer)
         case commands.Approve(target=target, reason=reason):
-            found = gatekeeping.approved(target, reason, event, situation)
+            by = event.by.login
+            told = asking.answered(Verdict.ALLOW, target, reason, by, situation)
+            found = told or gatekeeping.approved(target, reason, event, situation)
             return answer(found) if isinstance(found, str) else [seen, *found]
         case commands.Reject(target=target, feedback=feedback):
+            by = event.by.login
+            told = asking.answered(Verdict.DENY, target, feedback, by, situation)
+            if told is not None:
+                return answer(told) if isinstance(told, str) else [seen, *told]
             return _rejected(target, feedback, event, situation, cause, answer)
         case commands.Merge() | commands.Preview() | commands.Batch():
             return answer(words.not_supported_yet(command))
         case _:
             assert_never(command)
+
+
+def _question_answered(event: QuestionAnswered, situation: Situation) -> list[Effect]:
+    verdict = Verdict.ALLOW if event.allowed else Verdict.DENY
+    asked = next((q for q in situation.questions if q.id == event.question), None)
+    if asked is None or asked.answer is not None:
+        return []
+    return asking.told(asked, verdict, OPERATOR, event.note, for_run=event.for_run)
 
 
 def _retried(

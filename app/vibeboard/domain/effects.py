@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from vibeboard.domain.board import CardKey, Place
 from vibeboard.domain.run import Remark
+from vibeboard.domain.tools import Verdict
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,23 @@ class VouchFor:
         return f"vouch:{self.card}:{self.subject}:{self.cause}"
 
 
+@dataclass(frozen=True)
+class AnswerQuestion:
+    """Write down what somebody says to an agent's question; the first answer counts."""
+
+    card: CardKey
+    run: str
+    question: str
+    verdict: Verdict
+    by: str
+    note: str = ""
+    for_run: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"question:{self.run}:{self.question}"
+
+
 Effect = (
     StartRun
     | StopRun
@@ -211,4 +229,5 @@ Effect = (
     | ShowGate
     | JudgeGroup
     | VouchFor
+    | AnswerQuestion
 )

@@ -158,6 +158,25 @@ class StageAsked:
 
 
 @dataclass(frozen=True)
+class QuestionAsked:
+    """An agent wants to do what a person has to allow; ``question`` is its id."""
+
+    card: CardKey
+    question: str
+
+
+@dataclass(frozen=True)
+class QuestionAnswered:
+    """The operator answered a question from the terminal."""
+
+    card: CardKey
+    question: str
+    allowed: bool
+    note: str = ""
+    for_run: bool = False
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """A run is over; its report is with the run."""
 
@@ -178,5 +197,7 @@ Event = (
     | ConfigurationChanged
     | InstallationChanged
     | StageAsked
+    | QuestionAsked
+    | QuestionAnswered
     | RunEnded
 )

@@ -121,7 +121,8 @@ class Run:
 
     ``worker`` has it now. ``due_at`` and ``waits_for`` say until when and why it was
     given back, ``tries`` how often in a row, ``crashes`` how many processes died over
-    it. ``calls`` counts what it asked of GitHub.
+    it. ``calls`` counts what it asked of GitHub. ``asked_at`` says since when it waits
+    for people to answer its agent's questions.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Run:
     waits_for: str = ""
     worker: str | None = None
     calls: Mapping[str, int] = field(default_factory=dict)
+    asked_at: datetime | None = None
 
     @property
     def ended(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from vibeboard.domain.board import BoardKey, Card, Permission, Place
 from vibeboard.domain.gate import Head, Requirement
+from vibeboard.domain.question import Question
 from vibeboard.domain.run import ACTIVE, Run, RunState
 from vibeboard.domain.workflow import Stage, Workflow
 from vibeboard.errors import Fault
@@ -56,6 +57,7 @@ class Situation:
     ``workflow`` is None when the repository has no `.vibe.yml`, or a bad one
     (then ``faults`` says where). ``us`` is our own login. ``gates`` has those that the
     card may be about to pass, by stage, and ``head`` is the pull request.
+    ``questions`` are those of the run at work.
     """
 
     us: str
@@ -67,6 +69,7 @@ class Situation:
     permission: Permission = Permission.NONE
     gates: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
     head: Head | None = None
+    questions: tuple[Question, ...] = ()
 
     @property
     def board(self) -> BoardKey | None:

@@ -63,6 +63,8 @@ _STATE_WORDS = {
     RunState.STOPPED: "✋ stopped",
 }
 
+_ASKS = "🙋 asks people"
+
 _STEP_WORDS = {
     Step.WORKSPACE: "Prepare the workspace",
     Step.AGENT: "Agent works",
@@ -90,8 +92,9 @@ def tracking(
     """The one comment of a run, from its first second to its end."""
     began = run.started_at or run.created_at
     ended = run.changed_at if run.ended else now
+    state = _ASKS if run.asked_at else _STATE_WORDS[run.state]
     lines = [
-        f"### {_STATE_WORDS[run.state]} · {stage.name} · {duration(ended - began)}",
+        f"### {state} · {stage.name} · {duration(ended - began)}",
         "",
     ]
     if run.state is RunState.QUEUED and waiting_for:
@@ -176,6 +179,14 @@ def waiting_again(when: datetime, why: str) -> str:
 def interrupted() -> str:
     """Noted on a run that the server's restart cut short."""
     return "The server is restarting; this run goes on by itself afterwards."
+
+
+def asks() -> str:
+    """Noted on a run whose agent waits for people."""
+    return (
+        "The agent asked for leave, and the run waits for the answer: see its "
+        "question on this page."
+    )
 
 
 def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:

@@ -28,12 +28,15 @@ from vibeboard.domain.events import (
     InstallationChanged,
     IssueClosed,
     PullRequestUpdated,
+    QuestionAnswered,
+    QuestionAsked,
     ReviewGiven,
     RunEnded,
     StageAsked,
 )
 from vibeboard.domain.gate import GATE
 from vibeboard.domain.prompt import parse_branch
+from vibeboard.domain.question import Question
 from vibeboard.domain.situation import CardHistory, Situation
 from vibeboard.domain.trust import is_us
 from vibeboard.domain.workflow import Workflow
@@ -50,6 +53,7 @@ from vibeboard.engine.ports import (
     DeliveryState,
     Locks,
     Pulls,
+    Questions,
     Repositories,
     Runs,
     Sorted,
@@ -75,6 +79,7 @@ class Advancer:
         runs: Runs,
         cards: Cards,
         pulls: Pulls,
+        questions: Questions,
         repositories: Repositories,
         workflows: Workflows,
         performer: Performer,
@@ -91,6 +96,7 @@ class Advancer:
         self._runs = runs
         self._cards = cards
         self._pulls = pulls
+        self._questions = questions
         self._repositories = repositories
         self._workflows = workflows
         self._performer = performer
@@ -201,6 +207,8 @@ class Advancer:
                 IssueClosed(card=card)
                 | RunEnded(card=card)
                 | StageAsked(card=card)
+                | QuestionAsked(card=card)
+                | QuestionAnswered(card=card)
                 | CardSeen(card=card)
             ):
                 return card
@@ -247,7 +255,12 @@ class Advancer:
                 return Situation(us=self._us, history=await self._runs.history(key))
             case CardSeen(card=key, by=seen_by):
                 return await self._about(key, seen_by)
-            case RunEnded(card=key) | StageAsked(card=key):
+            case (
+                RunEnded(card=key)
+                | StageAsked(card=key)
+                | QuestionAsked(card=key)
+                | QuestionAnswered(card=key)
+            ):
                 return await self._about(key, None)
             case _:
                 return Situation(us=self._us)
@@ -290,7 +303,13 @@ class Advancer:
             faults=configuration.faults,
             config_commit=configuration.commit,
             permission=permission,
+            questions=await self._asked(history),
         )
+
+    async def _asked(self, history: CardHistory) -> tuple[Question, ...]:
+        """What the agent at work has asked."""
+        active = history.active
+        return () if active is None else tuple(await self._questions.of(active.id))
 
     async def _permission(self, repository: str, by: Actor | None) -> Permission:
         """What GitHub lets a person do; nothing for programs, which we are told of."""
@@ -343,6 +362,12 @@ def _own_event(delivery: Delivery) -> Event:
         asked = json.loads(delivery.body)
         card = CardKey.parse(asked["card"])
         return StageAsked(card, asked["stage"], asked["instructions"])
+    if delivery.event == "question_asked":
+        question, _, key = delivery.body.decode().partition(" ")
+        return QuestionAsked(CardKey.parse(key), question)
+    if delivery.event == "question_answered":
+        said = json.loads(delivery.body)
+        return QuestionAnswered(CardKey.parse(said.pop("card")), **said)
     if delivery.event == "card_seen":
         seen = json.loads(delivery.body)
         by = Actor(seen["by"]) if seen["by"] is not None else None
@@ -363,6 +388,8 @@ def _order(event: Event) -> tuple[str, str]:
             IssueClosed(card=card)
             | RunEnded(card=card)
             | StageAsked(card=card)
+            | QuestionAsked(card=card)
+            | QuestionAnswered(card=card)
             | CardSeen(card=card)
         ):
             return card.owner, str(card)

@@ -35,6 +35,7 @@ from vibeboard.errors import (
     AppAbsent,
     Fenced,
     GitHubRefused,
+    PeopleAsked,
     RetryLater,
     StoreUnavailable,
 )
@@ -253,6 +254,9 @@ class Dispatcher:
             await outlast(release)
         except StoreUnavailable as away:
             await _come_again(release, away)
+        except PeopleAsked:
+            await outlast(partial(self._run_queue.wait_for_people, run))
+            await _quietly(lambda: self._executor.show(run))
         except (RetryLater, AppAbsent) as later:
             await outlast(partial(self._postpone, run, later))
         except asyncio.CancelledError:

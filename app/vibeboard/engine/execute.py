@@ -17,8 +17,9 @@ from vibeboard.domain.board import Card
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
+from vibeboard.domain.tools import Ruling, ToolCall, Verdict
 from vibeboard.domain.workflow import Result, Stage
-from vibeboard.engine.approvals import Unasked
+from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.places import Places
@@ -42,7 +43,14 @@ from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Following, Tracking
 from vibeboard.engine.workflows import Workflows
-from vibeboard.errors import AppAbsent, Fenced, GitHubRefused, RetryLater, UserError
+from vibeboard.errors import (
+    AppAbsent,
+    Fenced,
+    GitHubRefused,
+    PeopleAsked,
+    RetryLater,
+    UserError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +74,7 @@ class Executor:
         repositories: Repositories,
         workspaces: Workspaces,
         agents: Agents,
+        approvals: Approvals,
         prover: Prover,
         workflows: Workflows,
         briefing: Briefing,
@@ -82,6 +91,7 @@ class Executor:
         self._repositories = repositories
         self._workspaces = workspaces
         self._agents = agents
+        self._approvals = approvals
         self._prover = prover
         self._workflows = workflows
         self._briefing = briefing
@@ -96,7 +106,8 @@ class Executor:
         """Take the run to its end, or to where it must wait.
 
         Raises RetryLater and AppAbsent, to be called again: it goes on behind the last
-        finished step. Raises Fenced if another attempt has the run.
+        finished step. Raises PeopleAsked, to be called again when they have answered,
+        and Fenced if another attempt has the run.
         """
         run = await self._queue.begin(run_id)
         if run.ended:
@@ -114,7 +125,7 @@ class Executor:
     async def _ended(self, run: Run, following: Following) -> Report:
         try:
             return await self._report(run, Steps(self._runs, run), following)
-        except (RetryLater, AppAbsent, Fenced):
+        except (RetryLater, AppAbsent, PeopleAsked, Fenced):
             raise
         except UserError as error:
             return Report(RunState.FAILED, reason=str(error))
@@ -212,9 +223,16 @@ class Executor:
     async def _agent(
         self, run: Run, stage: Stage, card: Card, workspace: Workspace
     ) -> Any:
+        if run.state is RunState.STOPPING:
+            # Asked before it began again. What there is of the work is saved.
+            stopped = AgentResult(AgentEnd.STOPPED)
+            return _dumped(await self._taken_over(run, stage, card, stopped))
+        answered = await self._approvals.unheard(run)
         async with self._stops.watch(run.id) as stop:
-            if run.attempt > 1:
+            if run.attempt > 1 and not answered:
                 await self._prepare(card)  # what the cut-off agent left behind
+                # What the session believes it has done is gone with it.
+                run = replace(run, session=None)
             text = await self._briefing.prompt(run, stage, card, workspace)
             assignment = Assignment(
                 run=run.id,
@@ -225,14 +243,16 @@ class Executor:
                 log=self._places.log(run, "agent"),
                 session=await self._briefing.session(run, stage),
                 attempt=run.attempt,
+                answered=answered,
             )
             await self._meter.agent_starts(run)
-            result = await self._agents.work(assignment, stop, Unasked())
+            approver = self._approvals.of(run, _allowed)
+            result = await self._agents.work(assignment, stop, approver)
         if result.session is not None:
             await self._runs.note(run.id, session=result.session)
-        return _WORK.dump_python(
-            await self._taken_over(run, stage, card, result), mode="json"
-        )
+        if result.end is AgentEnd.WAITING:
+            raise PeopleAsked(run.id)
+        return _dumped(await self._taken_over(run, stage, card, result))
 
     async def _taken_over(
         self, run: Run, stage: Stage, card: Card, result: AgentResult
@@ -264,6 +284,15 @@ class Executor:
         async with self._stops.watch(run.id) as stop:
             proof = await self._prover.prove(run, stage, stop)
         return _PROOF.dump_python(proof, mode="json")
+
+
+def _allowed(call: ToolCall) -> Ruling:
+    del call
+    return Ruling(Verdict.ALLOW)
+
+
+def _dumped(work: Work) -> Any:
+    return _WORK.dump_python(work, mode="json")
 
 
 async def _recorded(step: Steps, name: str, do: Callable[[], Awaitable[Any]]) -> Any:

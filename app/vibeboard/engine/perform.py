@@ -2,7 +2,10 @@
 
 import logging
 
+from vibeboard.domain import askwords
+from vibeboard.domain.asking import topic
 from vibeboard.domain.effects import (
+    AnswerQuestion,
     AnswerReview,
     CheckConfiguration,
     Effect,
@@ -26,6 +29,7 @@ from vibeboard.engine.ports import (
     Cards,
     Deliveries,
     Marker,
+    Questions,
     Replies,
     Workspaces,
 )
@@ -45,6 +49,7 @@ class Performer:
         deliveries: Deliveries,
         cards: Cards,
         replies: Replies,
+        questions: Questions,
         inspector: Inspector,
         gatekeeper: Gatekeeper,
         tracking: Tracking,
@@ -56,6 +61,7 @@ class Performer:
         self._deliveries = deliveries
         self._cards = cards
         self._replies = replies
+        self._questions = questions
         self._inspector = inspector
         self._gatekeeper = gatekeeper
         self._tracking = tracking
@@ -127,8 +133,16 @@ class Performer:
                 await self._workspaces.remove(card)
             case CheckConfiguration():
                 await self._inspector.inspect(effect)
+            case AnswerQuestion():
+                await self._show_answer(effect)
             case ShowGate() | JudgeGroup() | VouchFor():
                 await self._gatekeeper.perform(effect)
+
+    async def _show_answer(self, effect: AnswerQuestion) -> None:
+        asked = await self._questions.of(effect.run)
+        question = next(each for each in asked if each.id == effect.question)
+        marker = Marker(topic(question.id))
+        await self._replies.ensure(effect.card, marker, askwords.settled(question))
 
     async def _say(self, effect: Effect, why: str) -> None:
         """A person must know when their board cannot take a move."""

@@ -31,6 +31,7 @@ from vibeboard.domain.board import (
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
+from vibeboard.domain.question import Question
 from vibeboard.domain.run import Cost, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import Ruling, ToolCall
@@ -497,7 +498,11 @@ class StopSignal(Protocol):
 
 @dataclass(frozen=True)
 class Assignment:
-    """What an agent is given. ``log`` is where its raw stream is appended."""
+    """What an agent is given. ``log`` is where its raw stream is appended.
+
+    ``answered`` are the questions that its session has waited for: it goes on with
+    them, from where it stood, and gets no new prompt.
+    """
 
     run: str
     agent: Agent
@@ -507,6 +512,7 @@ class Assignment:
     log: Path
     session: str | None = None
     attempt: int = 1
+    answered: tuple[Question, ...] = ()
 
 
 class AgentEnd(Enum):
@@ -554,6 +560,25 @@ class Agents(Protocol):
         Every use of a tool is put before ``approver`` where the program can ask.
         Raises AgentMissing if its program is not installed.
         """
+        ...
+
+
+class Questions(Protocol):
+    """What agents ask people."""
+
+    async def of(self, run: str) -> Sequence[Question]:
+        """All questions of a run, oldest first."""
+        ...
+
+    async def ask(self, run: Run, call: ToolCall, rule: str) -> Question:
+        """Put the call to people, once as long as it is open.
+
+        Raises Fenced if another attempt has the run.
+        """
+        ...
+
+    async def heard(self, question: Question) -> None:
+        """The agent was told the answer."""
         ...
 
 
@@ -822,6 +847,10 @@ class RunQueue(Protocol):
 
     async def release(self, run: str) -> None:
         """Give it back as if it had not been taken."""
+        ...
+
+    async def wait_for_people(self, run: str) -> None:
+        """Give it back until its questions are answered; at once if they are."""
         ...
 
     async def give_up(self, run: str, reason: str) -> None:

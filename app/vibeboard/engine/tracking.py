@@ -149,13 +149,18 @@ class Following:
 
 def _told(run: Run) -> tuple[object, ...]:
     """What of a run changes its comment at once."""
-    return run.state, run.step, run.attempt, run.worker, run.due_at, run.stop_reason
+    return (
+        *(run.state, run.step, run.attempt, run.worker),
+        *(run.due_at, run.asked_at, run.stop_reason),
+    )
 
 
 def _held_up(run: Run) -> Sequence[str]:
     """Why a run that has begun does not go on just now."""
     if run.state not in ACTIVE or run.worker is not None:
         return ()
+    if run.asked_at is not None:
+        return (words.asks(),)
     if run.due_at is not None:
         return (f"Waiting for {words.waiting_again(run.due_at, run.waits_for)}.",)
     return (words.interrupted(),)

@@ -7,7 +7,14 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from vibeboard.domain.effects import Effect, MoveCard, Reply, StartRun, StopRun
+from vibeboard.domain.effects import (
+    AnswerQuestion,
+    Effect,
+    MoveCard,
+    Reply,
+    StartRun,
+    StopRun,
+)
 from vibeboard.engine.ports import Decision
 from vibeboard.store import schema
 
@@ -75,6 +82,10 @@ def _line(effect: Effect) -> tuple[str, str, str] | None:
     match effect:
         case StartRun(card=card, stage=stage):
             return "run asked for", str(card), stage
+        case AnswerQuestion(run=run, question=question, verdict=verdict, note=said):
+            how = " until the run ends" if effect.for_run else ""
+            detail = f"{question} {verdict.value}{how}: {said}".rstrip(": ")
+            return "question answered", run, detail
         case StopRun(run=run, why=why):
             return "run stopped", run, why
         case MoveCard(card=card, place=place, column=column):

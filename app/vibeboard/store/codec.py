@@ -6,9 +6,11 @@ from pydantic import TypeAdapter
 
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.run import Remark, Report
+from vibeboard.domain.tools import ToolCall
 
 _REPORT = TypeAdapter(Report)
 _REMARKS = TypeAdapter(tuple[Remark, ...])
+_CALL = TypeAdapter(ToolCall)
 _EFFECTS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Effect)
 }
@@ -32,6 +34,16 @@ def dump_remarks(remarks: tuple[Remark, ...]) -> Any:
 def load_remarks(value: Any) -> tuple[Remark, ...]:
     """Remarks from JSON values."""
     return _REMARKS.validate_python(value)
+
+
+def dump_call(call: ToolCall) -> Any:
+    """A call of a tool as JSON values."""
+    return _CALL.dump_python(call, mode="json")
+
+
+def load_call(value: Any) -> ToolCall:
+    """A call of a tool from JSON values."""
+    return _CALL.validate_python(value)
 
 
 def dump_effect(effect: Effect) -> tuple[str, Any]:

@@ -16,9 +16,16 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
-from vibeboard.domain.effects import Effect, MoveCard, StartRun, StopRun, VouchFor
+from vibeboard.domain.effects import (
+    AnswerQuestion,
+    Effect,
+    MoveCard,
+    StartRun,
+    StopRun,
+    VouchFor,
+)
 from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState
-from vibeboard.store import audit, codec, runs, schema, vouches
+from vibeboard.store import audit, codec, questions, runs, schema, vouches
 from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import OPEN, PARKED, is_dead
@@ -120,6 +127,8 @@ class SqlDeliveries:
                     await runs.stop(connection, effect, now)
                 elif isinstance(effect, VouchFor):
                     await vouches.write(connection, effect, now)
+                elif isinstance(effect, AnswerQuestion):
+                    await questions.answer(connection, effect, now)
             await audit.decided(connection, stored.guid, decision, now)
 
     async def _see(

@@ -1,6 +1,8 @@
 """What an operator orders, beside a running server: each order is in the audit."""
 
+import json
 from collections.abc import Sequence
+from uuid import uuid4
 
 from sqlalchemy import select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -8,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from vibeboard.domain.effects import StopRun
 from vibeboard.domain.run import ENDED, RunState
 from vibeboard.engine.ports import Clock
-from vibeboard.store import audit, runs, schema
+from vibeboard.store import audit, questions, runs, schema
 from vibeboard.store.deliveries import go_over_again, reopen
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import GIVEN_UP, OPEN, has_failed, is_dead
+from vibeboard.store.outbox import keep_own
 
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
@@ -75,6 +78,39 @@ class SqlOrders:
                 await runs.stop(connection, StopRun(run, why), self._clock.now())
                 await self._note(connection, "run stopped", run, detail=why)
         return before
+
+    async def answer(
+        self, question: str, *, allowed: bool, note: str, for_run: bool
+    ) -> bool:
+        """Answer an agent's question; False if somebody has before.
+
+        Raises KeyError for an unknown one. The server writes the answer down.
+        """
+        now = self._clock.now()
+        async with self._due.begin() as connection:
+            found = await questions.find(connection, question)
+            if found is None:
+                raise KeyError(question)
+            if found.answer is not None:
+                return False
+            said = {
+                "card": str(found.card),
+                "question": found.id,
+                "allowed": allowed,
+                "note": note,
+                "for_run": for_run,
+            }
+            await keep_own(
+                connection,
+                event="question_answered",
+                guid=f"terminal-{uuid4()}",
+                card=found.card,
+                body=json.dumps(said),
+                now=now,
+            )
+            word = "allowed" if allowed else "refused"
+            await self._note(connection, "question answered", found.run, detail=word)
+        return True
 
     async def _note(
         self,

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.engine.ports import Clock
-from vibeboard.store import runs, schema
+from vibeboard.store import questions, runs, schema
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import is_unended
 from vibeboard.store.paused import paused
@@ -29,6 +29,7 @@ _DUE = (
         _RUN.dispatched_at.is_not(None),
         is_unended(),
         _RUN.worker.is_(None),
+        _RUN.asked_at.is_(None),
         or_(_RUN.due_at.is_(None), _RUN.due_at <= bindparam("now")),
         or_(_RUN.state != RunState.QUEUED.value, ~paused()),
     )
@@ -128,6 +129,22 @@ class SqlRunQueue:
             tries=_RUN.tries + 1,
             waits_for=why,
         )
+
+    async def wait_for_people(self, run: str) -> None:
+        """Give it back until its questions are answered; at once if they are."""
+        mine = and_(_RUN.id == run, _RUN.worker == self._workers.life)
+        async with self._due.begin() as connection:
+            await connection.execute(
+                select(_RUN.id).where(_RUN.id == run).with_for_update()
+            )
+            await connection.execute(
+                update(schema.run)
+                .where(mine, questions.has_open(), ~runs.is_stopping())
+                .values(asked_at=self._clock.now(), waits_for="an answer")
+            )
+            await connection.execute(
+                update(schema.run).where(mine).values(worker=None, tries=0)
+            )
 
     async def release(self, run: str) -> None:
         """Give it back as if it had not been taken."""

@@ -95,7 +95,7 @@ class SqlRuns:
     async def hold(self, run: Run) -> None:
         """Raise Fenced unless this attempt still has the run."""
         async with self._engine.connect() as connection:
-            await _hold(connection, run)
+            await hold(connection, run)
 
     async def answer(self, run: str, step: str) -> Any | None:
         """What a finished step came to; None if it has not finished."""
@@ -110,7 +110,7 @@ class SqlRuns:
         What went wrong before it counts no more: a run that gets on kills nobody.
         """
         async with self._engine.begin() as connection:
-            await _hold(connection, run)
+            await hold(connection, run)
             await connection.execute(
                 insert(schema.run_step).values(
                     run=run.id,
@@ -141,7 +141,7 @@ class SqlRuns:
         now = self._clock.now()
         async with self._due.begin() as connection:
             await _lock(connection, run.card.repository)
-            await _hold(connection, run)
+            await hold(connection, run)
             await _end(connection, await _load(connection, run.id), report, now)
 
 
@@ -234,13 +234,18 @@ def is_held() -> ColumnElement[bool]:
     return and_(is_queued(), _RUN.dispatched_at.is_(None))
 
 
+def is_stopping() -> ColumnElement[bool]:
+    """Whether a run was asked to stop."""
+    return _RUN.state == RunState.STOPPING.value
+
+
 def has_room() -> ColumnElement[bool]:
     """Whether a run waits for no time, no other run of its card and no place."""
     busy = schema.run.alias("busy")
     is_busy = and_(busy.c.dispatched_at.is_not(None), is_unended(busy))
     taken = (
         select(busy.c.repository, func.count().label("runs"))
-        .where(is_busy)
+        .where(is_busy, busy.c.asked_at.is_(None))
         .group_by(busy.c.repository)
         .cte("taken")
     )
@@ -304,7 +309,9 @@ async def stop(connection: AsyncConnection, effect: StopRun, now: datetime) -> N
         await _save(connection, stored.to(RunState.STOPPING, at=now))
         # What it waits for counts no more: its work is saved at once.
         await connection.execute(
-            update(schema.run).where(_RUN.id == stored.id).values(due_at=None)
+            update(schema.run)
+            .where(_RUN.id == stored.id)
+            .values(due_at=None, asked_at=None)
         )
 
 
@@ -345,7 +352,8 @@ async def _lock(connection: AsyncConnection, repository: str) -> None:
         await connection.execute(select(func.pg_advisory_xact_lock(number)))
 
 
-async def _hold(connection: AsyncConnection, run: Run) -> None:
+async def hold(connection: AsyncConnection, run: Run) -> None:
+    """Lock the run's row; raises Fenced unless this attempt has it."""
     stored = (
         await connection.execute(
             select(_RUN.attempt, _RUN.state, _RUN.worker)
@@ -366,16 +374,18 @@ async def _dispatch(
     connection: AsyncConnection, repository: str, now: datetime
 ) -> None:
     """Let waiting runs start: one a card, ``parallel`` a repository."""
-    busy = {
-        row.number
-        for row in await connection.execute(
-            select(_RUN.number).where(
+    there = (
+        await connection.execute(
+            select(_RUN.number, _RUN.asked_at).where(
                 _RUN.repository == repository,
                 is_unended(),
                 _RUN.dispatched_at.is_not(None),
             )
         )
-    }
+    ).all()
+    busy = {row.number for row in there}
+    # Who waits for a person, perhaps for days, keeps its card and no other's place.
+    taken = sum(row.asked_at is None for row in there)
     waiting = await connection.execute(
         select(_RUN.id, _RUN.number, _RUN.parallel)
         .where(
@@ -387,9 +397,10 @@ async def _dispatch(
         .order_by(_RUN.priority.desc(), _RUN.created_at, _RUN.id)
     )
     for row in waiting.all():
-        if row.number in busy or len(busy) >= row.parallel:
+        if row.number in busy or taken >= row.parallel:
             continue
         busy.add(row.number)
+        taken += 1
         await connection.execute(
             update(schema.run).where(_RUN.id == row.id).values(dispatched_at=now)
         )
@@ -432,6 +443,7 @@ def _read(row: Row[Any]) -> Run:
         worker=row.worker,
         tries=row.tries,
         calls=row.calls or {},
+        asked_at=row.asked_at,
     )
 
 

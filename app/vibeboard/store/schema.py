@@ -142,6 +142,7 @@ run = Table(
     Column("due_at", UtcDateTime),  # not before
     Column("waits_for", Text, nullable=False, server_default=""),
     Column("calls", JSON),
+    Column("asked_at", UtcDateTime),  # waits for people's answers since then
     UniqueConstraint("repository", "number", "stage", "cause", name="run_once"),
     # The last word on "one active run a card", on both databases.
     Index(
@@ -223,6 +224,27 @@ vouch = Table(
     Column("reason", Text, nullable=False),
     Column("vouched_at", UtcDateTime, nullable=False),
     Index("vouch_by_card", "repository", "number"),
+)
+
+# A call of a tool that a person has to answer for.
+question = Table(
+    "question",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run", String(32), nullable=False),
+    Column("repository", String(255), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("call_key", String(64), nullable=False),
+    Column("call", JSON, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("verdict", String(16)),
+    Column("answered_by", String(100), nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("for_run", Boolean, nullable=False, server_default=text("false")),
+    Column("answered_at", UtcDateTime),
+    Column("used", Boolean, nullable=False, server_default=text("false")),
+    Index("question_by_run", "run"),
 )
 
 # A process that takes work, for as long as it says so.
