@@ -14,6 +14,7 @@ from vibeboard.clock import SystemClock
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.approvals import Approvals
+from vibeboard.engine.asker import Asker
 from vibeboard.engine.boards import Boards
 from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.dispatch import Dispatcher
@@ -394,7 +395,13 @@ def _performer(crew: _Crew) -> Performer:
         deliveries=crew.kept.deliveries,
         cards=crew.ports.cards,
         replies=crew.ports.replies,
-        questions=crew.kept.questions,
+        asker=Asker(
+            questions=crew.kept.questions,
+            runs=crew.kept.runs,
+            replies=crew.ports.replies,
+            pulls=crew.ports.pulls,
+            checks=crew.ports.checks,
+        ),
         inspector=Inspector(
             cards=crew.ports.cards,
             checks=crew.ports.checks,

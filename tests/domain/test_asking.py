@@ -8,10 +8,11 @@ import pytest
 
 from tests.domain.test_decide import ALICE, KEY, kinds, run, said, situation
 from vibeboard.domain import askwords
+from vibeboard.domain.asking import buttons
 from vibeboard.domain.board import Permission
 from vibeboard.domain.decide import decide
-from vibeboard.domain.effects import AnswerQuestion, Reply, ShowRun
-from vibeboard.domain.events import QuestionAnswered, QuestionAsked
+from vibeboard.domain.effects import AnswerQuestion, Reply, ShowQuestion, ShowRun
+from vibeboard.domain.events import CheckAsked, QuestionAnswered, QuestionAsked
 from vibeboard.domain.question import Answer, Question
 from vibeboard.domain.run import OPERATOR, RunState
 from vibeboard.domain.situation import Situation
@@ -49,12 +50,12 @@ def test_a_question_is_put_where_somebody_is_told_of_it() -> None:
     effects = decide(QuestionAsked(KEY, "q17"), waiting(), cause="d1")
 
     told, shown = effects
-    assert isinstance(told, Reply)
+    assert told == ShowQuestion(KEY, "r-develop", "q17")
     assert isinstance(shown, ShowRun)
-    assert told.topic == "question-q17"
-    assert "@alice" in told.body
-    assert "git push" in told.body
-    assert "`/agent approve q17`" in told.body
+    body = askwords.question(ASKED, run(RunState.RUNNING))
+    assert "@alice" in body
+    assert "git push" in body
+    assert "`/agent approve q17`" in body
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,32 @@ def test_the_operator_answers_from_the_terminal() -> None:
     assert told == AnswerQuestion(
         KEY, "r-develop", "q17", Verdict.ALLOW, OPERATOR, "go on", for_run=True
     )
+
+
+@pytest.mark.parametrize(
+    ("position", "verdict", "for_run"),
+    [
+        (0, Verdict.ALLOW, False),
+        (1, Verdict.ALLOW, True),
+        (2, Verdict.DENY, False),
+    ],
+)
+def test_the_buttons_of_the_check_answer(
+    *, position: int, verdict: Verdict, for_run: bool
+) -> None:
+    identifier, label, description = buttons(ASKED)[position]
+    assert len(identifier) <= 20
+    assert len(label) <= 20
+    assert len(description) <= 40
+    pressed = CheckAsked(ALICE, "acme/clock", "x", "c0ffee", "r-develop", identifier)
+
+    told, _ = decide(pressed, waiting(), cause="d1")
+
+    assert told == AnswerQuestion(
+        KEY, "r-develop", "q17", verdict, "alice", for_run=for_run
+    )
+    reader = replace(waiting(), permission=Permission.READ)
+    assert decide(pressed, reader, cause="d1") == []
 
 
 def test_a_question_that_was_answered_meanwhile_is_not_asked() -> None:

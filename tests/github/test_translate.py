@@ -290,14 +290,27 @@ def test_a_forks_branch_is_never_taken_for_ours(source: str | None) -> None:
 # --- Checks, installations, pushes -----------------------------------------------
 
 
-@pytest.mark.parametrize("action", ["rerequested", "requested_action"])
-def test_a_check_asked_for_again(action: str) -> None:
+@pytest.mark.parametrize(
+    ("action", "more", "pressed"),
+    [
+        ("rerequested", {}, ""),
+        (
+            "requested_action",
+            {"requested_action": {"identifier": "allow q1"}},
+            "allow q1",
+        ),
+    ],
+)
+def test_a_check_asked_for_again(
+    action: str, more: dict[str, object], pressed: str
+) -> None:
     check = {"name": "vibeboard / qa", "head_sha": "c0ffee", "external_id": "01J"}
     payload = {
         "action": action,
         "check_run": check,
         "repository": REPOSITORY,
         "sender": ALICE,
+        **more,
     }
 
     assert read("check_run", payload) == CheckAsked(
@@ -306,6 +319,7 @@ def test_a_check_asked_for_again(action: str) -> None:
         check="vibeboard / qa",
         head="c0ffee",
         run="01J",
+        pressed=pressed,
     )
 
 

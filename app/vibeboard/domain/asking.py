@@ -1,12 +1,15 @@
 """What is decided about agents' questions: who is asked, and what an answer does."""
 
 from vibeboard.domain import askwords
-from vibeboard.domain.effects import AnswerQuestion, Effect, Reply, ShowRun
+from vibeboard.domain.effects import AnswerQuestion, Effect, ShowQuestion, ShowRun
+from vibeboard.domain.events import CheckAsked
 from vibeboard.domain.question import Question, is_id, still_open
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.tools import Verdict
+from vibeboard.domain.trust import may_direct
 
 _ALWAYS = "always"
+_ALLOW, _REFUSE = "allow", "refuse"
 
 
 def topic(question: str) -> str:
@@ -20,9 +23,8 @@ def asked(question: str, situation: Situation) -> list[Effect]:
     run = situation.history.active
     if found is None or run is None or found.answer is not None:
         return []
-    body = askwords.question(found, run)
     shown = ShowRun(run.id, f"asks-{found.id}")
-    return [Reply(found.card, body, topic(found.id)), shown]
+    return [ShowQuestion(found.card, run.id, found.id), shown]
 
 
 def answered(
@@ -59,6 +61,29 @@ def told(
         question.card, question.run, question.id, verdict, by, note, for_run=for_run
     )
     return [answer, ShowRun(question.run, f"answered-{question.id}")]
+
+
+def pressed(event: CheckAsked, situation: Situation) -> list[Effect]:
+    """Somebody pressed a button of the check that asks."""
+    word, _, identity = event.pressed.partition(" ")
+    found = _named(identity, situation)
+    if not may_direct(situation) or found is None or found.answer is not None:
+        return []
+    verdict = Verdict.DENY if word == _REFUSE else Verdict.ALLOW
+    return told(found, verdict, event.by.login, "", for_run=word == _ALWAYS)
+
+
+def buttons(question: Question) -> tuple[tuple[str, str, str], ...]:
+    """What the check offers: each button's identifier, label and description."""
+    return (
+        (f"{_ALLOW} {question.id}", "Allow once", "Let the agent do this"),
+        (
+            f"{_ALWAYS} {question.id}",
+            "Allow in this run",
+            "And what its rule asks alike",
+        ),
+        (f"{_REFUSE} {question.id}", "Refuse", "Tell the agent not to"),
+    )
 
 
 def _whether_always(note: str) -> tuple[bool, str]:

@@ -8,6 +8,8 @@ from vibeboard.domain.question import Question
 from vibeboard.domain.run import OPERATOR, Run
 from vibeboard.domain.tools import ToolCall, Verdict
 
+CHECK = "vibeboard / asks"
+
 _MOST_SHOWN = 6_000
 _SHORT = 80
 
@@ -55,6 +57,21 @@ def settled(asked: Question) -> str:
         f"<sub>{_rule(asked)} Run `{asked.run}` · `{asked.id}`</sub>",
     ]
     return "\n".join(lines)
+
+
+def title(asked: Question) -> str:
+    """One line for the check with the buttons."""
+    if asked.answer is None:
+        return f"May the agent use {flat_line(asked.call.tool, _SHORT)}?"
+    allowed = asked.answer.verdict is Verdict.ALLOW
+    return f"{'Allowed' if allowed else 'Refused'} by {asked.answer.by}"
+
+
+def summary(asked: Question, stage: str) -> str:
+    """What the check with the buttons shows."""
+    return "\n".join(
+        [f"Asked by the agent of *{stage}*. {_rule(asked)}", "", *_deed(asked.call)]
+    )
 
 
 def unknown(target: str, waiting: Sequence[Question]) -> str:

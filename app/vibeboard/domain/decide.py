@@ -485,6 +485,8 @@ def _branch_stage(situation: Situation) -> Stage | None:
 def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Effect]:
     if is_us(event.by, situation.us):
         return []
+    if event.pressed:
+        return asking.pressed(event, situation)
     if event.check == words.CONFIG_CHECK:
         return [CheckConfiguration(event.repository, event.head, None, cause)]
     if event.run is not None and event.run.startswith(GATE):

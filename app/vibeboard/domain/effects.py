@@ -200,6 +200,19 @@ class VouchFor:
 
 
 @dataclass(frozen=True)
+class ShowQuestion:
+    """Put an agent's question before people: a comment, and a check with buttons."""
+
+    card: CardKey
+    run: str
+    question: str
+
+    @property
+    def key(self) -> str:
+        return f"ask:{self.run}:{self.question}"
+
+
+@dataclass(frozen=True)
 class AnswerQuestion:
     """Write down what somebody says to an agent's question; the first answer counts."""
 
@@ -229,5 +242,6 @@ Effect = (
     | ShowGate
     | JudgeGroup
     | VouchFor
+    | ShowQuestion
     | AnswerQuestion
 )

@@ -120,13 +120,14 @@ class GroupFormed:
 
 @dataclass(frozen=True)
 class CheckAsked:
-    """Somebody asked to run one of our checks again."""
+    """Somebody asked to run one of our checks again, or ``pressed`` its button."""
 
     by: Actor
     repository: str
     check: str
     head: str
     run: str | None
+    pressed: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 import logging
 
-from vibeboard.domain import askwords
-from vibeboard.domain.asking import topic
 from vibeboard.domain.effects import (
     AnswerQuestion,
     AnswerReview,
@@ -15,12 +13,14 @@ from vibeboard.domain.effects import (
     RemoveWorkspace,
     Reply,
     ShowGate,
+    ShowQuestion,
     ShowRun,
     StartRun,
     StopRun,
     VouchFor,
 )
 from vibeboard.domain.run import run_id
+from vibeboard.engine.asker import Asker
 from vibeboard.engine.context import about
 from vibeboard.engine.gatekeeper import Gatekeeper
 from vibeboard.engine.inspector import Inspector
@@ -29,7 +29,6 @@ from vibeboard.engine.ports import (
     Cards,
     Deliveries,
     Marker,
-    Questions,
     Replies,
     Workspaces,
 )
@@ -49,7 +48,7 @@ class Performer:
         deliveries: Deliveries,
         cards: Cards,
         replies: Replies,
-        questions: Questions,
+        asker: Asker,
         inspector: Inspector,
         gatekeeper: Gatekeeper,
         tracking: Tracking,
@@ -61,7 +60,7 @@ class Performer:
         self._deliveries = deliveries
         self._cards = cards
         self._replies = replies
-        self._questions = questions
+        self._asker = asker
         self._inspector = inspector
         self._gatekeeper = gatekeeper
         self._tracking = tracking
@@ -133,16 +132,10 @@ class Performer:
                 await self._workspaces.remove(card)
             case CheckConfiguration():
                 await self._inspector.inspect(effect)
-            case AnswerQuestion():
-                await self._show_answer(effect)
+            case ShowQuestion(run=run) | AnswerQuestion(run=run):
+                await self._asker.show(effect.card, run, effect.question)
             case ShowGate() | JudgeGroup() | VouchFor():
                 await self._gatekeeper.perform(effect)
-
-    async def _show_answer(self, effect: AnswerQuestion) -> None:
-        asked = await self._questions.of(effect.run)
-        question = next(each for each in asked if each.id == effect.question)
-        marker = Marker(topic(question.id))
-        await self._replies.ensure(effect.card, marker, askwords.settled(question))
 
     async def _say(self, effect: Effect, why: str) -> None:
         """A person must know when their board cannot take a move."""

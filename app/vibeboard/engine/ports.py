@@ -326,8 +326,20 @@ class Annotation:
 
 
 @dataclass(frozen=True)
+class Button:
+    """What a person may press on a check run; GitHub allows 20 and 40 characters."""
+
+    identifier: str
+    label: str
+    description: str
+
+
+@dataclass(frozen=True)
 class CheckRun:
-    """One check run, whole. ``external_id`` and ``name`` make it one a commit."""
+    """One check run, whole. ``external_id`` and ``name`` make it one a commit.
+
+    ``buttons`` of None leaves those that it has.
+    """
 
     name: str
     head: str
@@ -338,6 +350,7 @@ class CheckRun:
     text: str = ""
     annotations: tuple[Annotation, ...] = ()
     details_url: str | None = None
+    buttons: tuple[Button, ...] | None = None
 
 
 class Checks(Protocol):

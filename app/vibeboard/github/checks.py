@@ -7,6 +7,7 @@ Source: docs.github.com, "Using the REST API to interact with checks".
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -140,6 +141,8 @@ def _body(check: CheckRun) -> dict[str, Any]:
         body["conclusion"] = check.conclusion.value
     if check.details_url is not None:
         body["details_url"] = check.details_url
+    if check.buttons is not None:
+        body["actions"] = [asdict(button) for button in check.buttons]
     return body
 
 

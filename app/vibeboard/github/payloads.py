@@ -231,11 +231,18 @@ class CheckRun(BaseModel):
     pull_requests: list[CheckedPull] = Field(default_factory=list)
 
 
+class PressedButton(BaseModel):
+    """Which of a check run's buttons somebody pressed."""
+
+    identifier: Text
+
+
 class CheckRunDelivery(BaseModel):
     """``check_run``."""
 
     action: Text
     check_run: CheckRun
+    requested_action: PressedButton | None = None
     repository: Repository
     sender: Account
 

@@ -238,6 +238,7 @@ def _check_asked(delivery: payloads.CheckRunDelivery) -> Event:
         check=check.name,
         head=check.head_sha,
         run=check.external_id or None,
+        pressed=asked.identifier if (asked := delivery.requested_action) else "",
     )
 
 
