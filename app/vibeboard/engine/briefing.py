@@ -1,7 +1,8 @@
 """Gathers what an agent is told: card, people's comments, earlier results."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from vibeboard.config.presets import builtin_prompt
 from vibeboard.domain import prompt, words
@@ -20,6 +21,31 @@ from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import UserError
 
 _MOST_THREADS = 10
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a run's agent is told, but for what its workspace adds."""
+
+    text: str
+    comments: tuple[Comment, ...]
+    earlier: Mapping[str, str]
+    threads: tuple[str, ...]
+    branch_has_work: bool
+
+    def prompt(self, run: Run, stage: Stage, card: Card, workspace: Workspace) -> str:
+        """The whole prompt of a run."""
+        return prompt.render(
+            card=card,
+            stage=stage,
+            text=self.text,
+            comments=self.comments,
+            earlier=self.earlier,
+            instructions=run.instructions,
+            threads=self.threads,
+            notes=workspace.notes,
+            branch_has_work=self.branch_has_work,
+        ).text
 
 
 class Briefing:
@@ -42,10 +68,8 @@ class Briefing:
         self._us = us
         self._workflows = workflows
 
-    async def prompt(
-        self, run: Run, stage: Stage, card: Card, workspace: Workspace
-    ) -> str:
-        """The whole prompt of a run."""
+    async def gather(self, run: Run, stage: Stage, card: Card) -> "Told":
+        """Ask GitHub and the store for all that goes into a prompt."""
         history, text, comments, threads = await asyncio.gather(
             self._runs.history(card.key),
             self._text(run, stage),
@@ -61,21 +85,16 @@ class Briefing:
             each.report is not None and each.report.branch is not None
             for each in history.runs
         )
-        rendered = prompt.render(
-            card=card,
-            stage=stage,
+        return Told(
             text=text,
-            comments=comments,
+            comments=tuple(comments),
             earlier=earlier,
-            instructions=run.instructions,
-            threads=[
+            threads=tuple(
                 "\n\n".join(f"{said.by.login}: {said.body}" for said in thread)
                 for thread in threads
-            ],
-            notes=workspace.notes,
+            ),
             branch_has_work=begun,
         )
-        return rendered.text
 
     async def session(self, run: Run, stage: Stage) -> str | None:
         """The agent's session to go on with: that of the stage's last run."""

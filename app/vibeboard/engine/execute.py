@@ -6,21 +6,23 @@ finished step; an agent that was cut off begins again on a clean tree.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from vibeboard.domain import prompt, words
-from vibeboard.domain.board import Card
+from vibeboard.domain.board import Card, CardKey
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
 from vibeboard.domain.tools import Ruling, ToolCall, Verdict
 from vibeboard.domain.workflow import Result, Stage
+from vibeboard.engine.ahead import ahead
 from vibeboard.engine.approvals import Approvals
-from vibeboard.engine.briefing import Briefing
+from vibeboard.engine.briefing import Briefing, Told
 from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
@@ -31,6 +33,7 @@ from vibeboard.engine.ports import (
     CallCounter,
     Cards,
     Change,
+    Remote,
     Repositories,
     RunQueue,
     Runs,
@@ -59,6 +62,7 @@ _PROOF = TypeAdapter(Proof)
 _WORKSPACE = TypeAdapter(Workspace)
 # What the agent does where none works.
 _TESTED_ONLY = Work(AgentResult(AgentEnd.FINISHED))
+_Fetched = tuple[Remote, Mapping[str, str]]
 _SUBJECT = TypeAdapter(tuple[Stage, Card])
 
 
@@ -153,25 +157,30 @@ class Executor:
             return await _recorded(step, name.value, shown)
 
         async def read() -> Any:
-            found = await self._stage(run), await self._card(run)
+            found = await asyncio.gather(self._stage(run), self._card(run))
             return _SUBJECT.dump_python(found, mode="json")
 
-        stage, card = _SUBJECT.validate_python(await _recorded(step, "read", read))
+        # Somebody waits to see the agent begin: what is needed next is asked for early.
+        first = run.attempt == 1
+        async with ahead(partial(self._fetch, run.card), now=first) as fetched:
+            stage, card = _SUBJECT.validate_python(await _recorded(step, "read", read))
+            tells = first and stage.result is not Result.EVIDENCE
+            telling = partial(self._briefing.gather, run, stage, card)
+            async with ahead(telling, now=tells) as told:
+                workspace = _WORKSPACE.validate_python(
+                    await part(Step.WORKSPACE, lambda: self._prepare(card, fetched))
+                )
+                following.notes = workspace.notes
 
-        workspace = _WORKSPACE.validate_python(
-            await part(Step.WORKSPACE, lambda: self._prepare(card))
-        )
-        following.notes = workspace.notes
+                async def agent() -> Any:
+                    # Nobody could watch: no agent starts. Work that is done is saved
+                    # all the same.
+                    await following.is_seen()
+                    return await self._agent(run, stage, card, workspace, told)
 
-        async def agent() -> Any:
-            # Nobody could watch: no agent starts. Work that is done is saved all the
-            # same.
-            await following.is_seen()
-            return await self._agent(run, stage, card, workspace)
-
-        work = _TESTED_ONLY
-        if stage.result is not Result.EVIDENCE:
-            work = _WORK.validate_python(await part(Step.AGENT, agent))
+                work = _TESTED_ONLY
+                if stage.result is not Result.EVIDENCE:
+                    work = _WORK.validate_python(await part(Step.AGENT, agent))
         proof: Proof | None = None
         if stage.tests and work.agent.end is AgentEnd.FINISHED:
             proof = _PROOF.validate_python(
@@ -204,11 +213,15 @@ class Executor:
             raise UserError(words.card_gone(run.card))
         return card
 
-    async def _prepare(self, card: Card) -> Any:
-        # Each is a moment's wait, and the agent waits for both.
-        remote, history = await asyncio.gather(
-            self._repositories.remote(card.key.repository),
-            self._runs.history(card.key),
+    async def _fetch(self, card: CardKey) -> _Fetched:
+        remote = await self._repositories.remote(card.repository)
+        return remote, await self._workspaces.fetch(card, remote=remote)
+
+    async def _prepare(
+        self, card: Card, fetched: Callable[[], Awaitable[_Fetched]]
+    ) -> Any:
+        (remote, refs), history = await asyncio.gather(
+            fetched(), self._runs.history(card.key)
         )
         branches = [r.report.branch for r in history.runs if r.report]
         known = next((branch for branch in reversed(branches) if branch), None)
@@ -217,11 +230,17 @@ class Executor:
             remote=remote,
             branch=known or prompt.branch_name(card.key.number, card.title),
             default_branch=remote.default_branch,
+            fetched=refs,
         )
         return _WORKSPACE.dump_python(workspace, mode="json")
 
     async def _agent(
-        self, run: Run, stage: Stage, card: Card, workspace: Workspace
+        self,
+        run: Run,
+        stage: Stage,
+        card: Card,
+        workspace: Workspace,
+        told: Callable[[], Awaitable[Told]],
     ) -> Any:
         if run.state is RunState.STOPPING:
             # Asked before it began again. What there is of the work is saved.
@@ -230,14 +249,14 @@ class Executor:
         answered = await self._approvals.unheard(run)
         async with self._stops.watch(run.id) as stop:
             if run.attempt > 1 and not answered:
-                await self._prepare(card)  # what the cut-off agent left behind
+                # What the cut-off agent left behind goes.
+                await self._prepare(card, partial(self._fetch, card.key))
                 # What the session believes it has done is gone with it.
                 run = replace(run, session=None)
-            text = await self._briefing.prompt(run, stage, card, workspace)
             assignment = Assignment(
                 run=run.id,
                 agent=stage.agent,
-                prompt=text,
+                prompt=(await told()).prompt(run, stage, card, workspace),
                 tree=workspace.tree,
                 home=self._places.home(run),
                 log=self._places.log(run, "agent"),

@@ -451,11 +451,25 @@ class Change:
 class Workspaces(Protocol):
     """One isolated working tree a card, made from a cached mirror."""
 
+    async def fetch(self, card: CardKey, *, remote: Remote) -> Mapping[str, str]:
+        """Bring the card's repository here; its branches and tags with commits.
+
+        Raises WorkspaceRefused if it cannot be cloned.
+        """
+        ...
+
     async def prepare(
-        self, card: CardKey, *, remote: Remote, branch: str, default_branch: str
+        self,
+        card: CardKey,
+        *,
+        remote: Remote,
+        branch: str,
+        default_branch: str,
+        fetched: Mapping[str, str] | None = None,
     ) -> Workspace:
         """A clean tree on ``branch`` (continued if GitHub has it, else new).
 
+        It is fetched first, unless ``fetched`` says what was a moment ago.
         Raises WorkspaceRefused for a repository without commits.
         """
         ...

@@ -8,7 +8,7 @@ did is what the files say.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,18 +56,29 @@ class GitWorkspaces:
         self._git = git
         self._identity = identity
 
+    async def fetch(self, card: CardKey, *, remote: Remote) -> Mapping[str, str]:
+        """Bring the card's repository here; its branches and tags with commits."""
+        return await self._mirror(card).update(remote)
+
     async def prepare(
-        self, card: CardKey, *, remote: Remote, branch: str, default_branch: str
+        self,
+        card: CardKey,
+        *,
+        remote: Remote,
+        branch: str,
+        default_branch: str,
+        fetched: Mapping[str, str] | None = None,
     ) -> Workspace:
         """A clean tree on ``branch``; what is broken on the way is made anew."""
-        mirror = Mirror(self._git, self._root / "mirrors", card.repository)
+        mirror = self._mirror(card)
         desk = self._desk(card)
         for tree in (desk.tree, *desk.tested()):
             await end_leftovers(tree)
         for attempt in range(3):
-            _, refs = await asyncio.gather(
-                self._check_name(branch), mirror.update(remote, anew=attempt == 1)
-            )
+            if fetched is None:
+                fetched = await mirror.update(remote, anew=attempt == 1)
+            refs, fetched = fetched, None
+            await self._check_name(branch)
             if f"refs/heads/{default_branch}" not in refs:
                 raise _no_commits(card.repository, default_branch, refs)
             if attempt == 2:  # noqa: PLR2004 - the mirror is new: the desk is broken
@@ -124,6 +135,9 @@ class GitWorkspaces:
         await asyncio.to_thread(survey.erase, desk.folder)
         await asyncio.to_thread(survey.erase, desk.broken)
 
+    def _mirror(self, card: CardKey) -> Mirror:
+        return Mirror(self._git, self._root / "mirrors", card.repository)
+
     def _desk(self, card: CardKey) -> "_Desk":
         folder = folder_of(self._root / "cards", card.repository) / str(card.number)
         return _Desk(self._git, folder)
@@ -167,21 +181,20 @@ class _Desk:
         (self.bare.git_dir / "config").write_text(agent_git.PLAIN_CONFIG)
 
     async def lay_out(
-        self, mirror: Mirror, refs: dict[str, str], branch: str, default_branch: str
+        self, mirror: Mirror, refs: Mapping[str, str], branch: str, default_branch: str
     ) -> Workspace:
         default = refs[f"refs/heads/{default_branch}"]
         ref = f"refs/heads/{branch}"
         used = await asyncio.to_thread(self._open, mirror.objects)
         start, note = await self._begin_at(branch, refs.get(ref), default)
-        await self._point(ref, start)
-        await self._point(_DEFAULT, default)
+        await self._point(ref, start, also={_DEFAULT: default})
         self._stand_on(ref)
         tracked = await self._clean(used=used)
         await asyncio.to_thread(
             agent_git.make,
             self.tree,
             self.bare.git_dir,
-            refs | {ref: start, f"refs/remotes/origin/{default_branch}": default},
+            {**refs, ref: start, f"refs/remotes/origin/{default_branch}": default},
             ref,
         )
         notes = await asyncio.to_thread(survey.notes, self.tree, tracked)
@@ -285,8 +298,10 @@ class _Desk:
         self, branch: str, on_github: str | None, default: str
     ) -> tuple[str, tuple[str, ...]]:
         """Where to begin, with a note if work of ours had to be set aside."""
-        ours = await self._commit_at(f"refs/heads/{branch}")
-        pushed = await self._commit_at(f"refs/vibe/pushed/{branch}")
+        ours, pushed = await asyncio.gather(
+            self._commit_at(f"refs/heads/{branch}"),
+            self._commit_at(f"refs/vibe/pushed/{branch}"),
+        )
         if on_github is not None:
             await self._point(f"refs/vibe/pushed/{branch}", on_github)
             if ours is None or await self._contains(on_github, ours):
@@ -390,8 +405,13 @@ class _Desk:
         )
         return not missing
 
-    async def _point(self, ref: str, commit: str) -> None:
-        await self._git.run("update-ref", ref, commit, at=self.bare)
+    async def _point(
+        self, ref: str, commit: str, *, also: Mapping[str, str] | None = None
+    ) -> None:
+        """Let refs name commits, all of them or none."""
+        wanted = {ref: commit, **(also or {})}
+        lines = "".join(f"update {name} {at}\n" for name, at in wanted.items())
+        await self._git.run("update-ref", "--stdin", at=self.bare, stdin=lines.encode())
 
     def _stand_on(self, ref: str) -> None:
         (self.bare.git_dir / "HEAD").write_text(f"ref: {ref}\n")
