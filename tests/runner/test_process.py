@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes.stop import Never, Stop
 from tests.runner.children import ENV, Output, daemon, daemon_pid, gone, seconds, shell
-from vibeboard.runner import process
+from vibeboard.runner import process, spawn
 from vibeboard.runner.process import Command, How, Limits
 
 
@@ -79,6 +79,45 @@ async def test_a_program_that_cannot_start_says_so(
 
     assert ended.exit_code == code
     assert argv[0].encode() in out.data
+
+
+async def test_a_child_can_be_talked_with_while_it_lives(tmp_path: Path) -> None:
+    out, feed = Output(), spawn.Feed()
+    large = b"x" * (1 << 20) + b"\n"
+
+    async def talk() -> None:
+        feed.give(b"one\n")
+        await out.has(b"heard one")
+        feed.give(large)
+        feed.end()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(talk())
+        ended = await process.run(
+            shell("read a; echo heard $a; cat | wc -c", tmp_path),
+            limits=seconds(20),
+            stop=Never(),
+            stdout=out,
+            feed=feed,
+        )
+
+    assert ended.how is How.EXITED
+    assert out.data.split()[-1] == str(len(large)).encode()
+
+
+async def test_a_child_that_stopped_reading_holds_nobody_up(tmp_path: Path) -> None:
+    feed = spawn.Feed()
+    feed.give(b"x" * (1 << 22))
+
+    ended = await process.run(
+        shell("exec <&-; sleep 0.1; exit 4", tmp_path),
+        limits=seconds(20),
+        stop=Never(),
+        stdout=Output(),
+        feed=feed,
+    )
+
+    assert ended.exit_code == 4
 
 
 async def test_a_child_killed_by_a_signal_tells_which(tmp_path: Path) -> None:

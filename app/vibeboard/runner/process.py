@@ -85,36 +85,40 @@ async def run(
     stdout: Callable[[bytes], None],
     stderr: Callable[[bytes], None] | None = None,
     give_up: asyncio.Event | None = None,
+    feed: spawn.Feed | None = None,
 ) -> Ended:
     """Run ``command`` to its end, its limit or the stop signal.
 
     ``give_up`` ends it too, for a reader of its output that has seen enough.
-    Without ``stderr`` both streams arrive at ``stdout`` in the order written.
+    Without ``stderr`` both streams arrive at ``stdout`` in the order written. With
+    ``feed`` its standard input is a conversation, and not the command's ``stdin``.
     """
     began = time.monotonic()
-    with spawn.in_memory(command.stdin) as stdin:
+    with spawn.in_memory(command.stdin) if feed is None else feed.reading() as stdin:
         child = await _start(command, limits, stdin, stdout, stderr)
-        try:
-            async with asyncio.TaskGroup() as group:
-                watchers = [
-                    group.create_task(child.end_after(stop.wait(), How.STOPPED)),
-                    group.create_task(
-                        child.end_after(
-                            asyncio.sleep(limits.wall.total_seconds()), How.TIMED_OUT
-                        )
-                    ),
-                ]
-                if give_up is not None:
-                    watchers.append(
-                        group.create_task(child.end_after(give_up.wait(), How.GIVEN_UP))
+    try:
+        async with asyncio.TaskGroup() as group:
+            watchers = [
+                group.create_task(child.end_after(stop.wait(), How.STOPPED)),
+                group.create_task(
+                    child.end_after(
+                        asyncio.sleep(limits.wall.total_seconds()), How.TIMED_OUT
                     )
-                code = await child.finish()
-                for watcher in watchers:
-                    watcher.cancel()
-        except ExceptionGroup as group_error:
-            raise group_error.exceptions[0] from group_error
-        finally:
-            await child.be_gone()
+                ),
+            ]
+            if give_up is not None:
+                watchers.append(
+                    group.create_task(child.end_after(give_up.wait(), How.GIVEN_UP))
+                )
+            code = await child.finish()
+            for watcher in watchers:
+                watcher.cancel()
+    except ExceptionGroup as group_error:
+        raise group_error.exceptions[0] from group_error
+    finally:
+        await child.be_gone()
+        if feed is not None:
+            feed.close()
     return Ended(child.how, code, time.monotonic() - began)
 
 

@@ -92,6 +92,60 @@ class Pipe:
             self.close()
 
 
+class Feed:
+    """What a child reads while it lives, given piece by piece.
+
+    A child that reads no more holds nobody up.
+    """
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+        self._loop = asyncio.get_running_loop()
+        self._waiting = bytearray()
+        self._ending = False
+        self._open = True
+        os.set_blocking(self._writing, False)
+
+    def reading(self) -> IO[bytes]:
+        """The child's end; ours to close once it has been started."""
+        return os.fdopen(self._reading, "rb")
+
+    def give(self, data: bytes) -> None:
+        """Let the child read this next."""
+        if not self._open or self._ending:
+            return
+        if not self._waiting:
+            self._loop.add_writer(self._writing, self._write)
+        self._waiting += data
+
+    def end(self) -> None:
+        """There is nothing more, once what was given has been read."""
+        self._ending = True
+        if not self._waiting:
+            self.close()
+
+    def close(self) -> None:
+        """There is nothing more, at once."""
+        if self._open:
+            self._open = False
+            self._loop.remove_writer(self._writing)
+            os.close(self._writing)
+
+    def _write(self) -> None:
+        try:
+            written = os.write(self._writing, self._waiting[:_AT_ONCE])
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self.close()
+            return
+        del self._waiting[:written]
+        if not self._waiting:
+            self._loop.remove_writer(self._writing)
+            if self._ending:
+                self.close()
+
+
 def start(
     argv: Sequence[str],
     *,
