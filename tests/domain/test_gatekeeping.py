@@ -21,7 +21,14 @@ from tests.domain.test_decide import (
 )
 from vibeboard.domain.board import Actor, Permission
 from vibeboard.domain.decide import decide
-from vibeboard.domain.effects import JudgeGroup, MoveCard, ShowGate, StartRun, VouchFor
+from vibeboard.domain.effects import (
+    JudgeGroup,
+    MoveCard,
+    Reply,
+    ShowGates,
+    StartRun,
+    VouchFor,
+)
 from vibeboard.domain.events import (
     CardSeen,
     ChecksEnded,
@@ -69,24 +76,24 @@ def test_a_person_is_put_back_and_told() -> None:
 
     assert isinstance(move, MoveCard)
     assert move.column == "Review"
-    assert told == ShowGate(KEY, "done", "d1", "alice", "Review")
+    assert told == ShowGates(KEY, "d1", "done", "alice", "Review")
 
 
 def test_who_is_put_back_stops_nothing() -> None:
     known = at_gate(SHUT, runs=(run(RunState.RUNNING),))
 
-    assert kinds(decide(moved(), known, cause="d1")) == ["MoveCard", "ShowGate"]
+    assert kinds(decide(moved(), known, cause="d1")) == ["MoveCard", "ShowGates"]
 
 
 def test_where_the_card_was_is_not_known() -> None:
     known = at_gate(SHUT)
     known = replace(known, history=replace(known.history, column=None))
 
-    assert decide(moved(), known, cause="d1") == [ShowGate(KEY, "done", "d1", "alice")]
+    assert decide(moved(), known, cause="d1") == [ShowGates(KEY, "d1", "done", "alice")]
 
 
 def test_an_open_gate_lets_the_card_stay_and_starts_nobody() -> None:
-    assert kinds(decide(moved(), at_gate(OPEN), cause="d1")) == ["ShowGate"] * 2
+    assert kinds(decide(moved(), at_gate(OPEN), cause="d1")) == ["ShowGates"]
 
 
 def test_behind_an_open_gate_a_stage_works() -> None:
@@ -130,7 +137,35 @@ def test_a_pushed_commit_is_tested() -> None:
     effects = decide(PUSHED, known, cause="d1")
 
     (start,) = [effect for effect in effects if isinstance(effect, StartRun)]
-    assert (start.stage, start.asked_by) == (VERIFY, "alice")
+    assert (start.stage, start.asked_by, start.chain) == (VERIFY, "alice", 0)
+
+
+def test_a_program_that_pushes_for_ever_is_cut() -> None:
+    listed = Actor("renovate[bot]", is_bot=True)
+    trusting = replace(GATED, trusted_bots=frozenset({listed.login}))
+    tested = tuple(
+        run(RunState.FAILED, VERIFY, id=f"r-{n}", chain=n) for n in range(1, 12)
+    )
+    known = at_gate(SHUT, "Review", workflow=trusting, runs=(WORKED, *tested))
+
+    *_, told = decide(replace(PUSHED, by=listed), known, cause="d1")
+
+    assert isinstance(told, Reply)
+    assert "`/agent retry tests` for this one" in told.body
+
+
+@pytest.mark.parametrize("number", ["2", "#2", "AC2", "ac-2"])
+def test_a_criterion_is_rejected_however_it_is_written(number: str) -> None:
+    known = at_gate(SHUT, "Review", runs=(WORKED,))
+    assert known.card is not None
+    spec = replace(known.card, body="AC1. It ticks.\n\nAC2. It rings.\n")
+
+    _, sent = decide(
+        said(f"/agent reject {number} Silent."), replace(known, card=spec), cause="d1"
+    )
+
+    assert isinstance(sent, StartRun)
+    assert "AC2. It rings.\n\nSilent." in sent.instructions
 
 
 @pytest.mark.parametrize(
@@ -176,7 +211,7 @@ def test_somebody_vouches(body: str, subject: str) -> None:
 
     (vouch,) = [effect for effect in effects if isinstance(effect, VouchFor)]
     assert (vouch.subject, vouch.by) == (subject, "alice")
-    assert "ShowGate" in kinds(effects)
+    assert "ShowGates" in kinds(effects)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +239,7 @@ def test_a_pull_request_of_no_card_waits_for_no_gate() -> None:
     assert decide(closed, known, cause="d1") == []
 
 
-@pytest.mark.parametrize(("found", "effects"), [(SHUT, ["ShowGate"]), (OPEN, [])])
+@pytest.mark.parametrize(("found", "effects"), [(SHUT, ["ShowGates"]), (OPEN, [])])
 def test_nobody_knows_who_passed_a_gate(
     found: tuple[Requirement, ...], effects: list[str]
 ) -> None:
@@ -251,7 +286,7 @@ FIXING = replace(
 def checked(*others: OthersCheck, **given: object) -> Situation:
     given = {"runs": (WORKED,), "workflow": FIXING, **given}
     known = at_gate(SHUT, "Review", **given)  # type: ignore[arg-type]  # a test's own values
-    return replace(known, head=replace(HEAD, others=others))
+    return replace(known, others=others)
 
 
 def test_what_others_found_goes_to_the_agent() -> None:
@@ -278,11 +313,11 @@ AGAIN = tuple(
         pytest.param(checked(RED, runs=(WORKED, *AGAIN)), id="often enough"),
         pytest.param(checked(RED, runs=(run(RunState.RUNNING),)), id="at work"),
         pytest.param(
-            replace(checked(RED), head=replace(HEAD, commit="beef", others=(RED,))),
+            replace(checked(RED), head=replace(HEAD, commit="beef")),
             id="an older commit",
         ),
         pytest.param(
-            replace(checked(RED), head=replace(HEAD, is_open=False, others=(RED,))),
+            replace(checked(RED), head=replace(HEAD, is_open=False)),
             id="closed",
         ),
     ],

@@ -192,7 +192,9 @@ _PLAIN: Mapping[str, Command] = {
 _FIRST_LINE = re.compile(r" {0,3}/agent(?=\s|$)(?P<rest>.*)", re.IGNORECASE)
 
 # An id has a digit, so that "reject defaced …" is feedback.
-_TARGET = re.compile(r"#?\d{1,19}|(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE)
+_TARGET = re.compile(
+    r"#?\d{1,19}|AC-?\d{1,4}|(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE
+)
 
 
 def parse(body: str, stages: Collection[str]) -> Command | None:

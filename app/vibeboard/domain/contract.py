@@ -131,7 +131,7 @@ def proposal(text: str) -> dict[str, Claim]:
         raise ProposalInvalid('it has no "criteria"')
     claims: dict[str, Claim] = {}
     for name, claim in _object(found["criteria"], '"criteria"').items():
-        number = _number(name)
+        number = criterion_number(name)
         if number is None:
             raise ProposalInvalid(f"{_shown(name)} is no criterion: write AC1, AC2, …")
         if number in claims:
@@ -154,7 +154,10 @@ def contract(
     """
     tests = _Tests(results)
     before = None if base is None else _Tests(base)
-    waived = {_number(name) or name: waiver for name, waiver in (waivers or {}).items()}
+    waived = {
+        criterion_number(name) or name: waiver
+        for name, waiver in (waivers or {}).items()
+    }
     found = []
     for line in criteria:
         number, _, text = line.partition(". ")
@@ -250,7 +253,7 @@ def _object(data: Any, name: str, allowed: set[str] | None = None) -> Mapping[st
     return data
 
 
-def _number(name: str) -> str | None:
+def criterion_number(name: str) -> str | None:
     """``AC1`` however it is written: ``ac-1``, ``AC01``, ``AC1.``."""
     head = name.strip().rstrip(".:").casefold()
     digits = head.removeprefix("ac").lstrip(" -")

@@ -57,7 +57,6 @@ class Head:
     asked_by: frozenset[str] = frozenset()
     results: Mapping[str, SuiteResult] = field(default_factory=dict)
     tested_now: bool = False
-    others: tuple[OthersCheck, ...] = ()
     contract: Contract | None = None
 
 

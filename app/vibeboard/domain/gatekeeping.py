@@ -1,24 +1,23 @@
 """What is decided about gates: who is put back, and when a gate's state is shown."""
 
-import re
-
 from vibeboard.domain import words
 from vibeboard.domain.board import Actor
+from vibeboard.domain.contract import criterion_number
 from vibeboard.domain.effects import (
     Effect,
     JudgeGroup,
     MoveCard,
     Reply,
-    ShowGate,
-    StartRun,
+    ShowGates,
     VouchFor,
 )
 from vibeboard.domain.events import CommentMade, PullRequestUpdated
 from vibeboard.domain.gate import Requirement, unmet
 from vibeboard.domain.run import RunState
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.trust import may_direct
-from vibeboard.domain.workflow import VERIFY, Result, Stage
+from vibeboard.domain.starting import Wish, start
+from vibeboard.domain.trust import is_person, may_direct
+from vibeboard.domain.workflow import Result, Stage
 
 
 def missing(stage: Stage, situation: Situation) -> tuple[Requirement, ...]:
@@ -32,17 +31,16 @@ def shut(
     """The gate does not let the card pass: say why, where it was put back to."""
     assert situation.card is not None
     back = move.column if move is not None else ""
-    shown = ShowGate(situation.card.key, stage.name, cause, by.login, back)
+    shown = ShowGates(situation.card.key, cause, stage.name, by.login, back)
     return [move, shown] if move is not None else [shown]
 
 
 def shown(situation: Situation, cause: str) -> list[Effect]:
     """Bring what is said of all gates up to date."""
-    if situation.workflow is None or situation.card is None:
+    workflow, card = situation.workflow, situation.card
+    if workflow is None or card is None or not workflow.gates:
         return []
-    return [
-        ShowGate(situation.card.key, stage, cause) for stage in situation.workflow.gates
-    ]
+    return [ShowGates(card.key, cause)]
 
 
 def pull_request_updated(
@@ -56,16 +54,15 @@ def pull_request_updated(
         return [JudgeGroup(event.repository, event.head, ())] if event.new_head else []
     effects = shown(situation, cause)
     if event.new_head and may_direct(situation):
-        effects += verified(situation, event.by.login, cause, chain=1)
+        wish = Wish(cause, event.by.login, is_person(event.by, situation))
+        effects += verified(situation, wish)
     return effects
 
 
-def verified(
-    situation: Situation, by: str, cause: str, *, chain: int = 0
-) -> list[Effect]:
+def verified(situation: Situation, wish: Wish) -> list[Effect]:
     """Run the gates' suites on the newest commit, unless a run will anyway."""
-    workflow, card = situation.workflow, situation.card
-    if workflow is None or card is None or not workflow.verification().tests:
+    workflow = situation.workflow
+    if workflow is None or situation.card is None or not workflow.verification().tests:
         return []
     if any(run.state is RunState.QUEUED for run in situation.history.runs):
         return []
@@ -74,17 +71,7 @@ def verified(
     )
     if not worked_on:
         return []
-    return [
-        StartRun(
-            card=card.key,
-            stage=VERIFY,
-            cause=cause,
-            asked_by=by,
-            config_commit=situation.config_commit,
-            parallel=workflow.parallel,
-            chain=chain,
-        )
-    ]
+    return start(workflow.verification(), situation, wish)
 
 
 def approved(
@@ -95,10 +82,10 @@ def approved(
     assert card is not None
     if target is None:
         return words.approve_what()
-    criterion = _CRITERION.fullmatch(target)
+    criterion = criterion_number(target)
     if criterion is not None and not reason.strip():
         return words.approve_why(target)
-    subject = f"AC{criterion[1]}" if criterion else _commit(target, situation)
+    subject = criterion or _commit(target, situation)
     if subject is None:
         return words.approve_unknown(target)
     cause = f"comment-{event.comment}"
@@ -115,7 +102,6 @@ def _commit(target: str, situation: Situation) -> str | None:
 
 
 _SHORTEST = 7
-_CRITERION = re.compile(r"AC(\d{1,4})", re.IGNORECASE)
 
 
 def passed_by_bot(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vibeboard.domain.board import BoardKey, Card, Permission, Place
-from vibeboard.domain.gate import Head, Requirement
+from vibeboard.domain.gate import Head, OthersCheck, Requirement
 from vibeboard.domain.run import ACTIVE, Run, RunState
 from vibeboard.domain.workflow import Stage, Workflow
 from vibeboard.errors import Fault
@@ -55,7 +55,8 @@ class Situation:
 
     ``workflow`` is None when the repository has no `.vibe.yml`, or a bad one
     (then ``faults`` says where). ``us`` is our own login. ``gates`` has those that the
-    card may be about to pass, by stage, and ``head`` is the pull request.
+    card may be about to pass, by stage; ``head`` is the pull request, ``others`` are
+    other people's checks on it.
     """
 
     us: str
@@ -67,6 +68,7 @@ class Situation:
     permission: Permission = Permission.NONE
     gates: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
     head: Head | None = None
+    others: tuple[OthersCheck, ...] = ()
 
     @property
     def board(self) -> BoardKey | None:

@@ -12,7 +12,8 @@ from vibeboard.domain import commands, prompt, testwords
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey
 from vibeboard.domain.breaker import Trail
 from vibeboard.domain.commands import Command, Unknown
-from vibeboard.domain.effects import ShowGate
+from vibeboard.domain.contract import criterion_number
+from vibeboard.domain.effects import ShowGates
 from vibeboard.domain.events import ReviewGiven
 from vibeboard.domain.gate import OthersCheck, Requirement
 from vibeboard.domain.markdown import (
@@ -26,7 +27,7 @@ from vibeboard.domain.proof import Proof
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.workflow import Result, Stage, Workflow
+from vibeboard.domain.workflow import VERIFY, Result, Stage, Workflow
 from vibeboard.errors import Fault, GitHubRefused
 
 CONFIG_CHECK = "vibeboard / config"
@@ -210,7 +211,7 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
         ]
     if run.state is RunState.STOPPED:
         back = f"Move the card back to *{stage.column}*" if stage.column else ""
-        again = f"`/agent {stage.name}`"
+        again = f"`{_again(stage.name)}`"
         lines += [
             f"{back} or comment {again} to go on from there."
             if back
@@ -503,8 +504,9 @@ def rejection(target: str | None, feedback: str, card: Card) -> str | None:
     why = f"\n\n{feedback}" if feedback.strip() else ""
     if target is None:
         return f"Somebody rejected the work:{why}" if why else None
-    number = target.casefold().removeprefix("ac").removeprefix("#")
-    wanted = f"AC{number}. "
+    bare = target.removeprefix("#")
+    number = criterion_number(f"AC{bare}" if bare.isdigit() else bare)
+    wanted = f"{number}. "
     named = next((c for c in prompt.criteria(card.body) if c.startswith(wanted)), None)
     if named is None:
         return None
@@ -520,25 +522,31 @@ def gate_is_no_stage(stage: Stage) -> str:
     )
 
 
-def gate_shut(effect: ShowGate, stage: Stage, found: Sequence[Requirement]) -> str:
-    """The comment of a gate that did not let a card pass, or would now."""
-    missing = [one for one in found if not one.met]
+def gate_refused(effect: ShowGates, stage: Stage, found: Sequence[Requirement]) -> str:
+    """The comment of a gate that did not let a card pass."""
+    if not effect.back_to or all(one.met for one in found):
+        return gate_stands(stage, found)
+    return _gate_shut(
+        f"@{effect.moved_by} moved this card to *{inline(stage.column or stage.name)}*"
+        f", and it was put back into *{inline(effect.back_to)}*:",
+        found,
+    )
+
+
+def gate_stands(stage: Stage, found: Sequence[Requirement]) -> str:
+    """The same comment later, when the gate may stand otherwise."""
     column = inline(stage.column or stage.name)
-    if not missing:
-        return (
-            f"✅ Everything that *{column}* asks for is there now. The card can be "
-            f"moved.\n\n{gate_table(found)}"
-        )
-    lines = []
-    if effect.back_to:
-        lines.append(
-            f"@{effect.moved_by} moved this card to *{column}*, and it was put back "
-            f"into *{inline(effect.back_to)}*:"
-        )
-    else:
-        lines.append(f"This card cannot stand in *{column}* yet:")
-    lines += ["", gate_table(found), "", _what_to_do(missing)]
-    return "\n".join(lines)
+    if any(not one.met for one in found):
+        return _gate_shut(f"This card cannot stand in *{column}* yet:", found)
+    return (
+        f"✅ Everything that *{column}* asks for is there now. The card can be "
+        f"moved.\n\n{gate_table(found)}"
+    )
+
+
+def _gate_shut(why: str, found: Sequence[Requirement]) -> str:
+    missing = [one for one in found if not one.met]
+    return "\n".join([why, "", gate_table(found), "", _what_to_do(missing)])
 
 
 def gate_table(found: Sequence[Requirement]) -> str:
@@ -643,11 +651,22 @@ def status(situation: Situation) -> str:
 def run_needs_you(run: Run) -> str:
     """The short new comment that calls a person when a run went wrong."""
     reason = run.report.reason if run.report else "it gave no reason"
+    told = f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
+    if run.stage in _COMMANDS:
+        return f"{told}`{_again(run.stage)}` does it again."
     return (
-        f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
-        f"`/agent retry` does it again; `/agent {run.stage} …` with instructions "
+        f"{told}`/agent retry` does it again; `/agent {run.stage} …` with instructions "
         "after it says what to do differently."
     )
+
+
+# Runs that no stage of `.vibe.yml` is about.
+_COMMANDS = {VERIFY: "/agent retry tests"}
+
+
+def _again(stage: str) -> str:
+    """The command that does it again."""
+    return _COMMANDS.get(stage, f"/agent {stage}")
 
 
 def _mention(run: Run) -> str:
@@ -680,7 +699,7 @@ def loop_cut(trail: Trail, stage: Stage) -> str:
         f"within {duration(trail.span)} ({seen}). So *{stage.name}* was not started, "
         "and nothing starts here any more until a person asks for it.\n\n"
         "To go on, move the card into the column of a stage yourself, or comment "
-        f"`/agent retry` for the last stage or `/agent {stage.name}` for this one."
+        f"`/agent retry` for the last stage or `{_again(stage.name)}` for this one."
     )
 
 

@@ -11,7 +11,7 @@ from vibeboard.domain.effects import (
     React,
     RemoveWorkspace,
     Reply,
-    ShowGate,
+    ShowGates,
     ShowRun,
     StartRun,
     StopRun,
@@ -127,7 +127,7 @@ class Performer:
                 await self._workspaces.remove(card)
             case CheckConfiguration():
                 await self._inspector.inspect(effect)
-            case ShowGate() | JudgeGroup() | VouchFor():
+            case ShowGates() | JudgeGroup() | VouchFor():
                 await self._gatekeeper.perform(effect)
 
     async def _say(self, effect: Effect, why: str) -> None:
