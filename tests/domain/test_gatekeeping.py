@@ -31,7 +31,9 @@ from vibeboard.domain.effects import (
 )
 from vibeboard.domain.events import (
     CardSeen,
+    CheckAsked,
     ChecksEnded,
+    Event,
     GroupFormed,
     PullRequestUpdated,
     RunEnded,
@@ -39,7 +41,18 @@ from vibeboard.domain.events import (
 from vibeboard.domain.gate import Head, OthersCheck, Requirement
 from vibeboard.domain.run import Report, RunState
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.workflow import VERIFY, Gate, Result, Suite, Workflow
+from vibeboard.domain.workflow import (
+    REVIEWS,
+    VERIFY,
+    Agent,
+    Cli,
+    Gate,
+    Prompt,
+    Result,
+    Review,
+    Suite,
+    Workflow,
+)
 
 UNIT = Suite("unit", "pytest", ("r.xml",))
 DONE = stage("done", "Done", result=Result.NOTHING, gate=Gate(tests=(UNIT,)))
@@ -212,6 +225,75 @@ def test_somebody_vouches(body: str, subject: str) -> None:
     (vouch,) = [effect for effect in effects if isinstance(effect, VouchFor)]
     assert (vouch.subject, vouch.by) == (subject, "alice")
     assert "ShowGates" in kinds(effects)
+
+
+SECURITY = Review("security", Agent("a", Cli.COMMAND), Prompt(text="look"))
+LOOKED_AT = replace(
+    GATED,
+    stages={
+        **GATED.stages,
+        "done": replace(DONE, gate=Gate(tests=(UNIT,), reviews=(SECURITY,))),
+    },
+)
+
+
+def test_a_review_is_passed_over_for_one_commit_and_with_a_reason() -> None:
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT)
+
+    told = decide(said("/agent approve security"), known, cause="d1")
+    assert "Say why the review `security`" in told[1].body  # type: ignore[union-attr]  # a reply
+    _, vouch, _ = decide(said("/agent approve Security A test's."), known, cause="d1")
+
+    assert isinstance(vouch, VouchFor)
+    assert vouch.subject == f"security@{HEAD.commit}"
+    assert vouch.reason == "A test's."
+
+
+def test_what_no_gate_asks_for_is_not_passed_over() -> None:
+    for known in (
+        at_gate(SHUT, "Review"),
+        replace(at_gate(SHUT, "Review", workflow=LOOKED_AT), head=None),
+    ):
+        effects = decide(said("/agent approve security Fine."), known, cause="d1")
+        assert kinds(effects) == ["React", "Reply"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        said("/agent retry reviews"),
+        CheckAsked(
+            ALICE, "acme/clock", "vibeboard / review: security", "c0", WORKED.id
+        ),
+    ],
+)
+def test_reviews_are_made_again(event: Event) -> None:
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT, runs=(WORKED,))
+
+    *_, start = decide(event, known, cause="d1")
+
+    assert isinstance(start, StartRun)
+    assert (start.stage, start.chain) == (REVIEWS, 0)
+    stage = LOOKED_AT.stage_named(REVIEWS)
+    assert stage is not None
+    assert (stage.reviews, stage.tests) == ((SECURITY,), ())
+
+
+def test_reviews_that_wait_already_are_not_made_twice() -> None:
+    runs = (WORKED, run(RunState.QUEUED, REVIEWS, id="r-v"))
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT, runs=runs)
+
+    effects = decide(said("/agent retry reviews"), known, cause="d1")
+
+    assert kinds(effects) == ["React", "Reply"]
+
+
+def test_a_push_does_not_spend_money_on_reviews() -> None:
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT, runs=(WORKED,))
+
+    starts = [e for e in decide(PUSHED, known, cause="d1") if isinstance(e, StartRun)]
+
+    assert [start.stage for start in starts] == [VERIFY]
 
 
 @pytest.mark.parametrize(

@@ -130,16 +130,16 @@ COMMANDS = (
     ),
     Spec(
         "retry",
-        "/agent retry [tests]",
+        "/agent retry [tests | reviews]",
         "Run the last stage again, from its beginning and with the same instructions; "
-        "or only the tests, on the newest commit.",
+        "or only the tests, or the reviews that gates ask for, on the newest commit.",
         "/agent retry tests",
     ),
     Spec(
         "approve",
-        "/agent approve <sha | AC number> [reason]",
-        "Approve the newest commit of the pull request, or accept a criterion that no "
-        "test proves, for gates that ask for it.",
+        "/agent approve <sha | AC number | review> [reason]",
+        "Approve the newest commit of the pull request, accept a criterion that no "
+        "test proves, or pass over a review of that commit, for gates that ask for it.",
         "/agent approve 3f2a91c",
     ),
     Spec(

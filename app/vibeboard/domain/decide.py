@@ -46,7 +46,7 @@ from vibeboard.domain.run import OPERATOR, Remark, RunState, Step
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.starting import Wish, cut, start
 from vibeboard.domain.trust import is_ignored_bot, is_person, is_us, may_direct
-from vibeboard.domain.workflow import VERIFY, Result, Stage
+from vibeboard.domain.workflow import REVIEWS, VERIFY, Result, Stage
 
 Answer = Callable[..., list[Effect]]
 
@@ -323,12 +323,14 @@ def _retried(
     answer: Answer,
 ) -> list[Effect]:
     last = situation.history.last
+    wish = Wish(cause, event.by.login, is_person(event.by, situation), at_once=True)
+    seen = React(event.repository, event.comment, "eyes")
     if step is Step.TESTS or (step is None and last and last.stage == VERIFY):
-        person = is_person(event.by, situation)
-        wish = Wish(cause, event.by.login, person, at_once=True)
         again = gatekeeping.verified(situation, wish)
-        seen = React(event.repository, event.comment, "eyes")
         return [seen, *again] if again else answer(words.nothing_to_test())
+    if step is Step.REVIEWS or (step is None and last and last.stage == REVIEWS):
+        again = gatekeeping.reviewed(situation, wish)
+        return [seen, *again] if again else answer(words.nothing_to_review())
     if step is not None:
         return answer(words.retry_step_later(step))
     if last is None or situation.workflow is None:
@@ -459,6 +461,9 @@ def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Ef
         return []
     person = is_person(event.by, situation)
     wish = Wish(cause, event.by.login, person, at_once=True)
+    reviewed = gatekeeping.reviewed(situation, wish)
+    if words.is_review_check(event.check) and reviewed:
+        return reviewed
     if run.stage not in workflow.stages:
         return gatekeeping.verified(situation, wish)
     if situation.history.unfinished is not None:

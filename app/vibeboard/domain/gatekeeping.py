@@ -17,7 +17,7 @@ from vibeboard.domain.run import RunState
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.starting import Wish, start
 from vibeboard.domain.trust import is_person, may_direct
-from vibeboard.domain.workflow import Result, Stage
+from vibeboard.domain.workflow import REVIEWS, Result, Stage
 
 
 def missing(stage: Stage, situation: Situation) -> tuple[Requirement, ...]:
@@ -62,16 +62,31 @@ def pull_request_updated(
 def verified(situation: Situation, wish: Wish) -> list[Effect]:
     """Run the gates' suites on the newest commit, unless a run will anyway."""
     workflow = situation.workflow
-    if workflow is None or situation.card is None or not workflow.verification().tests:
+    if workflow is None or not workflow.verification().tests:
         return []
     if any(run.state is RunState.QUEUED for run in situation.history.runs):
         return []
+    return _looked_at(workflow.verification(), situation, wish)
+
+
+def reviewed(situation: Situation, wish: Wish) -> list[Effect]:
+    """Have the gates' specialists look at the newest commit, unless they will."""
+    workflow = situation.workflow
+    if workflow is None or not workflow.reviewing().reviews:
+        return []
+    runs = situation.history.runs
+    if any(run.state is RunState.QUEUED and run.stage == REVIEWS for run in runs):
+        return []
+    return _looked_at(workflow.reviewing(), situation, wish)
+
+
+def _looked_at(stage: Stage, situation: Situation, wish: Wish) -> list[Effect]:
     worked_on = any(
         run.report is not None and run.report.branch for run in situation.history.runs
     )
-    if not worked_on:
+    if not worked_on or situation.card is None:
         return []
-    return start(workflow.verification(), situation, wish)
+    return start(stage, situation, wish)
 
 
 def approved(
@@ -85,12 +100,26 @@ def approved(
     criterion = criterion_number(target)
     if criterion is not None and not reason.strip():
         return words.approve_why(target)
-    subject = criterion or _commit(target, situation)
+    review = _review(target, situation)
+    if review is not None and not reason.strip():
+        return words.pass_over_why(review)
+    head = situation.head.commit if situation.head is not None else ""
+    over = f"{review}@{head}" if review is not None and head else None
+    subject = criterion or over or _commit(target, situation)
     if subject is None:
         return words.approve_unknown(target)
     cause = f"comment-{event.comment}"
     vouch = VouchFor(card.key, subject, event.by.login, reason, cause)
     return [vouch, *shown(situation, cause)]
+
+
+def _review(target: str, situation: Situation) -> str | None:
+    """A review that some gate asks for, by its name."""
+    workflow = situation.workflow
+    asked_for = workflow.reviewing().reviews if workflow is not None else ()
+    wanted = target.casefold()
+    names = (one.name for one in asked_for)
+    return next((name for name in names if name.casefold() == wanted), None)
 
 
 def _commit(target: str, situation: Situation) -> str | None:

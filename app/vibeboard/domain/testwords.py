@@ -51,6 +51,8 @@ _HARMS = {
 
 def told(proof: Proof) -> list[str]:
     """Everything that a proof says, for a comment, a pull request or a check."""
+    if not proof.results:
+        return list(_weakened(proof.weakened))
     return [
         *_table(proof.results, proof.progress),
         *_changes(proof.progress),

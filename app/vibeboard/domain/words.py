@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from vibeboard.domain import commands, prompt, testwords
+from vibeboard.domain import commands, prompt, reviewwords, testwords
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey
 from vibeboard.domain.breaker import Trail
 from vibeboard.domain.commands import Command, Unknown
@@ -24,10 +24,11 @@ from vibeboard.domain.markdown import (
     inline,
 )
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.review import MOST_FINDINGS, ReviewResult
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.workflow import VERIFY, Result, Stage, Workflow
+from vibeboard.domain.workflow import REVIEWS, VERIFY, Result, Stage, Workflow
 from vibeboard.errors import Fault, GitHubRefused
 
 CONFIG_CHECK = "vibeboard / config"
@@ -36,6 +37,19 @@ CONFIG_CHECK = "vibeboard / config"
 def run_check(stage: str) -> str:
     """The name of the check run of a stage."""
     return f"vibeboard / {stage}"
+
+
+def review_check(review: str) -> str:
+    """The name of the check run of a review."""
+    return f"{_REVIEW_CHECKS}{review}"
+
+
+def is_review_check(name: str) -> bool:
+    """Whether it is the check run of a review."""
+    return name.startswith(_REVIEW_CHECKS)
+
+
+_REVIEW_CHECKS = "vibeboard / review: "
 
 
 # --- Small parts ------------------------------------------------------------
@@ -68,6 +82,7 @@ _STEP_WORDS = {
     Step.WORKSPACE: "Prepare the workspace",
     Step.AGENT: "Agent works",
     Step.TESTS: "Run the tests",
+    Step.REVIEWS: "Specialists look at it",
     Step.PUBLISH: "Publish",
 }
 
@@ -107,7 +122,7 @@ def tracking(
     cost = cost_line(report.cost) if report is not None else "running up"
     by = f"{stage.agent.name} · {cost}"
     if stage.result is Result.EVIDENCE:
-        by = "tests only"
+        by = f"no agent at work · {cost}" if stage.reviews else "tests only"
     config = run.config_commit[:7] or "unknown"
     lines += [
         "",
@@ -128,6 +143,8 @@ def _calls(run: Run) -> str:
 
 def _steps(stage: Stage) -> list[Step]:
     left_out = {Step.TESTS} if not stage.tests else set()
+    if not stage.reviews:
+        left_out.add(Step.REVIEWS)
     if stage.result is Result.EVIDENCE:
         left_out.add(Step.AGENT)
     return [step for step in Step if step not in left_out]
@@ -199,7 +216,7 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             "",
         ]
     if report.proof:
-        lines += [*testwords.told(report.proof), ""]
+        lines += [*_proved(report.proof), ""]
     if report.summary and stage.result is not Result.ISSUE:
         lines += [
             "<details><summary>What the agent says</summary>",
@@ -228,19 +245,37 @@ def check_title(report: Report) -> str:
     """One line for the check run."""
     if report.reason:
         return report.reason.replace("`", "")[:250]
-    return testwords.title(report.tests)
+    parts = [testwords.title(report.tests)] if report.tests else []
+    if report.reviews:
+        parts.append(f"{count(len(report.reviews), 'review')} passed")
+    return ", ".join(parts) or testwords.title(())
 
 
 def stage_summary(run: Run, report: Report) -> str:
-    """What the check of a stage shows; each suite has one of its own."""
-    suites = ", ".join(f"`{run_check(result.suite)}`" for result in report.tests)
-    said = f"{check_title(report)}. Look at {suites}." if suites else ""
+    """What the check of a stage shows; each suite and review has one of its own."""
+    names = [run_check(result.suite) for result in report.tests]
+    names += [review_check(result.review) for result in report.reviews]
+    listed = ", ".join(f"`{name}`" for name in names)
+    said = f"{check_title(report)}. Look at {listed}." if listed else ""
     return _summary(run, report, [said or check_title(report)])
 
 
 def suite_summary(run: Run, report: Report, proof: Proof) -> str:
     """What the check of a suite shows."""
     return _summary(run, report, testwords.told(proof))
+
+
+def review_summary(run: Run, report: Report, result: ReviewResult) -> str:
+    """What the check of a review shows."""
+    said = ["", foreign(result.summary, 4_000)] if result.summary else []
+    lines = reviewwords.told([result], most=MOST_FINDINGS)
+    return _summary(run, report, [*lines, *said])
+
+
+def _proved(proof: Proof) -> list[str]:
+    """What suites and specialists say."""
+    parts = [testwords.told(proof), reviewwords.told(proof.reviews)]
+    return "\n\n".join("\n".join(part) for part in parts if part).split("\n")
 
 
 def _summary(run: Run, report: Report, lines: Sequence[str]) -> str:
@@ -297,7 +332,7 @@ def _pull_lines(run: Run, report: Report, notes: Sequence[str]) -> list[str]:
         "## Tests",
         "",
         *(
-            testwords.told(report.proof)
+            _proved(report.proof)
             if report.proof
             else ["_No test suite is configured for this stage._"]
         ),
@@ -455,6 +490,15 @@ def nothing_to_test() -> str:
     )
 
 
+def nothing_to_review() -> str:
+    """`/agent retry reviews` where there is nothing."""
+    return (
+        "Did nothing: reviews are made again for gates, on a pull request of this App. "
+        "Here is none, or `.vibe.yml` has no gate that asks for reviews, or a run that "
+        "reviews is waiting already."
+    )
+
+
 def approve_what() -> str:
     """`/agent approve` without a commit."""
     return (
@@ -468,6 +512,15 @@ def approve_why(criterion: str) -> str:
     return (
         f"Say why {code(criterion)} needs no proof: `/agent approve {criterion} "
         "<reason>`. The reason is kept, and shown with the gate."
+    )
+
+
+def pass_over_why(review: str) -> str:
+    """`/agent approve security` without a reason."""
+    return (
+        f"Say why the review {code(review)} may be passed over for the newest commit: "
+        f"`/agent approve {review} <reason>`. The reason is kept, and shown with the "
+        "gate."
     )
 
 
@@ -571,10 +624,9 @@ def gate_title(found: Sequence[Requirement]) -> str:
 def _what_to_do(missing: Sequence[Requirement]) -> str:
     if all(one.waits for one in missing):
         return "Nothing has to be done: this comment says when it is there."
-    return (
-        "This comment says when everything is there. `/agent retry tests` runs the "
-        "tests on the newest commit, `/agent approve <sha>` approves it."
-    )
+    ways = dict.fromkeys(one.way for one in missing if one.way)
+    listed = ["", *(f"- {way}" for way in ways)] if ways else []
+    return "\n".join(["This comment says when everything is there.", *listed])
 
 
 def gate_passed_by(by: Actor, stage: Stage, missing: Sequence[Requirement]) -> str:
@@ -661,7 +713,7 @@ def run_needs_you(run: Run) -> str:
 
 
 # Runs that no stage of `.vibe.yml` is about.
-_COMMANDS = {VERIFY: "/agent retry tests"}
+_COMMANDS = {VERIFY: "/agent retry tests", REVIEWS: "/agent retry reviews"}
 
 
 def _again(stage: str) -> str:
@@ -803,6 +855,16 @@ def prompt_missing(stage: str, path: str) -> str:
         f"the prompt of *{stage}*, `{inline(path)}`, is not on the default branch. "
         "Add the file or mend `prompt:` in `.vibe.yml`"
     )
+
+
+def not_all_tested() -> str:
+    """A run whose suites did not all run."""
+    return "not all of the stage's suites ran, so nothing is proved"
+
+
+def not_all_reviewed() -> str:
+    """A run whose specialists did not all look."""
+    return "not all of the stage's reviews were made"
 
 
 def nothing_changed(agent: str) -> str:

@@ -7,8 +7,9 @@ from vibeboard.config.presets import builtin_prompt
 from vibeboard.domain import prompt, words
 from vibeboard.domain.board import Actor, Card, Comment, Permission
 from vibeboard.domain.run import Run, RunState
-from vibeboard.domain.workflow import Stage
+from vibeboard.domain.workflow import Prompt, Review, Stage
 from vibeboard.engine.ports import (
+    Base,
     Cards,
     Pulls,
     Repositories,
@@ -48,7 +49,7 @@ class Briefing:
         """The whole prompt of a run."""
         history, text, comments, threads = await asyncio.gather(
             self._runs.history(card.key),
-            self._text(run, stage),
+            self._text(run, stage.prompt, stage.name),
             self._comments(card),
             self._threads(run, card),
         )
@@ -77,6 +78,16 @@ class Briefing:
         )
         return rendered.text
 
+    async def specialist(self, run: Run, review: Review, card: Card, base: Base) -> str:
+        """The prompt of somebody who looks at a commit.
+
+        What the agent says of its own work is not in it: it may be wrong.
+        """
+        text = await self._text(run, review.prompt, review.name)
+        return prompt.render_review(
+            card=card, name=review.name, text=text, base=base.commit, head=base.head
+        ).text
+
     async def session(self, run: Run, stage: Stage) -> str | None:
         """The agent's session to go on with: that of the stage's last run."""
         if run.session is not None:
@@ -89,8 +100,7 @@ class Briefing:
         ]
         return sessions[-1] if sessions else None
 
-    async def _text(self, run: Run, stage: Stage) -> str:
-        source = stage.prompt
+    async def _text(self, run: Run, source: Prompt, name: str) -> str:
         if source.text is not None:
             return source.text
         if source.builtin is not None:
@@ -100,7 +110,7 @@ class Briefing:
             run.card.repository, source.path, ref=run.config_commit or None
         )
         if found is None:
-            raise UserError(words.prompt_missing(stage.name, source.path))
+            raise UserError(words.prompt_missing(name, source.path))
         return found.text
 
     async def _comments(self, card: Card) -> list[Comment]:

@@ -1,4 +1,4 @@
-"""Carries out one run: workspace, agent, tests, publish, end.
+"""Carries out one run: workspace, agent, tests, reviews, publish, end.
 
 Each part is a durable step. A run that a crash cut off goes on behind its last
 finished step; an agent that was cut off begins again on a clean tree.
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from vibeboard.domain import prompt, words
 from vibeboard.domain.board import Card
+from vibeboard.domain.evidence import Verdict
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
@@ -38,6 +39,7 @@ from vibeboard.engine.ports import (
 )
 from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher, Work
+from vibeboard.engine.specialists import Reviewed, Specialists
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Following, Tracking
@@ -48,6 +50,7 @@ log = logging.getLogger(__name__)
 
 _WORK = TypeAdapter(Work)
 _PROOF = TypeAdapter(Proof)
+_REVIEWED = TypeAdapter(Reviewed)
 _WORKSPACE = TypeAdapter(Workspace)
 # What the agent does where none works.
 _TESTED_ONLY = Work(AgentResult(AgentEnd.FINISHED))
@@ -67,6 +70,7 @@ class Executor:
         workspaces: Workspaces,
         agents: Agents,
         prover: Prover,
+        specialists: Specialists,
         workflows: Workflows,
         briefing: Briefing,
         publisher: Publisher,
@@ -83,6 +87,7 @@ class Executor:
         self._workspaces = workspaces
         self._agents = agents
         self._prover = prover
+        self._specialists = specialists
         self._workflows = workflows
         self._briefing = briefing
         self._publisher = publisher
@@ -166,6 +171,18 @@ class Executor:
             proof = _PROOF.validate_python(
                 await part(Step.TESTS, lambda: self._tests(run, stage))
             )
+
+        async def reviews() -> Any:
+            await following.is_seen()
+            return await self._reviews(run, stage, card)
+
+        green = proof is None or proof.verdict is Verdict.PASSED
+        if stage.reviews and green and work.agent.end is AgentEnd.FINISHED:
+            reviewed = _REVIEWED.validate_python(await part(Step.REVIEWS, reviews))
+            proof = proof or Proof(reviewed.commit, reviewed.base)
+            proof = replace(proof, reviews=reviewed.results)
+            cost = work.agent.cost + reviewed.cost
+            work = replace(work, agent=replace(work.agent, cost=cost))
 
         async def publish() -> Any:
             now = await self._runs.get(run.id)
@@ -264,6 +281,11 @@ class Executor:
         async with self._stops.watch(run.id) as stop:
             proof = await self._prover.prove(run, stage, stop)
         return _PROOF.dump_python(proof, mode="json")
+
+    async def _reviews(self, run: Run, stage: Stage, card: Card) -> Any:
+        async with self._stops.watch(run.id) as stop:
+            reviewed = await self._specialists.review(run, stage, card, stop)
+        return _REVIEWED.dump_python(reviewed, mode="json")
 
 
 async def _recorded(step: Steps, name: str, do: Callable[[], Awaitable[Any]]) -> Any:

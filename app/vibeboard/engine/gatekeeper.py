@@ -1,7 +1,7 @@
 """Looks at pull requests for gates, and says how the gates stand."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vibeboard.domain import words
 from vibeboard.domain.board import CardKey, Permission
@@ -19,6 +19,7 @@ from vibeboard.domain.gate import (
     unmet,
 )
 from vibeboard.domain.prompt import criteria, parse_branch
+from vibeboard.domain.review import ReviewResult, standing
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.workflow import Stage, Suite, Workflow
 from vibeboard.engine.ports import (
@@ -32,6 +33,7 @@ from vibeboard.engine.ports import (
     PullView,
     Replies,
     Repositories,
+    Reviews,
     ReviewState,
     Runs,
     Vouches,
@@ -65,6 +67,7 @@ class Gatekeeper:
         repositories: Repositories,
         workflows: Workflows,
         evidence: Evidence,
+        reviews: Reviews,
         vouches: Vouches,
     ) -> None:
         self._runs = runs
@@ -75,6 +78,7 @@ class Gatekeeper:
         self._repositories = repositories
         self._workflows = workflows
         self._evidence = evidence
+        self._reviews = reviews
         self._vouches = vouches
 
     async def look(
@@ -210,6 +214,13 @@ class Gatekeeper:
             objected_by=frozenset(objected),
             asked_by=frozenset(run.asked_by for run in history.runs),
             results=results,
+            reviews=await self._looks(card.repository, view.head, workflow),
+            reviewed_now=_reviewed_now(history, workflow),
+            passed_over={
+                name: vouch
+                for vouch in vouches
+                if (name := _passed_over(vouch, view.head)) is not None
+            },
             contract=await self._contract(card, workflow, history, results, vouches),
             tested_now=history.unfinished is not None,
         )
@@ -249,6 +260,28 @@ class Gatekeeper:
             if kept:
                 found[suite.name] = combined(kept)
         return found
+
+    async def _looks(
+        self, repository: str, commit: str, workflow: Workflow
+    ) -> dict[str, ReviewResult]:
+        found: dict[str, ReviewResult] = {}
+        for review in workflow.reviewing().reviews:
+            kept = standing(await self._reviews.of(repository, commit, review))
+            if kept is not None:
+                found[review.name] = replace(kept, blocks_on=review.blocks_on)
+        return found
+
+
+def _reviewed_now(history: CardHistory, workflow: Workflow) -> frozenset[str]:
+    """The reviews that a run will make, or is making, if its tests let it."""
+    stages = (workflow.stage_named(run.stage) for run in history.runs if not run.ended)
+    return frozenset(one.name for stage in stages if stage for one in stage.reviews)
+
+
+def _passed_over(vouch: Vouch, head: str) -> str | None:
+    """The review that somebody does not want at this head."""
+    review, at, commit = vouch.subject.partition("@")
+    return review if at and commit == head else None
 
 
 def _others(view: PullView) -> tuple[OthersCheck, ...]:
