@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from vibeboard.domain import reviewwords, testwords
-from vibeboard.domain.contract import Contract, Standing
+from vibeboard.domain.contract import Contract
 from vibeboard.domain.evidence import SuiteResult, Verdict
 from vibeboard.domain.markdown import count, inline
 from vibeboard.domain.review import ReviewResult
@@ -157,17 +157,9 @@ def _criteria(contract: Contract | None) -> Requirement:
         told = (f"{one.number} by {inline(one.waiver.by)}" for one in waived)  # type: ignore[union-attr]  # see above
         said += f"; accepted without proof: {', '.join(told)}"
     for one in contract.open:
-        said += f"; {one.number} {_STANDINGS[one.standing]}"
+        said += f"; {one.number} {testwords.STANDINGS[one.standing]}"
     way = "`/agent approve AC<number> <reason>` accepts a criterion without proof"
     return Requirement(name, met=contract.met, said=said, way=way)
-
-
-_STANDINGS = {
-    Standing.UNTIED: "is tied to no test",
-    Standing.MISSING: "names a test that did not run",
-    Standing.AMBIGUOUS: "names a test by a name that several have",
-    Standing.NOT_PASSED: "names a test that did not pass",
-}
 
 
 def _approvals(wanted: int, head: Head) -> Requirement:

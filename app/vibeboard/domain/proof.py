@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vibeboard.domain.comparison import Change, Comparison
+from vibeboard.domain.contract import Criterion
 from vibeboard.domain.evidence import SuiteResult, Verdict, verdict_of
 from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.weakening import Weakening
@@ -52,7 +53,8 @@ class Proof:
 
     ``results`` are brief, in the order of the stage's suites; so is ``progress``.
     ``weakened`` says what was done to the tests themselves. ``reviews`` are what
-    specialists say, who look once the suites are green.
+    specialists say, who look once the suites are green; ``criteria`` are the issue's,
+    where an agent has tied them to tests.
     """
 
     commit: str
@@ -61,6 +63,7 @@ class Proof:
     progress: tuple[Progress, ...] = ()
     weakened: tuple[Weakening, ...] = ()
     reviews: tuple[ReviewResult, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

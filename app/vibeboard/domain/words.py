@@ -257,7 +257,8 @@ def stage_summary(run: Run, report: Report) -> str:
     names += [review_check(result.review) for result in report.reviews]
     listed = ", ".join(f"`{name}`" for name in names)
     said = f"{check_title(report)}. Look at {listed}." if listed else ""
-    return _summary(run, report, [said or check_title(report)])
+    criteria = testwords.criteria(report.proof.criteria) if report.proof else []
+    return _summary(run, report, [said or check_title(report), "", *criteria])
 
 
 def suite_summary(run: Run, report: Report, proof: Proof) -> str:
@@ -274,7 +275,11 @@ def review_summary(run: Run, report: Report, result: ReviewResult) -> str:
 
 def _proved(proof: Proof) -> list[str]:
     """What suites and specialists say."""
-    parts = [testwords.told(proof), reviewwords.told(proof.reviews)]
+    parts = [
+        testwords.told(proof),
+        testwords.criteria(proof.criteria),
+        reviewwords.told(proof.reviews),
+    ]
     return "\n\n".join("\n".join(part) for part in parts if part).split("\n")
 
 

@@ -18,6 +18,7 @@ from vibeboard.domain.evidence import Verdict
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
+from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.briefing import Briefing
@@ -37,8 +38,8 @@ from vibeboard.engine.ports import (
     Workspace,
     Workspaces,
 )
-from vibeboard.engine.prove import Prover
-from vibeboard.engine.publish import Publisher, Work
+from vibeboard.engine.prove import Promise, Prover
+from vibeboard.engine.publish import Publisher, Work, claimed
 from vibeboard.engine.specialists import Reviewed, Specialists
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
@@ -169,7 +170,7 @@ class Executor:
         proof: Proof | None = None
         if stage.tests and work.agent.end is AgentEnd.FINISHED:
             proof = _PROOF.validate_python(
-                await part(Step.TESTS, lambda: self._tests(run, stage))
+                await part(Step.TESTS, lambda: self._tests(run, stage, card, work))
             )
 
         async def reviews() -> Any:
@@ -277,10 +278,20 @@ class Executor:
             change=change,
         )
 
-    async def _tests(self, run: Run, stage: Stage) -> Any:
+    async def _tests(self, run: Run, stage: Stage, card: Card, work: Work) -> Any:
+        promise = await self._promise(card, work)
         async with self._stops.watch(run.id) as stop:
-            proof = await self._prover.prove(run, stage, stop)
+            proof = await self._prover.prove(run, stage, promise, stop)
         return _PROOF.dump_python(proof, mode="json")
+
+    async def _promise(self, card: Card, work: Work) -> Promise:
+        """What this agent ties to the criteria, else what the last one did."""
+        promised = prompt.criteria(card.body)
+        claims, _ = claimed(work.claims)
+        history = await self._runs.history(card.key) if not claims else CardHistory()
+        known = [run.report.claims for run in history.runs if run.report]
+        newest = next((claim for claim in reversed(known) if claim), {})
+        return Promise(promised, claims or newest)
 
     async def _reviews(self, run: Run, stage: Stage, card: Card) -> Any:
         async with self._stops.watch(run.id) as stop:

@@ -226,7 +226,7 @@ def _judged(run: Run, stage: Stage, work: Work, proof: Proof | None) -> Report:
     against = _against(stage, proof) if proof is not None else ""
     if state is RunState.SUCCEEDED and against:
         state, reason = RunState.FAILED, against
-    claims, unreadable = _claims(work.claims)
+    claims, unreadable = claimed(work.claims)
     return Report(
         state=state,
         claims=claims,
@@ -250,7 +250,7 @@ def _against(stage: Stage, proof: Proof) -> str:
     return reviewwords.objections(proof.reviews)
 
 
-def _claims(text: str | None) -> tuple[dict[str, Claim], str]:
+def claimed(text: str | None) -> tuple[dict[str, Claim], str]:
     """What the agent ties to which criterion, or why that cannot be read."""
     if text is None:
         return {}, ""
