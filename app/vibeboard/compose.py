@@ -29,6 +29,7 @@ from vibeboard.engine.ports import Calls
 from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher
 from vibeboard.engine.reconcile import Reconciler
+from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.watch import Watch
@@ -64,6 +65,7 @@ from vibeboard.store.notices import Notices
 from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.questions import SqlQuestions
 from vibeboard.store.results import SqlEvidence
+from vibeboard.store.reviews import SqlReviews
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings
@@ -108,6 +110,7 @@ class _Kept:
     gauges: SqlGauges
     archive: SqlArchive
     evidence: SqlEvidence
+    reviews: SqlReviews
     vouches: SqlVouches
     questions: SqlQuestions
     ledger: SqlLedger
@@ -211,6 +214,7 @@ async def _remember(
         gauges=SqlGauges(database, clock, name=name),
         archive=SqlArchive(database),
         evidence=SqlEvidence(engine, clock),
+        reviews=SqlReviews(engine, clock),
         vouches=SqlVouches(engine),
         questions=SqlQuestions(engine, due, clock),
         ledger=SqlLedger(engine, clock),
@@ -386,6 +390,7 @@ def _gatekeeper(crew: _Crew) -> Gatekeeper:
         repositories=ports.repositories,
         workflows=crew.workflows,
         evidence=kept.evidence,
+        reviews=kept.reviews,
         vouches=kept.vouches,
     )
 
@@ -421,13 +426,22 @@ def _executor(
     settings: Settings, machine: Machine, places: Places, crew: _Crew
 ) -> Executor:
     environment = Environment(machine.path)
+    agents = _agents(settings, environment)
+    briefing = Briefing(
+        runs=crew.kept.runs,
+        cards=crew.ports.cards,
+        pulls=crew.ports.pulls,
+        repositories=crew.ports.repositories,
+        workflows=crew.workflows,
+        us=crew.us,
+    )
     return Executor(
         runs=crew.kept.runs,
         queue=crew.kept.run_queue,
         cards=crew.ports.cards,
         repositories=crew.ports.repositories,
         workspaces=crew.workspaces,
-        agents=_agents(settings, environment),
+        agents=agents,
         approvals=Approvals(crew.kept.questions),
         prover=Prover(
             suites=ShellSuites(environment),
@@ -435,15 +449,16 @@ def _executor(
             evidence=crew.kept.evidence,
             places=places,
         ),
-        workflows=crew.workflows,
-        briefing=Briefing(
-            runs=crew.kept.runs,
-            cards=crew.ports.cards,
-            pulls=crew.ports.pulls,
-            repositories=crew.ports.repositories,
-            workflows=crew.workflows,
-            us=crew.us,
+        specialists=Specialists(
+            agents=agents,
+            workspaces=crew.workspaces,
+            lending=crew.workspaces,
+            reviews=crew.kept.reviews,
+            briefing=briefing,
+            places=places,
         ),
+        workflows=crew.workflows,
+        briefing=briefing,
         publisher=Publisher(
             runs=crew.kept.runs,
             cards=crew.ports.cards,

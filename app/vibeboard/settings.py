@@ -112,8 +112,8 @@ class Settings(BaseModel):
         default=90,
         ge=1,
         le=3650,
-        description="How long it is kept what test suites gave on which commit. What "
-        "is gone is tested again when a gate asks for it.",
+        description="How long it is kept what test suites and reviews gave on which "
+        "commit. What is gone is made again when somebody asks for it.",
     )
     keep_audit_days: int = Field(
         default=365,

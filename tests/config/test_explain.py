@@ -11,11 +11,11 @@ Board `acme/7`, columns of the field `Status`.
 
 ### Stages
 
-| Column | Stage | Agent | Prompt | Result | Tests | Next | Otherwise | Needs | \
-Priority |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| `In progress` | `develop` | `claude` | `builtin:develop` | branch |  | stays | \
-stays |  | normal |
+| Column | Stage | Agent | Prompt | Result | Tests | Reviews | Next | Otherwise | \
+Needs | Priority |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| `In progress` | `develop` | `claude` | `builtin:develop` | branch |  |  | \
+stays | stays |  | normal |
 
 ### Agents
 
@@ -34,12 +34,27 @@ stays |  | normal |
 def test_a_full_file_is_explained() -> None:
     shown = explain(load(SUPPORTED, owner="acme"))
 
-    assert "| by comment only | `look` | `claude` | inline | report |  |" in shown
+    assert "| by comment only | `look` | `claude` | inline | report |  |  |" in shown
     assert "| `Needs attention` | `refine` | high |" in shown
     assert "| `Development`, after 1.5 min | `develop` |" in shown
     assert "| `script` | `python3 my agent.py --fast` | its default | 45 |" in shown
     assert "| `unit` | `pytest --junitxml=out/unit.xml` | `out/unit.xml` | 5 |" in shown
     assert "- Bots that may, too: `renovate[bot]`." in shown
+
+
+def test_specialists_are_explained() -> None:
+    text = (
+        "version: 1\n"
+        "stages:\n"
+        "  qa: {column: QA, result: evidence, reviews: [security, ux]}\n"
+        "  done: {column: Done, gate: {reviews: [security]}}\n"
+        "reviews: {ux: {prompt: Look at it., blocks_on: never}}\n"
+    )
+    shown = explain(load(text, owner="acme"))
+
+    assert "| `QA` | `qa` | nobody |  | evidence |  | `security`, `ux` |" in shown
+    assert "| `security` | `claude` | `builtin:security` | critical |" in shown
+    assert "| `ux` | `claude` | inline | never |" in shown
 
 
 def test_words_of_the_file_stay_in_their_cell() -> None:

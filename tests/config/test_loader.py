@@ -1,6 +1,7 @@
 import json
 import time
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,12 +14,14 @@ from vibeboard.config.document import read
 from vibeboard.config.loader import load
 from vibeboard.config.presets import builtin_names, builtin_prompt
 from vibeboard.domain.board import BoardKey, Permission
+from vibeboard.domain.review import Severity
 from vibeboard.domain.workflow import (
     Agent,
     Cli,
     Priority,
     Prompt,
     Result,
+    Review,
     Stage,
     Suite,
     Workflow,
@@ -217,7 +220,8 @@ SHAPE = [
     ),
     pytest.param(
         with_stages("  a: {result: brnch}"),
-        "3:15: result: must be 'issue', 'branch' or 'report'; did you mean 'branch'?",
+        "3:15: result: must be 'issue', 'branch', 'report' or 'evidence'; did you mean "
+        "'branch'?",
         id="a misspelt value",
     ),
     pytest.param(
@@ -392,7 +396,6 @@ NOT_YET = [
     pytest.param("agents: {x: {tools: {ask: [y]}}}", "4:14: `tools`", id="tools"),
     pytest.param("agents: {x: {network: [y]}}", "4:14: `network`", id="network"),
     pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
-    pytest.param("reviews: {x: {}}", "4:1: `reviews`", id="reviews"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
     pytest.param("limits: {usd_per_day: 1}", "4:10: `usd_per_day`", id="a day's money"),
     pytest.param(
@@ -413,13 +416,74 @@ def test_what_is_not_carried_out_yet_is_refused(rest: str, fault: str) -> None:
     assert faults(with_stages("  a: {}", rest)) == [f"{fault} is not supported yet"]
 
 
-@pytest.mark.parametrize(
-    "key", ["reviews: [x]", "gate: {reviews: [x]}\n    column: c", "runner: actions"]
-)
-def test_what_a_stage_cannot_do_yet_is_refused(key: str) -> None:
-    (only,) = faults(with_stages(f"  a:\n    {key}"))
+def test_what_a_stage_cannot_do_yet_is_refused() -> None:
+    (only,) = faults(with_stages("  a:\n    runner: actions"))
 
     assert only.endswith(" is not supported yet")
+
+
+SPECIALISTS = """\
+version: 1
+agents: {a: {}, b: {}}
+stages:
+  verify: {agent: a}
+  qa: {column: QA, agent: a, result: evidence, reviews: [security, sec, perf]}
+  q2: {result: evidence}
+  q3: {column: Q, gate: {reviews: [pref]}}
+reviews:
+  perf: {agent: a}
+  ac3: {agent: c, prompt: builtin:secrity, blocks_on: major}
+"""
+
+
+def test_what_specialists_cannot_mean_is_told_with_its_place() -> None:
+    assert faults(SPECIALISTS) == [
+        "4:3: runs of gates are called 'verify'; name it otherwise",
+        "5:20: no agent works in a stage of `result: evidence`: no `agent`",
+        "5:58: there are several agents (a, b); say which `agent` works",
+        "5:68: reviews: no review 'sec'",
+        "6:16: result: `result: evidence` needs `tests` or `reviews`",
+        "7:36: reviews: no review 'pref'; did you mean 'perf'?",
+        (
+            "9:3: say what to look for, as `prompt`; only performance, security, "
+            "tests, ux are ours"
+        ),
+        "10:3: `/agent approve ac3` means a criterion; name it otherwise",
+        "10:16: agent: no agent 'c'",
+        (
+            "10:27: prompt: no prompt of ours; there are builtin:performance, "
+            "builtin:security, builtin:tests, builtin:ux; did you mean 'security'?"
+        ),
+    ]
+
+
+def test_specialists_of_ours_need_no_words() -> None:
+    text = with_stages(
+        "  a: {column: A, reviews: [security, ux]}\n"
+        "  done: {column: D, gate: {reviews: [security]}}",
+        "reviews: {ux: {prompt: Look at it., blocks_on: never}}",
+    )
+    workflow = loaded(text)
+    security, ux = workflow.stages["a"].reviews
+
+    assert security.prompt.builtin == "reviews/security"
+    assert (security.blocks_on, ux.blocks_on) == (Severity.CRITICAL, None)
+    assert workflow.stages["a"].result is Result.BRANCH
+    assert workflow.reviewing().reviews == (security,)
+    assert workflow.reviews == {"security": security, "ux": ux}
+
+
+def test_another_agent_or_prompt_makes_another_review() -> None:
+    one = Review("x", Agent("a", Cli.CLAUDE_CODE), Prompt(text="see"))
+    others = [
+        replace(one, agent=replace(one.agent, model="better")),
+        replace(one, agent=Agent("a", Cli.COMMAND, ("see",))),
+        replace(one, prompt=Prompt(text="look")),
+        replace(one, prompt=Prompt(path="see")),
+    ]
+
+    assert len({each.definition for each in [one, *others]}) == len(others) + 1
+    assert replace(one, blocks_on=None).definition == one.definition
 
 
 @pytest.mark.parametrize(
@@ -461,13 +525,13 @@ def test_a_gate_stands_before_a_column() -> None:
 
 def test_all_faults_are_told_at_once_and_in_order() -> None:
     text = with_stages(
-        "  a: {colum: x, needs: 1}\n  b: {reviews: [x]}", "zebra: 1\nrunner: x"
+        "  a: {colum: x, needs: 1}\n  b: {runner: actions}", "zebra: 1\nrunner: x"
     )
 
     assert faults(text) == [
         "3:7: unknown key 'colum'; did you mean 'column'?",
         "3:24: needs: must be a list, such as [a, b]",
-        "4:7: `reviews` is not supported yet",
+        "4:15: runner: `runner: actions` is not supported yet",
         "5:1: unknown key 'zebra'",
         "6:9: runner: must be 'own' or 'actions'",
     ]

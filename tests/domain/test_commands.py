@@ -68,6 +68,11 @@ STAGES = ("refine", "develop", "Security-Check")
         pytest.param("/agent approve 3f2a91c", Approve("3f2a91c"), id="approve a sha"),
         pytest.param("/agent reject", Reject(), id="reject what waits"),
         pytest.param(
+            "/agent reject AC3 It is late.",
+            Reject("AC3", "It is late."),
+            id="reject a criterion",
+        ),
+        pytest.param(
             "/agent reject #12 too broad", Reject("#12", "too broad"), id="reject an id"
         ),
         pytest.param(

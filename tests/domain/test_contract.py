@@ -2,6 +2,7 @@
 
 import pytest
 
+from vibeboard.domain import testwords
 from vibeboard.domain.contract import (
     Claim,
     Contract,
@@ -10,6 +11,7 @@ from vibeboard.domain.contract import (
     Waiver,
     contract,
     proposal,
+    shown,
 )
 from vibeboard.domain.evidence import CaseResult, Outcome, SuiteResult
 
@@ -128,6 +130,41 @@ def test_red_to_green_needs_a_red_base(
     found = judged({"AC2": ["chimes"]}, GREEN, base)
 
     assert found.criteria[1].red_to_green is proof
+
+
+def test_what_is_shown_tells_of_the_base_only_where_it_ran() -> None:
+    claims = {"AC1": Claim(("ticks", "rings")), "AC2": Claim(("chimes",))}
+    loud = SuiteResult(
+        "e2e", (CaseResult("e2e::rings", Outcome.PASSED, detail="x" * 999),), 0
+    )
+    broken = SuiteResult("e2e", fault="cut off")
+
+    for pairs in (
+        [(GREEN, RED), (loud, None)],
+        [(loud, broken), (GREEN, RED)],
+    ):
+        first, second = shown(SPEC, claims, pairs)
+        assert first.standing is second.standing is Standing.PROVED
+        assert not first.red_to_green, "nobody knows what it was at the base"
+        assert second.red_to_green
+        assert first.tests[1].cases == (CaseResult("e2e::rings", Outcome.PASSED),)
+    (first, _) = shown(SPEC, claims, [(GREEN, RED), (loud, loud)])
+    assert not first.red_to_green
+
+
+def test_criteria_are_told_in_a_table() -> None:
+    claims = {"AC1": Claim(("ticks",)), "AC2": Claim(("chimes", "rings"))}
+    head = suite(ticks=Outcome.PASSED, chimes=Outcome.PASSED)
+    grown = suite(chimes=Outcome.FAILED)
+
+    first, second = testwords.criteria(shown(SPEC, claims, [(head, grown)]))[2:]
+
+    assert first == "| 🔴→🟢 | AC1. The clock ticks. | test\\_clock::ticks (new) |"
+    assert second == (
+        "| ❌ | AC2. It chimes. Loudly. | names a test that did not run; "
+        "test\\_clock::chimes (failed at the base), rings |"
+    )
+    assert testwords.criteria(()) == []
 
 
 def test_a_proposal_is_read() -> None:

@@ -4,8 +4,9 @@ import pytest
 
 from vibeboard.domain.contract import Claim, Waiver, contract
 from vibeboard.domain.evidence import CaseResult, Outcome, SuiteResult
-from vibeboard.domain.gate import Head, judge, unmet
-from vibeboard.domain.workflow import Gate, Suite
+from vibeboard.domain.gate import Head, Vouch, judge, unmet
+from vibeboard.domain.review import Finding, ReviewResult, Severity
+from vibeboard.domain.workflow import Agent, Cli, Gate, Prompt, Review, Suite
 
 UNIT = Suite("unit", "pytest", ("r.xml",))
 E2E = Suite("e2e", "pytest", ("e.xml",))
@@ -134,3 +135,68 @@ def test_no_criteria_prove_nothing() -> None:
     for made in (None, contract((), {}, [GREEN])):
         (only,) = said(Gate(criteria=True), replace(HEAD, contract=made))
         assert "the issue has none" in only
+
+
+SECURITY = Review("security", Agent("a", Cli.COMMAND), Prompt(text="look"))
+HOLE = Finding(Severity.CRITICAL, "A shell runs it", "Quote it.", "clock.py", 3)
+FINE = ReviewResult("security")
+OVER = {"security": Vouch("security@c0ffee", "bob", "It is a test's.")}
+
+
+@pytest.mark.parametrize(
+    ("head", "told", "way"),
+    [
+        (
+            HEAD,
+            "was not made of `c0ffeec`, the newest commit",
+            "`/agent retry reviews`",
+        ),
+        (
+            replace(HEAD, reviews={"security": replace(FINE, findings=(HOLE,))}),
+            "blocks: “A shell runs it” (clock.py:3) (in `c0ffeec`)",
+            "`/agent approve security <reason>`",
+        ),
+        (
+            replace(HEAD, reviews={"security": replace(FINE, fault="no file")}),
+            "the review `security` says nothing: no file",
+            "`/agent retry reviews`",
+        ),
+        (replace(HEAD, tested_now=True), "was not made of", "`/agent retry reviews`"),
+        (
+            replace(HEAD, reviewed_now=frozenset({"security"})),
+            "looks at `c0ffeec`",
+            "",
+        ),
+    ],
+)
+def test_a_review_must_have_been_made_of_this_head(
+    head: Head, told: str, way: str
+) -> None:
+    (only,) = unmet(judge(Gate(reviews=(SECURITY,)), head))
+
+    assert only.name == "review `security`"
+    assert told in only.said
+    assert way in only.way
+    assert only.waits is not bool(way)
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (replace(HEAD, reviews={"security": FINE}), "Found nothing in `c0ffeec`"),
+        (replace(HEAD, passed_over=OVER), "passed over by bob: It is a test's."),
+        (
+            replace(
+                HEAD,
+                reviews={"security": replace(FINE, findings=(HOLE,))},
+                passed_over=OVER,
+            ),
+            "passed over by bob",
+        ),
+    ],
+)
+def test_a_review_was_made_or_passed_over(head: Head, told: str) -> None:
+    (only,) = judge(Gate(reviews=(SECURITY,)), head)
+
+    assert only.met
+    assert told in only.said

@@ -21,10 +21,19 @@ from tests.domain.test_decide import (
 )
 from vibeboard.domain.board import Actor, Permission
 from vibeboard.domain.decide import decide
-from vibeboard.domain.effects import JudgeGroup, MoveCard, ShowGate, StartRun, VouchFor
+from vibeboard.domain.effects import (
+    JudgeGroup,
+    MoveCard,
+    Reply,
+    ShowGates,
+    StartRun,
+    VouchFor,
+)
 from vibeboard.domain.events import (
     CardSeen,
+    CheckAsked,
     ChecksEnded,
+    Event,
     GroupFormed,
     PullRequestUpdated,
     RunEnded,
@@ -32,7 +41,18 @@ from vibeboard.domain.events import (
 from vibeboard.domain.gate import Head, OthersCheck, Requirement
 from vibeboard.domain.run import Report, RunState
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.workflow import VERIFY, Gate, Result, Suite, Workflow
+from vibeboard.domain.workflow import (
+    REVIEWS,
+    VERIFY,
+    Agent,
+    Cli,
+    Gate,
+    Prompt,
+    Result,
+    Review,
+    Suite,
+    Workflow,
+)
 
 UNIT = Suite("unit", "pytest", ("r.xml",))
 DONE = stage("done", "Done", result=Result.NOTHING, gate=Gate(tests=(UNIT,)))
@@ -69,24 +89,24 @@ def test_a_person_is_put_back_and_told() -> None:
 
     assert isinstance(move, MoveCard)
     assert move.column == "Review"
-    assert told == ShowGate(KEY, "done", "d1", "alice", "Review")
+    assert told == ShowGates(KEY, "d1", "done", "alice", "Review")
 
 
 def test_who_is_put_back_stops_nothing() -> None:
     known = at_gate(SHUT, runs=(run(RunState.RUNNING),))
 
-    assert kinds(decide(moved(), known, cause="d1")) == ["MoveCard", "ShowGate"]
+    assert kinds(decide(moved(), known, cause="d1")) == ["MoveCard", "ShowGates"]
 
 
 def test_where_the_card_was_is_not_known() -> None:
     known = at_gate(SHUT)
     known = replace(known, history=replace(known.history, column=None))
 
-    assert decide(moved(), known, cause="d1") == [ShowGate(KEY, "done", "d1", "alice")]
+    assert decide(moved(), known, cause="d1") == [ShowGates(KEY, "d1", "done", "alice")]
 
 
 def test_an_open_gate_lets_the_card_stay_and_starts_nobody() -> None:
-    assert kinds(decide(moved(), at_gate(OPEN), cause="d1")) == ["ShowGate"] * 2
+    assert kinds(decide(moved(), at_gate(OPEN), cause="d1")) == ["ShowGates"]
 
 
 def test_behind_an_open_gate_a_stage_works() -> None:
@@ -130,7 +150,35 @@ def test_a_pushed_commit_is_tested() -> None:
     effects = decide(PUSHED, known, cause="d1")
 
     (start,) = [effect for effect in effects if isinstance(effect, StartRun)]
-    assert (start.stage, start.asked_by) == (VERIFY, "alice")
+    assert (start.stage, start.asked_by, start.chain) == (VERIFY, "alice", 0)
+
+
+def test_a_program_that_pushes_for_ever_is_cut() -> None:
+    listed = Actor("renovate[bot]", is_bot=True)
+    trusting = replace(GATED, trusted_bots=frozenset({listed.login}))
+    tested = tuple(
+        run(RunState.FAILED, VERIFY, id=f"r-{n}", chain=n) for n in range(1, 12)
+    )
+    known = at_gate(SHUT, "Review", workflow=trusting, runs=(WORKED, *tested))
+
+    *_, told = decide(replace(PUSHED, by=listed), known, cause="d1")
+
+    assert isinstance(told, Reply)
+    assert "`/agent retry tests` for this one" in told.body
+
+
+@pytest.mark.parametrize("number", ["2", "#2", "AC2", "ac-2"])
+def test_a_criterion_is_rejected_however_it_is_written(number: str) -> None:
+    known = at_gate(SHUT, "Review", runs=(WORKED,))
+    assert known.card is not None
+    spec = replace(known.card, body="AC1. It ticks.\n\nAC2. It rings.\n")
+
+    _, sent = decide(
+        said(f"/agent reject {number} Silent."), replace(known, card=spec), cause="d1"
+    )
+
+    assert isinstance(sent, StartRun)
+    assert "AC2. It rings.\n\nSilent." in sent.instructions
 
 
 @pytest.mark.parametrize(
@@ -176,7 +224,76 @@ def test_somebody_vouches(body: str, subject: str) -> None:
 
     (vouch,) = [effect for effect in effects if isinstance(effect, VouchFor)]
     assert (vouch.subject, vouch.by) == (subject, "alice")
-    assert "ShowGate" in kinds(effects)
+    assert "ShowGates" in kinds(effects)
+
+
+SECURITY = Review("security", Agent("a", Cli.COMMAND), Prompt(text="look"))
+LOOKED_AT = replace(
+    GATED,
+    stages={
+        **GATED.stages,
+        "done": replace(DONE, gate=Gate(tests=(UNIT,), reviews=(SECURITY,))),
+    },
+)
+
+
+def test_a_review_is_passed_over_for_one_commit_and_with_a_reason() -> None:
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT)
+
+    told = decide(said("/agent approve security"), known, cause="d1")
+    assert "Say why the review `security`" in told[1].body  # type: ignore[union-attr]  # a reply
+    _, vouch, _ = decide(said("/agent approve Security A test's."), known, cause="d1")
+
+    assert isinstance(vouch, VouchFor)
+    assert vouch.subject == f"security@{HEAD.commit}"
+    assert vouch.reason == "A test's."
+
+
+def test_what_no_gate_asks_for_is_not_passed_over() -> None:
+    for known in (
+        at_gate(SHUT, "Review"),
+        replace(at_gate(SHUT, "Review", workflow=LOOKED_AT), head=None),
+    ):
+        effects = decide(said("/agent approve security Fine."), known, cause="d1")
+        assert kinds(effects) == ["React", "Reply"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        said("/agent retry reviews"),
+        CheckAsked(
+            ALICE, "acme/clock", "vibeboard / review: security", "c0", WORKED.id
+        ),
+    ],
+)
+def test_reviews_are_made_again(event: Event) -> None:
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT, runs=(WORKED,))
+
+    *_, start = decide(event, known, cause="d1")
+
+    assert isinstance(start, StartRun)
+    assert (start.stage, start.chain) == (REVIEWS, 0)
+    stage = LOOKED_AT.stage_named(REVIEWS)
+    assert stage is not None
+    assert (stage.reviews, stage.tests) == ((SECURITY,), ())
+
+
+def test_reviews_that_wait_already_are_not_made_twice() -> None:
+    runs = (WORKED, run(RunState.QUEUED, REVIEWS, id="r-v"))
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT, runs=runs)
+
+    effects = decide(said("/agent retry reviews"), known, cause="d1")
+
+    assert kinds(effects) == ["React", "Reply"]
+
+
+def test_a_push_does_not_spend_money_on_reviews() -> None:
+    known = at_gate(SHUT, "Review", workflow=LOOKED_AT, runs=(WORKED,))
+
+    starts = [e for e in decide(PUSHED, known, cause="d1") if isinstance(e, StartRun)]
+
+    assert [start.stage for start in starts] == [VERIFY]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +321,7 @@ def test_a_pull_request_of_no_card_waits_for_no_gate() -> None:
     assert decide(closed, known, cause="d1") == []
 
 
-@pytest.mark.parametrize(("found", "effects"), [(SHUT, ["ShowGate"]), (OPEN, [])])
+@pytest.mark.parametrize(("found", "effects"), [(SHUT, ["ShowGates"]), (OPEN, [])])
 def test_nobody_knows_who_passed_a_gate(
     found: tuple[Requirement, ...], effects: list[str]
 ) -> None:
@@ -251,7 +368,7 @@ FIXING = replace(
 def checked(*others: OthersCheck, **given: object) -> Situation:
     given = {"runs": (WORKED,), "workflow": FIXING, **given}
     known = at_gate(SHUT, "Review", **given)  # type: ignore[arg-type]  # a test's own values
-    return replace(known, head=replace(HEAD, others=others))
+    return replace(known, others=others)
 
 
 def test_what_others_found_goes_to_the_agent() -> None:
@@ -278,11 +395,11 @@ AGAIN = tuple(
         pytest.param(checked(RED, runs=(WORKED, *AGAIN)), id="often enough"),
         pytest.param(checked(RED, runs=(run(RunState.RUNNING),)), id="at work"),
         pytest.param(
-            replace(checked(RED), head=replace(HEAD, commit="beef", others=(RED,))),
+            replace(checked(RED), head=replace(HEAD, commit="beef")),
             id="an older commit",
         ),
         pytest.param(
-            replace(checked(RED), head=replace(HEAD, is_open=False, others=(RED,))),
+            replace(checked(RED), head=replace(HEAD, is_open=False)),
             id="closed",
         ),
     ],

@@ -44,8 +44,9 @@ def obey(order: str) -> None:
             Path(rest).unlink()
         case "summary" | "spec":
             hand_over(f"{verb}.md", rest)
-        case "claims":
-            hand_over("criteria.json", rest)
+        case "claims" | "findings":
+            name = "criteria" if verb == "claims" else verb
+            hand_over(f"{name}.json", rest)
         case "say":
             sys.stdout.write(rest + "\n")
         case "sleep":

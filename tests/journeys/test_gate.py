@@ -214,23 +214,37 @@ def logs(world: World, name: str) -> list[Path]:
     return sorted(world.home.glob(f"data/runs/*/{name}-*.log"))
 
 
-SPEC = "Words.\n\nAC1. It tocks.\n\nAC2. It rings.\n"
-CLAIMS = '{"criteria": {"AC1": {"tests": ["test_tock"]}}}'
+SPEC = "Words.\n\nAC1. It tocks.\n\nAC2. It rings.\n\nAC3. It chimes.\n"
+CLAIMS = """{"criteria": {"AC1": {"tests": ["test_tock"]}, \
+"AC3": {"tests": ["test_chimes"]}}}"""
+CHIMES = "def test_chimes():\n    assert open('chime.txt')\n"
 
 
 async def test_each_criterion_is_proved_or_accepted(world: World) -> None:
     world.commit_file(".vibe.yml", gated("{criteria: true, tests: [unit]}"))
+    world.commit_file("test_chimes.py", CHIMES)
     card = world.card("Add a tock")
     orders = (
+        "do: write chime.txt dong",
         "do: write test_tock.py def test_tock():\\n    assert True",
         f"do: claims {CLAIMS}",
     )
     card.rewritten("\n".join((SPEC, *orders)))
     card.moved_to("Development")
     await card.reaches("Review")
+    table = (
+        "| 🔴→🟢 | AC1. It tocks. | test\\_tock::test\\_tock (new) |\n"
+        "| ❌ | AC2. It rings. | is tied to no test |\n"
+        "| 🔴→🟢 | AC3. It chimes. | test\\_chimes::test\\_chimes "
+        "(failed at the base) |"
+    )
+    await card.says(table)
+    assert card.pull is not None
+    assert table in (card.pull.body or "")
+    assert table in (world.checks("vibeboard / develop")[-1].summary or "")
 
     card.moved_to("Done")
-    said = await card.replied("acceptance criteria", "1 of 2")
+    said = await card.replied("acceptance criteria", "2 of 3")
     assert "AC2 is tied to no test" in said
     await card.reaches("Review")
     card.said("/agent approve AC2", by="bob")

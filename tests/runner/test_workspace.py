@@ -553,3 +553,35 @@ async def test_no_credential_is_written_down(world: World) -> None:
     for path in world.root.rglob("*"):
         if path.is_file():
             assert b"ghs_canary" not in path.read_bytes()
+
+
+async def test_a_tree_is_lent_with_its_history_and_thrown_away(world: World) -> None:
+    await world.prepared()
+    first = await world.with_another_commit()
+    base = await world.workspaces.base(CARD)
+
+    async with world.workspaces.lend(CARD, first.commit, name="review-ux") as lent:
+        told = git("diff", "--name-only", base.commit, "HEAD", cwd=lent.tree)
+        assert told.split() == ["more"]
+        assert git("status", "--porcelain", cwd=lent.tree) == ""
+        assert list(lent.home.iterdir()) == []
+        forged = lent.tree / ".vibe" / "out"
+        forged.mkdir(parents=True)
+        (forged / "findings.json").write_text("{}")
+        (lent.tree / "more").write_text("changed")
+        assert await world.workspaces.left(lent, "findings.json") == "{}"
+        assert await world.workspaces.left(lent, "summary.md") is None
+
+    assert not lent.tree.exists()
+    assert not lent.home.exists()
+    assert (world.host.parent / "tree" / "more").read_text() == "more"
+    assert (await world.workspaces.base(CARD)).head == first.commit
+
+
+async def test_what_a_commit_hands_over_by_itself_is_no_result(world: World) -> None:
+    world.origin.has({".vibe/out/findings.json": '{"findings": []}'})
+    await world.prepared()
+    base = await world.workspaces.base(CARD)
+
+    async with world.workspaces.lend(CARD, base.head, name="review-ux") as lent:
+        assert await world.workspaces.left(lent, "findings.json") is None

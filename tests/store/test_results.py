@@ -6,11 +6,13 @@ from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import VouchFor
 from vibeboard.domain.evidence import CaseResult, Coverage, Outcome, SuiteResult
 from vibeboard.domain.gate import Vouch
-from vibeboard.domain.workflow import Suite
+from vibeboard.domain.review import Finding, ReviewResult, Severity
+from vibeboard.domain.workflow import Agent, Cli, Prompt, Review, Suite
 from vibeboard.store import vouches
 from vibeboard.store.database import Database
 from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.results import SqlEvidence
+from vibeboard.store.reviews import SqlReviews
 from vibeboard.store.vouches import SqlVouches
 
 UNIT = Suite("unit", "pytest", ("r.xml",))
@@ -60,6 +62,39 @@ async def test_what_another_command_gave_is_no_evidence(
         assert await evidence.of("acme/clock", HEAD, other) == []
     assert await evidence.of("acme/clock", "b" * 40, UNIT) == []
     assert await evidence.of("acme/other", HEAD, UNIT) == []
+
+
+SECURITY = Review("security", Agent("a", Cli.COMMAND), Prompt(text="look"))
+SEEN = ReviewResult("security", (Finding(Severity.MAJOR, "It leaks", "So.", "x", 3),))
+
+
+async def test_a_review_is_kept_for_its_commit_and_definition(
+    database: Database, clock: HandClock
+) -> None:
+    reviews = SqlReviews(database.engine, clock)
+    silent = ReviewResult("security", fault="the agent failed")
+
+    for run, result in (("r1", silent), ("r2", silent), ("r2", SEEN)):
+        await reviews.keep("acme/clock", HEAD, SECURITY, result, run=run)
+
+    assert await reviews.of("acme/clock", HEAD, SECURITY) == [silent, SEEN]
+    for other in (
+        replace(SECURITY, prompt=Prompt(text="look away")),
+        replace(SECURITY, agent=Agent("a", Cli.CLAUDE_CODE)),
+        replace(SECURITY, name="ux"),
+    ):
+        assert await reviews.of("acme/clock", HEAD, other) == []
+    assert await reviews.of("acme/clock", "b" * 40, SECURITY) == []
+    assert await reviews.of("acme/other", HEAD, SECURITY) == []
+
+
+async def test_old_reviews_go(database: Database, clock: HandClock) -> None:
+    reviews, archive = SqlReviews(database.engine, clock), SqlArchive(database)
+    await reviews.keep("acme/clock", HEAD, SECURITY, SEEN, run="r1")
+    clock.at += timedelta(days=2)
+
+    assert await archive.forget_results(clock.now() - timedelta(days=1)) == 1
+    assert await reviews.of("acme/clock", HEAD, SECURITY) == []
 
 
 async def test_old_results_go(database: Database, clock: HandClock) -> None:

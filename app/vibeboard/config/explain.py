@@ -3,7 +3,15 @@
 from collections.abc import Iterable
 
 from vibeboard.domain.markdown import code
-from vibeboard.domain.workflow import Agent, Cli, Prompt, Stage, Suite, Workflow
+from vibeboard.domain.workflow import (
+    Agent,
+    Cli,
+    Prompt,
+    Review,
+    Stage,
+    Suite,
+    Workflow,
+)
 
 
 def explain(workflow: Workflow) -> str:
@@ -19,6 +27,7 @@ def explain(workflow: Workflow) -> str:
                 "Prompt",
                 "Result",
                 "Tests",
+                "Reviews",
                 "Next",
                 "Otherwise",
                 "Needs",
@@ -36,6 +45,11 @@ def explain(workflow: Workflow) -> str:
             ["Suite", "Command", "Reports", "Minutes"],
             [_suite(suite) for suite in workflow.suites.values()],
         ),
+        _table(
+            "Reviews",
+            ["Review", "Agent", "Prompt", "Blocks on"],
+            [_review(review) for review in workflow.reviews.values()],
+        ),
         _limits(workflow),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -52,10 +66,11 @@ def _stage(stage: Stage) -> list[str]:
     return [
         _entrance(stage),
         _code(stage.name),
-        _code(stage.agent.name),
-        _prompt(stage.prompt),
+        _code(stage.agent.name) if stage.has_agent else "nobody",
+        _prompt(stage.prompt) if stage.has_agent else "",
         stage.result.value,
         _codes(suite.name for suite in stage.tests),
+        _codes(review.name for review in stage.reviews),
         _code(stage.next) if stage.next else "stays",
         _code(stage.otherwise) if stage.otherwise else "stays",
         _codes(stage.needs),
@@ -72,13 +87,14 @@ def _entrance(stage: Stage) -> str:
 
 def _prompt(prompt: Prompt) -> str:
     if prompt.builtin is not None:
-        return _code(f"builtin:{prompt.builtin}")
+        return _code(f"builtin:{prompt.builtin.rpartition('/')[2]}")
     return _code(prompt.path) if prompt.path is not None else "inline"
 
 
 def _agents(workflow: Workflow) -> list[Agent]:
-    used = {stage.agent.name: stage.agent for stage in workflow.stages.values()}
-    return list(used.values())
+    used = [stage.agent for stage in workflow.stages.values() if stage.has_agent]
+    used += [review.agent for review in workflow.reviews.values()]
+    return list({agent.name: agent for agent in used}.values())
 
 
 def _agent(agent: Agent) -> list[str]:
@@ -101,6 +117,15 @@ def _suite(suite: Suite) -> list[str]:
         _code(suite.run),
         _codes(suite.reports),
         f"{suite.time_limit.total_seconds() / 60:g}",
+    ]
+
+
+def _review(review: Review) -> list[str]:
+    return [
+        _code(review.name),
+        _code(review.agent.name),
+        _prompt(review.prompt),
+        "never" if review.blocks_on is None else review.blocks_on.word,
     ]
 
 

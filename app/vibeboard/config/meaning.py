@@ -1,29 +1,36 @@
 """What a file of the right shape means: its names resolved, its contradictions told."""
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from vibeboard.config.document import Document, Key
 from vibeboard.config.models import Agent as AgentModel
 from vibeboard.config.models import Gate as GateModel
+from vibeboard.config.models import Review as ReviewModel
 from vibeboard.config.models import Stage as StageModel
 from vibeboard.config.models import Suite as SuiteModel
 from vibeboard.config.models import VibeYml
 from vibeboard.config.paths import FILES, fault_of_glob, fault_of_path
-from vibeboard.config.presets import builtin_names
+from vibeboard.config.presets import builtin_names, review_key, review_names
 from vibeboard.config.shape import MOST_FAULTS, nearest
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.commands import RESERVED
+from vibeboard.domain.contract import criterion_number
 from vibeboard.domain.evidence import FlakyPolicy
+from vibeboard.domain.review import Severity
 from vibeboard.domain.workflow import (
+    REVIEWS,
+    VERIFY,
     Agent,
     Cli,
     Gate,
     Priority,
     Prompt,
     Result,
+    Review,
     Stage,
     Suite,
     Workflow,
@@ -41,6 +48,19 @@ DEFAULT_PROMPT = {
 }
 
 _BUILTIN = "builtin:"
+_NOBODY_WORKS = (Result.NOTHING, Result.EVIDENCE)
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Prompts of ours for one purpose, and what each is known by elsewhere."""
+
+    names: tuple[str, ...]
+    key: Callable[[str], str]
+
+
+OF_STAGES = Ours(builtin_names(), str)
+OF_REVIEWS = Ours(review_names(), review_key)
 
 
 class Reader:
@@ -56,6 +76,7 @@ class Reader:
         model = self._model
         agents = {name: self._agent(name, a) for name, a in model.agents.items()}
         suites = {name: self._suite(name, s) for name, s in model.tests.items()}
+        reviews = self._reviews(agents)
         self._check_names()
         self._check_columns()
         self._check_circles()
@@ -63,10 +84,11 @@ class Reader:
             board=self._board(owner),
             column_field=model.board.field if model.board else "Status",
             stages={
-                name: self._stage(name, stage, agents, suites)
+                name: self._stage(name, stage, agents, suites, reviews)
                 for name, stage in model.stages.items()
             },
             suites=suites,
+            reviews=reviews,
             parallel=model.limits.parallel,
             least_permission=Permission[model.commands.role.upper()],
             trusted_bots=frozenset(model.commands.bots),
@@ -150,12 +172,58 @@ class Reader:
             message = "`coverage_drop` needs the `baseline` to compare with"
             self._complain((*place, "coverage_drop"), message, at_key=True)
 
+    def _reviews(self, agents: Mapping[str, Agent]) -> dict[str, Review]:
+        """The specialists of the file, and ours that some stage names."""
+        found = {
+            name: self._review(("reviews", name), name, review, agents)
+            for name, review in self._model.reviews.items()
+        }
+        for stage, model in self._model.stages.items():
+            lists: list[tuple[tuple[Key, ...], list[str]]]
+            lists = [(("reviews",), model.reviews)]
+            if model.gate is not None:
+                lists.append((("gate", "reviews"), model.gate.reviews))
+            for keys, names in lists:
+                for index, name in enumerate(names):
+                    if name in review_names() and name not in found:
+                        place = ("stages", stage, *keys, index)
+                        found[name] = self._review(place, name, ReviewModel(), agents)
+        return found
+
+    def _review(
+        self,
+        place: tuple[Key, ...],
+        name: str,
+        review: ReviewModel,
+        agents: Mapping[str, Agent],
+    ) -> Review:
+        if criterion_number(name) is not None:
+            message = f"`/agent approve {name}` means a criterion; name it otherwise"
+            self._complain(place, message, at_key=True)
+        if review.prompt is None and name not in review_names():
+            ours = ", ".join(review_names())
+            message = f"say what to look for, as `prompt`; only {ours} are ours"
+            self._complain(place, message, at_key=True)
+        severity = review.blocks_on
+        return Review(
+            name=name,
+            agent=self._one_of(place, review.agent, agents),
+            prompt=self._prompt_of((*place, "prompt"), review.prompt, name, OF_REVIEWS),
+            blocks_on=None if severity == "never" else Severity[severity.upper()],
+        )
+
     def _gate(
-        self, place: tuple[Key, ...], gate: GateModel, suites: Mapping[str, Suite]
+        self,
+        place: tuple[Key, ...],
+        gate: GateModel,
+        suites: Mapping[str, Suite],
+        reviews: Mapping[str, Review],
     ) -> Gate:
         self._check_known((*place, "tests"), gate.tests, suites, "suite")
+        self._check_known((*place, "reviews"), gate.reviews, reviews, "review")
         return Gate(
             tests=tuple(suites[each] for each in gate.tests if each in suites),
+            reviews=tuple(reviews[each] for each in gate.reviews if each in reviews),
             approvals=gate.approvals,
             criteria=gate.criteria,
             up_to_date=gate.up_to_date,
@@ -168,20 +236,24 @@ class Reader:
         stage: StageModel,
         agents: Mapping[str, Agent],
         suites: Mapping[str, Suite],
+        reviews: Mapping[str, Review],
     ) -> Stage:
         place = ("stages", name)
         self._check_known((*place, "needs"), stage.needs, self._model.stages, "stage")
         self._check_known((*place, "tests"), stage.tests, suites, "suite")
+        self._check_known((*place, "reviews"), stage.reviews, reviews, "review")
         default = DEFAULT_RESULT.get(name, Result.BRANCH)
         if stage.gate is not None and _only_gate(stage):
             default = Result.NOTHING
         result = Result(stage.result) if stage.result else default
         gate = None
         if stage.gate is not None:
-            gate = self._gate((*place, "gate"), stage.gate, suites)
+            gate = self._gate((*place, "gate"), stage.gate, suites, reviews)
         if gate is not None and stage.column is None:
             message = "a gate stands before a column; name the `column`"
             self._complain((*place, "gate"), message, at_key=True)
+        if result is Result.EVIDENCE:
+            self._check_evidence(place, stage)
         return Stage(
             name=name,
             column=stage.column,
@@ -191,12 +263,22 @@ class Reader:
             result=result,
             needs=tuple(stage.needs),
             tests=tuple(suites[each] for each in stage.tests if each in suites),
+            reviews=tuple(reviews[each] for each in stage.reviews if each in reviews),
             next=stage.next,
             otherwise=stage.otherwise,
             priority=Priority[stage.priority.upper()],
             delay=timedelta(minutes=stage.delay),
             fix_checks=stage.fix_checks,
         )
+
+    def _check_evidence(self, place: tuple[Key, ...], stage: StageModel) -> None:
+        for key in ("agent", "prompt", "fix_checks"):
+            if getattr(stage, key):
+                message = f"no agent works in a stage of `result: evidence`: no `{key}`"
+                self._complain((*place, key), message, at_key=True)
+        if not stage.tests and not stage.reviews:
+            message = "`result: evidence` needs `tests` or `reviews`"
+            self._complain((*place, "result"), message)
 
     def _agent_of(
         self,
@@ -205,31 +287,44 @@ class Reader:
         agents: Mapping[str, Agent],
         result: Result,
     ) -> Agent:
+        if stage.agent is None and result in _NOBODY_WORKS:
+            return next(iter(agents.values()), DEFAULT_AGENT)
+        return self._one_of(place, stage.agent, agents)
+
+    def _one_of(
+        self, place: tuple[Key, ...], name: str | None, agents: Mapping[str, Agent]
+    ) -> Agent:
         known = agents or {DEFAULT_AGENT.name: DEFAULT_AGENT}
-        if stage.agent is not None:
-            self._check_known((*place, "agent"), [stage.agent], known, "agent")
-            return known.get(stage.agent, DEFAULT_AGENT)
-        if len(known) > 1 and result is not Result.NOTHING:
+        if name is not None:
+            self._check_known((*place, "agent"), [name], known, "agent")
+            return known.get(name, DEFAULT_AGENT)
+        if len(known) > 1:
             names = ", ".join(known)
             message = f"there are several agents ({names}); say which `agent` works"
             self._complain(place, message, at_key=True)
         return next(iter(known.values()))
 
     def _prompt(self, name: str, stage: StageModel, result: Result) -> Prompt:
-        if result is Result.NOTHING:
+        if result in _NOBODY_WORKS:
             return Prompt()
-        if stage.prompt is None:
-            own = name in builtin_names()
-            return Prompt(builtin=name if own else DEFAULT_PROMPT[result])
+        own = name if name in builtin_names() else DEFAULT_PROMPT[result]
         place = ("stages", name, "prompt")
-        text = stage.prompt.strip()
+        return self._prompt_of(place, stage.prompt, own, OF_STAGES)
+
+    def _prompt_of(
+        self, place: tuple[Key, ...], prompt: str | None, own: str, ours: Ours
+    ) -> Prompt:
+        """What a prompt says of its place; ``own`` is ours if it says nothing."""
+        if prompt is None:
+            return Prompt(builtin=ours.key(own))
+        text = prompt.strip()
         if text.startswith(_BUILTIN):
             builtin = text.removeprefix(_BUILTIN).strip()
-            if builtin not in builtin_names():
-                ours = ", ".join(_BUILTIN + each for each in builtin_names())
-                near = nearest(builtin, builtin_names())
-                self._complain(place, f"no prompt of ours; there are {ours}{near}")
-            return Prompt(builtin=builtin)
+            if builtin not in ours.names:
+                there = ", ".join(_BUILTIN + each for each in ours.names)
+                near = nearest(builtin, ours.names)
+                self._complain(place, f"no prompt of ours; there are {there}{near}")
+            return Prompt(builtin=ours.key(builtin))
         if len(text.split()) > 1:
             return Prompt(text=text)
         fault = fault_of_path(text)
@@ -263,6 +358,9 @@ class Reader:
             folded = name.casefold()
             if folded in RESERVED:
                 message = f"`/agent {folded}` is a command; name the stage otherwise"
+                self._complain(place, message, at_key=True)
+            if folded in (VERIFY, REVIEWS):
+                message = f"runs of gates are called {folded!r}; name it otherwise"
                 self._complain(place, message, at_key=True)
             if folded in seen:
                 message = f"the stage {seen[folded]!r} has this name already"

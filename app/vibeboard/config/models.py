@@ -50,7 +50,7 @@ Number = Annotated[int, Field(ge=1, le=999_999_999)]
 BoardName = Annotated[str, StringConstraints(pattern=BOARD)]
 Minutes = Annotated[float, Field(ge=0.01, le=MOST_MINUTES, allow_inf_nan=False)]
 Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
-Severity = Literal["critical", "high", "medium", "low"]
+BlocksOn = Literal["critical", "major", "minor", "note", "never"]
 Where = Literal["own", "actions"]
 
 
@@ -143,7 +143,9 @@ class Gate(Part):
     """Suites that must be green for the pull request's head commit."""
 
     reviews: Names = Field(default_factory=list)
-    """Specialists' reviews that must not block."""
+    """Reviews that specialists must have made of the pull request's head commit, with
+    nothing found that blocks; or that a person passed over with `/agent approve
+    <review> <reason>`."""
 
     approvals: Annotated[int, Field(ge=0, le=100)] = 0
     """How many people must have approved the pull request's head commit, by a review
@@ -178,17 +180,20 @@ class Stage(Part):
     word ending in `.md` or `.txt`), the text itself, or one of ours (`builtin:refine`).
     Left out, it is ours of the stage's name, or `builtin:develop`."""
 
-    result: Literal["issue", "branch", "report"] | None = None
+    result: Literal["issue", "branch", "report", "evidence"] | None = None
     """What the stage leaves behind: `issue`, a spec with numbered acceptance criteria
     in the issue; `branch`, a draft pull request; `report`, words on the tracking
-    comment. Left out, it is `issue` for a stage named `refine`, `report` for one named
-    `review`, and `branch` for every other."""
+    comment; `evidence`, what its tests and reviews say of the branch as it is: no
+    agent changes anything. Left out, it is `issue` for a stage named `refine`, `report`
+    for one named `review`, and `branch` for every other."""
 
     tests: Names = Field(default_factory=list)
     """Suites that run after the agent and must be green for the stage to succeed."""
 
     reviews: Names = Field(default_factory=list)
-    """Specialists that review the result in parallel."""
+    """Specialists that look at the commit in parallel, once its tests are green, and
+    must find nothing that blocks for the stage to succeed. Each is one of `reviews`, or
+    one of ours by its name."""
 
     next: OneLine | None = None
     """The column the card moves to when the stage succeeds; it stays if left out."""
@@ -262,16 +267,18 @@ class Suite(Part):
 
 
 class Review(Part):
-    """A specialist's review of a pull request."""
+    """A specialist who looks at a commit in a checkout of its own."""
 
     agent: Name | None = None
     """The agent that reviews; may be left out if there is only one."""
 
     prompt: Text | None = None
-    """What the specialist is told: a file, text, or one of ours."""
+    """What the specialist looks for: a file of the repository, the text itself, or one
+    of ours (`builtin:security`). Left out, it is ours of the review's name."""
 
-    blocks_on: Severity | Literal["never"] = "critical"
-    """The least severe finding that keeps the card from moving on."""
+    blocks_on: BlocksOn = "critical"
+    """The least severe finding that keeps the card from moving on; `never`: findings
+    are told and block nothing."""
 
 
 class Preview(Part):
@@ -331,7 +338,7 @@ class VibeYml(Part):
     """The test suites by name."""
 
     reviews: Named[Review] = Field(default_factory=dict)
-    """Specialists' reviews by name."""
+    """Specialists by name."""
 
     preview: Preview | None = None
     """The preview environment of each card."""

@@ -130,17 +130,17 @@ COMMANDS = (
     ),
     Spec(
         "retry",
-        "/agent retry [tests]",
+        "/agent retry [tests | reviews]",
         "Run the last stage again, from its beginning and with the same instructions; "
-        "or only the tests, on the newest commit.",
+        "or only the tests, or the reviews that gates ask for, on the newest commit.",
         "/agent retry tests",
     ),
     Spec(
         "approve",
-        "/agent approve [question | sha | AC number] [reason]",
-        "Allow what an agent asks (`always`: until the run ends); or approve the "
-        "newest commit of the pull request, or accept a criterion that no test "
-        "proves, for gates that ask for it.",
+        "/agent approve [question | sha | AC number | review] [reason]",
+        "Allow what an agent asks (`always`: until the run ends); or, for gates that "
+        "ask for it, approve the newest commit of the pull request, accept a criterion "
+        "that no test proves, or pass over a review of that commit.",
         "/agent approve q17",
     ),
     Spec(
@@ -193,7 +193,9 @@ _PLAIN: Mapping[str, Command] = {
 _FIRST_LINE = re.compile(r" {0,3}/agent(?=\s|$)(?P<rest>.*)", re.IGNORECASE)
 
 # An id has a digit, so that "reject defaced …" is feedback.
-_TARGET = re.compile(r"[#q]?\d{1,19}|(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE)
+_TARGET = re.compile(
+    r"[#q]?\d{1,19}|AC-?\d{1,4}|(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE
+)
 
 
 def parse(body: str, stages: Collection[str]) -> Command | None:

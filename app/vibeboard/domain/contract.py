@@ -8,7 +8,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import Any
@@ -74,6 +74,11 @@ class Tied:
         red = self.before is None or self.before.outcome.bad
         return self.based and self.passed and red
 
+    def brief(self) -> "Tied":
+        """The same without what its cases printed."""
+        cases = tuple(_named(case) for case in self.cases)
+        return replace(self, cases=cases, before=self.before and _named(self.before))
+
 
 @dataclass(frozen=True)
 class Criterion:
@@ -95,6 +100,10 @@ class Criterion:
     def red_to_green(self) -> bool:
         """Whether a test that proves it did not pass before the change."""
         return any(tied.red_to_green for tied in self.tests)
+
+    def brief(self) -> "Criterion":
+        """The same with what people are shown of it."""
+        return replace(self, tests=tuple(tied.brief() for tied in self.tests))
 
 
 @dataclass(frozen=True)
@@ -131,7 +140,7 @@ def proposal(text: str) -> dict[str, Claim]:
         raise ProposalInvalid('it has no "criteria"')
     claims: dict[str, Claim] = {}
     for name, claim in _object(found["criteria"], '"criteria"').items():
-        number = _number(name)
+        number = criterion_number(name)
         if number is None:
             raise ProposalInvalid(f"{_shown(name)} is no criterion: write AC1, AC2, …")
         if number in claims:
@@ -154,7 +163,10 @@ def contract(
     """
     tests = _Tests(results)
     before = None if base is None else _Tests(base)
-    waived = {_number(name) or name: waiver for name, waiver in (waivers or {}).items()}
+    waived = {
+        criterion_number(name) or name: waiver
+        for name, waiver in (waivers or {}).items()
+    }
     found = []
     for line in criteria:
         number, _, text = line.partition(". ")
@@ -168,6 +180,36 @@ def contract(
         )
     known = {each.number for each in found}
     return Contract(tuple(found), tuple(sorted(claims.keys() - known)))
+
+
+def shown(
+    criteria: Sequence[str],
+    claims: Mapping[str, Claim],
+    pairs: Iterable[tuple[SuiteResult, SuiteResult | None]],
+) -> tuple[Criterion, ...]:
+    """How criteria stand after suites that ran on the head and, most of them, the base.
+
+    A suite that proves nothing of the base says nothing of red and green.
+    """
+    pairs = list(pairs)
+    sound = [(head, base) for head, base in pairs if base and not base.fault]
+    whole = contract(criteria, claims, [head for head, _ in pairs])
+    compared = contract(
+        criteria, claims, [head for head, _ in sound], base=[base for _, base in sound]
+    )
+    return tuple(
+        replace(one, tests=tuple(map(_better, one.tests, beside.tests))).brief()
+        for one, beside in zip(whole.criteria, compared.criteria, strict=True)
+    )
+
+
+def _better(tied: Tied, compared: Tied) -> Tied:
+    """The one that tells of the base, where it means the same cases."""
+    return compared if compared.cases == tied.cases else tied
+
+
+def _named(case: CaseResult) -> CaseResult:
+    return CaseResult(case.id, case.outcome)
 
 
 def _standing(tied: Sequence[Tied], waiver: Waiver | None) -> Standing:
@@ -250,7 +292,7 @@ def _object(data: Any, name: str, allowed: set[str] | None = None) -> Mapping[st
     return data
 
 
-def _number(name: str) -> str | None:
+def criterion_number(name: str) -> str | None:
     """``AC1`` however it is written: ``ac-1``, ``AC01``, ``AC1.``."""
     head = name.strip().rstrip(".:").casefold()
     digits = head.removeprefix("ac").lstrip(" -")

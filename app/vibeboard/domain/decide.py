@@ -5,8 +5,6 @@ effects are performed after. Every refusal is an effect too: it says why.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
 from itertools import takewhile
 from typing import assert_never
 
@@ -22,7 +20,7 @@ from vibeboard.domain.effects import (
     React,
     RemoveWorkspace,
     Reply,
-    ShowGate,
+    ShowGates,
     ShowRun,
     StartRun,
     StopRun,
@@ -46,29 +44,14 @@ from vibeboard.domain.events import (
     StageAsked,
 )
 from vibeboard.domain.gate import GATE
-from vibeboard.domain.run import OPERATOR, Remark, Run, RunState, Step
+from vibeboard.domain.run import OPERATOR, Remark, RunState, Step
 from vibeboard.domain.situation import Situation
+from vibeboard.domain.starting import Wish, cut, start
 from vibeboard.domain.tools import Verdict
 from vibeboard.domain.trust import is_ignored_bot, is_person, is_us, may_direct
-from vibeboard.domain.workflow import VERIFY, Result, Stage
+from vibeboard.domain.workflow import REVIEWS, VERIFY, Result, Stage
 
 Answer = Callable[..., list[Effect]]
-
-
-@dataclass(frozen=True)
-class _Wish:
-    """Who wants a run, and why; ``run`` is the one that led to it.
-
-    Who commands does not mean something else a moment later: ``at_once``.
-    """
-
-    cause: str
-    by: str
-    is_persons: bool
-    instructions: str = ""
-    remarks: tuple[Remark, ...] = ()
-    run: Run | None = None
-    at_once: bool = False
 
 
 def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
@@ -217,7 +200,7 @@ def _card_seen(event: CardSeen, situation: Situation, cause: str) -> list[Effect
     column = place.column if place is not None else None
     effects = _stop(situation, why=words.move_missed(column))
     if entered is not None and gatekeeping.missing(entered, situation):
-        return [*effects, ShowGate(card.key, entered.name, cause, "somebody")]
+        return [*effects, ShowGates(card.key, cause, entered.name, "somebody")]
     if entered is None or not card.is_open or not gatekeeping.works(entered):
         return effects
     body = words.moved_unseen(entered)
@@ -240,8 +223,8 @@ def _entered(
         return [*stopped, *gatekeeping.shown(situation, cause)]
     refusal = _refusal(stage, situation)
     if refusal is None:
-        wish = _Wish(cause, by.login, person)
-        return [*stopped, *_start(stage, situation, wish)]
+        wish = Wish(cause, by.login, person)
+        return [*stopped, *start(stage, situation, wish)]
     if person:
         return _put_back(event, situation, cause, refusal)
     # No move of ours answers a bot's: the two could go on for ever.
@@ -361,10 +344,14 @@ def _retried(
     answer: Answer,
 ) -> list[Effect]:
     last = situation.history.last
+    wish = Wish(cause, event.by.login, is_person(event.by, situation), at_once=True)
+    seen = React(event.repository, event.comment, "eyes")
     if step is Step.TESTS or (step is None and last and last.stage == VERIFY):
-        again = gatekeeping.verified(situation, event.by.login, cause)
-        seen = React(event.repository, event.comment, "eyes")
+        again = gatekeeping.verified(situation, wish)
         return [seen, *again] if again else answer(words.nothing_to_test())
+    if step is Step.REVIEWS or (step is None and last and last.stage == REVIEWS):
+        again = gatekeeping.reviewed(situation, wish)
+        return [seen, *again] if again else answer(words.nothing_to_review())
     if step is not None:
         return answer(words.retry_step_later(step))
     if last is None or situation.workflow is None:
@@ -391,9 +378,9 @@ def _rejected(
     if told is None:
         return answer(words.reject_unknown(target or "", situation.card))
     person = is_person(event.by, situation)
-    wish = _Wish(cause, event.by.login, person, told, at_once=True)
+    wish = Wish(cause, event.by.login, person, told, at_once=True)
     seen = React(event.repository, event.comment, "eyes")
-    return [seen, *_start(stage, situation, wish)]
+    return [seen, *start(stage, situation, wish)]
 
 
 def _ask_stage(
@@ -414,20 +401,20 @@ def _ask_stage(
     if (refusal := _refusal(stage, situation)) is not None:
         return answer(refusal)
     person = is_person(event.by, situation)
-    wish = _Wish(cause, event.by.login, person, instructions, at_once=True)
+    wish = Wish(cause, event.by.login, person, instructions, at_once=True)
     seen = React(event.repository, event.comment, "eyes")
     return [seen, *_bring_and_start(stage, situation, wish)]
 
 
-def _bring_and_start(stage: Stage, situation: Situation, wish: _Wish) -> list[Effect]:
+def _bring_and_start(stage: Stage, situation: Situation, wish: Wish) -> list[Effect]:
     """Start a stage that nobody moved the card for: the board shows it, too."""
-    start = _start(stage, situation, wish)
+    begun = start(stage, situation, wish)
     place = situation.place
     if place is None or not stage.column or _same(place.column, stage.column):
-        return start
-    if not any(isinstance(effect, StartRun) for effect in start):
-        return start
-    return [_move(situation, place, stage.column, wish.cause), *start]
+        return begun
+    if not any(isinstance(effect, StartRun) for effect in begun):
+        return begun
+    return [_move(situation, place, stage.column, wish.cause), *begun]
 
 
 def _pull_request_updated(
@@ -461,14 +448,14 @@ def _review_given(event: ReviewGiven, situation: Situation, cause: str) -> list[
     if event.comment is not None:
         effects.append(React(event.repository, event.comment, "eyes", review=True))
         remarks = (Remark(event.pull_request, event.comment),)
-    wish = _Wish(
+    wish = Wish(
         cause,
         event.by.login,
         is_person(event.by, situation),
         words.review_instructions(event),
         remarks,
     )
-    return [*effects, *_start(stage, situation, wish)]
+    return [*effects, *start(stage, situation, wish)]
 
 
 def _branch_stage(situation: Situation) -> Stage | None:
@@ -493,15 +480,18 @@ def _check_asked(event: CheckAsked, situation: Situation, cause: str) -> list[Ef
         return gatekeeping.shown(situation, cause)
     run = next((r for r in situation.history.runs if r.id == event.run), None)
     workflow = situation.workflow
-    if run is not None and run.stage not in (workflow.stages if workflow else ()):
-        return gatekeeping.verified(situation, event.by.login, cause)
-    if run is None or workflow is None or run.stage not in workflow.stages:
-        return []
-    if not may_direct(situation) or situation.history.unfinished is not None:
+    if run is None or workflow is None or not may_direct(situation):
         return []
     person = is_person(event.by, situation)
-    wish = _Wish(cause, event.by.login, person, at_once=True)
-    return _start(workflow.stages[run.stage], situation, wish)
+    wish = Wish(cause, event.by.login, person, at_once=True)
+    reviewed = gatekeeping.reviewed(situation, wish)
+    if words.is_review_check(event.check) and reviewed:
+        return reviewed
+    if run.stage not in workflow.stages:
+        return gatekeeping.verified(situation, wish)
+    if situation.history.unfinished is not None:
+        return []
+    return start(workflow.stages[run.stage], situation, wish)
 
 
 def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
@@ -510,8 +500,8 @@ def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
     if head is None or workflow is None or not head.is_open or head.merged:
         return []
     stage = _branch_stage(situation)
-    failed = [check for check in head.others if check.good is False]
-    alive = any(check.good is None for check in head.others)
+    failed = [check for check in situation.others if check.good is False]
+    alive = any(check.good is None for check in situation.others)
     if stage is None or not failed or alive or head.commit != event.head:
         return []
     if situation.history.unfinished is not None:
@@ -520,13 +510,13 @@ def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
     in_a_row = list(takewhile(lambda one: one.startswith(_CHECKS), reversed(causes)))
     if len(in_a_row) >= stage.fix_checks:
         return []
-    wish = _Wish(
+    wish = Wish(
         f"{_CHECKS}{head.commit}",
         OPERATOR,
         is_persons=False,
         instructions=words.checks_failed(failed),
     )
-    return _start(stage, situation, wish)
+    return start(stage, situation, wish)
 
 
 _CHECKS = "checks-"  # begins the cause of a run that other people's checks caused
@@ -557,7 +547,7 @@ def _stage_asked(
         return []
     if not gatekeeping.works(stage):
         return []
-    wish = _Wish(
+    wish = Wish(
         cause, OPERATOR, is_persons=True, instructions=instructions, at_once=True
     )
     return _bring_and_start(stage, situation, wish)
@@ -601,12 +591,12 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
     if not gatekeeping.works(following):
         return [*effects, move]
     if breaker.trail(situation).is_open:
-        return [*effects, *_park(stage, situation, run.id), *_cut(following, situation)]
+        return [*effects, *_park(stage, situation, run.id), *cut(following, situation)]
     refusal = _refusal(following, situation)
     if refusal is not None:
         return [*effects, Reply(run.card, refusal, topic=f"not-started-{run.id}")]
-    wish = _Wish(run.id, run.asked_by, is_persons=False, run=run)
-    return [*effects, move, *_start(following, situation, wish)]
+    wish = Wish(run.id, run.asked_by, is_persons=False, run=run)
+    return [*effects, move, *start(following, situation, wish)]
 
 
 def _park(stage: Stage, situation: Situation, cause: str) -> list[Effect]:
@@ -630,40 +620,6 @@ def _move(situation: Situation, place: Place, column: str, cause: str) -> MoveCa
         cause=cause,
         field=situation.workflow.column_field,
     )
-
-
-def _start(stage: Stage, situation: Situation, wish: _Wish) -> list[Effect]:
-    """Start ``stage``, unless no person asks and the loop breaker is open."""
-    assert situation.card is not None
-    assert situation.workflow is not None
-    trail = breaker.trail(situation)
-    if trail.is_open and not wish.is_persons:
-        return _cut(stage, situation)
-    led = wish.run.id if wish.run is not None else trail.parent
-    return [
-        StartRun(
-            card=situation.card.key,
-            stage=stage.name,
-            cause=wish.cause,
-            asked_by=wish.by,
-            config_commit=situation.config_commit,
-            parallel=situation.workflow.parallel,
-            instructions=wish.instructions,
-            remarks=wish.remarks,
-            chain=0 if wish.is_persons else trail.chain,
-            parent="" if wish.is_persons else led,
-            priority=stage.priority.value,
-            delay=timedelta(0) if wish.at_once else stage.delay,
-        )
-    ]
-
-
-def _cut(stage: Stage, situation: Situation) -> list[Effect]:
-    """Say that the loop breaker is open, once."""
-    assert situation.card is not None
-    trail = breaker.trail(situation)
-    body = words.loop_cut(trail, stage)
-    return [Reply(situation.card.key, body, topic=trail.topic)]
 
 
 def _stop(situation: Situation, *, why: str) -> list[Effect]:

@@ -153,22 +153,22 @@ class CheckConfiguration:
 
 
 @dataclass(frozen=True)
-class ShowGate:
-    """Say how the gate of a stage stands: on the head's check, and in the comment.
+class ShowGates:
+    """Say how a card's gates stand: on the head's checks, and in their comments.
 
-    The comment is made when somebody's move was refused (``moved_by``), and kept true
-    from then on; ``back_to`` is where the card was put.
+    A comment is made when somebody's move to the gate of ``stage`` was refused
+    (``moved_by``), and kept true from then on; ``back_to`` is where the card was put.
     """
 
     card: CardKey
-    stage: str
     cause: str
+    stage: str = ""
     moved_by: str = ""
     back_to: str = ""
 
     @property
     def key(self) -> str:
-        return f"gate:{self.card}:{self.stage}:{self.cause}"
+        return f"gates:{self.card}:{self.stage}:{self.cause}"
 
 
 @dataclass(frozen=True)
@@ -239,7 +239,7 @@ Effect = (
     | AnswerReview
     | RemoveWorkspace
     | CheckConfiguration
-    | ShowGate
+    | ShowGates
     | JudgeGroup
     | VouchFor
     | ShowQuestion

@@ -7,11 +7,12 @@ of an earlier commit says nothing of this one.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from vibeboard.domain.contract import Contract, Standing
+from vibeboard.domain import reviewwords, testwords
+from vibeboard.domain.contract import Contract
 from vibeboard.domain.evidence import SuiteResult, Verdict
 from vibeboard.domain.markdown import count, inline
-from vibeboard.domain.testwords import objection, title
-from vibeboard.domain.workflow import Gate, Suite
+from vibeboard.domain.review import ReviewResult
+from vibeboard.domain.workflow import Gate, Review, Suite
 
 GATE = "gate-"  # what the checks of gates are known by, besides the card's number
 
@@ -41,8 +42,10 @@ class Head:
 
     ``approved_by`` are people who may, on this very head; ``approved_before`` did so on
     an earlier one, ``objected_by`` ask for changes. ``asked_by`` are those who had the
-    agent work. ``results`` are by suite; one that is missing has not run on the head.
-    ``tested_now`` says that a run is on its way to it.
+    agent work. ``results`` are by suite, ``reviews`` by name; one that is missing was
+    not made of the head. ``tested_now`` says that a run is on its way to it, and
+    ``reviewed_now`` which reviews one will make. ``passed_over`` are reviews that
+    somebody does not want to wait for, or to be blocked by, at this head.
     """
 
     number: int
@@ -57,7 +60,9 @@ class Head:
     asked_by: frozenset[str] = frozenset()
     results: Mapping[str, SuiteResult] = field(default_factory=dict)
     tested_now: bool = False
-    others: tuple[OthersCheck, ...] = ()
+    reviews: Mapping[str, ReviewResult] = field(default_factory=dict)
+    reviewed_now: frozenset[str] = frozenset()
+    passed_over: Mapping[str, Vouch] = field(default_factory=dict)
     contract: Contract | None = None
 
 
@@ -65,13 +70,15 @@ class Head:
 class Requirement:
     """One thing that a gate asks for; ``said`` is how it stands, for people.
 
-    ``waits`` is true where nobody has to do anything for it but wait.
+    ``waits`` is true where nobody has to do anything for it but wait, and ``way`` says
+    what else somebody can do.
     """
 
     name: str
     met: bool
     said: str
     waits: bool = False
+    way: str = ""
 
 
 def judge(gate: Gate, head: Head | None) -> tuple[Requirement, ...]:
@@ -79,6 +86,7 @@ def judge(gate: Gate, head: Head | None) -> tuple[Requirement, ...]:
     if head is None:
         return (Requirement("pull request", met=False, said="there is none"),)
     found = [_suite(suite, head) for suite in gate.tests]
+    found += [_review(review, head) for review in gate.reviews]
     if gate.criteria:
         found.append(_criteria(head.contract))
     if gate.approvals:
@@ -103,11 +111,38 @@ def _suite(suite: Suite, head: Head) -> Requirement:
         return Requirement(name, met=False, said=f"runs on `{short}`", waits=True)
     if result is None:
         said = f"has not run on `{short}`, the newest commit"
-        return Requirement(name, met=False, said=said)
+        return Requirement(name, met=False, said=said, way=_TEST)
     if result.verdict is Verdict.PASSED:
-        return Requirement(name, met=True, said=f"{title([result])} on `{short}`")
-    said = f"{objection(result)} (on `{short}`)"
-    return Requirement(name, met=False, said=said, waits=head.tested_now)
+        said = f"{testwords.title([result])} on `{short}`"
+        return Requirement(name, met=True, said=said)
+    said = f"{testwords.objection(result)} (on `{short}`)"
+    return Requirement(name, met=False, said=said, waits=head.tested_now, way=_TEST)
+
+
+def _review(review: Review, head: Head) -> Requirement:
+    name = f"review `{review.name}`"
+    short = head.commit[:7]
+    result = head.reviews.get(review.name)
+    if result is not None and result.verdict is Verdict.PASSED:
+        said = f"{reviewwords.title(result)} in `{short}`"
+        return Requirement(name, met=True, said=said)
+    over = head.passed_over.get(review.name)
+    if over is not None:
+        said = f"passed over by {inline(over.by)}: {inline(over.reason)}"
+        return Requirement(name, met=True, said=said)
+    if review.name in head.reviewed_now:
+        return Requirement(name, met=False, said=f"looks at `{short}`", waits=True)
+    again = "`/agent retry reviews` has the newest commit reviewed"
+    accept = f"`/agent approve {review.name} <reason>` passes over the review"
+    if result is None:
+        said = f"was not made of `{short}`, the newest commit"
+        return Requirement(name, met=False, said=said, way=again)
+    said = f"{reviewwords.objection(result)} (in `{short}`)"
+    way = accept if result.verdict is Verdict.FAILED else f"{again}, {accept}"
+    return Requirement(name, met=False, said=said, way=way)
+
+
+_TEST = "`/agent retry tests` runs the tests on the newest commit"
 
 
 def _criteria(contract: Contract | None) -> Requirement:
@@ -122,16 +157,9 @@ def _criteria(contract: Contract | None) -> Requirement:
         told = (f"{one.number} by {inline(one.waiver.by)}" for one in waived)  # type: ignore[union-attr]  # see above
         said += f"; accepted without proof: {', '.join(told)}"
     for one in contract.open:
-        said += f"; {one.number} {_STANDINGS[one.standing]}"
-    return Requirement(name, met=contract.met, said=said)
-
-
-_STANDINGS = {
-    Standing.UNTIED: "is tied to no test",
-    Standing.MISSING: "names a test that did not run",
-    Standing.AMBIGUOUS: "names a test by a name that several have",
-    Standing.NOT_PASSED: "names a test that did not pass",
-}
+        said += f"; {one.number} {testwords.STANDINGS[one.standing]}"
+    way = "`/agent approve AC<number> <reason>` accepts a criterion without proof"
+    return Requirement(name, met=contract.met, said=said, way=way)
 
 
 def _approvals(wanted: int, head: Head) -> Requirement:
@@ -146,7 +174,8 @@ def _approvals(wanted: int, head: Head) -> Requirement:
     if head.objected_by:
         said += f"; {_people(head.objected_by)} asked for changes"
     met = len(counted) >= wanted and not head.objected_by
-    return Requirement("approvals", met=met, said=said)
+    way = "`/agent approve <sha>` approves the newest commit"
+    return Requirement("approvals", met=met, said=said, way=way)
 
 
 def _up_to_date(head: Head) -> Requirement:

@@ -1,24 +1,23 @@
 """What is decided about gates: who is put back, and when a gate's state is shown."""
 
-import re
-
 from vibeboard.domain import words
 from vibeboard.domain.board import Actor
+from vibeboard.domain.contract import criterion_number
 from vibeboard.domain.effects import (
     Effect,
     JudgeGroup,
     MoveCard,
     Reply,
-    ShowGate,
-    StartRun,
+    ShowGates,
     VouchFor,
 )
 from vibeboard.domain.events import CommentMade, PullRequestUpdated
 from vibeboard.domain.gate import Requirement, unmet
 from vibeboard.domain.run import RunState
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.trust import may_direct
-from vibeboard.domain.workflow import VERIFY, Result, Stage
+from vibeboard.domain.starting import Wish, start
+from vibeboard.domain.trust import is_person, may_direct
+from vibeboard.domain.workflow import REVIEWS, Result, Stage
 
 
 def missing(stage: Stage, situation: Situation) -> tuple[Requirement, ...]:
@@ -32,17 +31,16 @@ def shut(
     """The gate does not let the card pass: say why, where it was put back to."""
     assert situation.card is not None
     back = move.column if move is not None else ""
-    shown = ShowGate(situation.card.key, stage.name, cause, by.login, back)
+    shown = ShowGates(situation.card.key, cause, stage.name, by.login, back)
     return [move, shown] if move is not None else [shown]
 
 
 def shown(situation: Situation, cause: str) -> list[Effect]:
     """Bring what is said of all gates up to date."""
-    if situation.workflow is None or situation.card is None:
+    workflow, card = situation.workflow, situation.card
+    if workflow is None or card is None or not workflow.gates:
         return []
-    return [
-        ShowGate(situation.card.key, stage, cause) for stage in situation.workflow.gates
-    ]
+    return [ShowGates(card.key, cause)]
 
 
 def pull_request_updated(
@@ -56,35 +54,39 @@ def pull_request_updated(
         return [JudgeGroup(event.repository, event.head, ())] if event.new_head else []
     effects = shown(situation, cause)
     if event.new_head and may_direct(situation):
-        effects += verified(situation, event.by.login, cause, chain=1)
+        wish = Wish(cause, event.by.login, is_person(event.by, situation))
+        effects += verified(situation, wish)
     return effects
 
 
-def verified(
-    situation: Situation, by: str, cause: str, *, chain: int = 0
-) -> list[Effect]:
+def verified(situation: Situation, wish: Wish) -> list[Effect]:
     """Run the gates' suites on the newest commit, unless a run will anyway."""
-    workflow, card = situation.workflow, situation.card
-    if workflow is None or card is None or not workflow.verification().tests:
+    workflow = situation.workflow
+    if workflow is None or not workflow.verification().tests:
         return []
     if any(run.state is RunState.QUEUED for run in situation.history.runs):
         return []
+    return _looked_at(workflow.verification(), situation, wish)
+
+
+def reviewed(situation: Situation, wish: Wish) -> list[Effect]:
+    """Have the gates' specialists look at the newest commit, unless they will."""
+    workflow = situation.workflow
+    if workflow is None or not workflow.reviewing().reviews:
+        return []
+    runs = situation.history.runs
+    if any(run.state is RunState.QUEUED and run.stage == REVIEWS for run in runs):
+        return []
+    return _looked_at(workflow.reviewing(), situation, wish)
+
+
+def _looked_at(stage: Stage, situation: Situation, wish: Wish) -> list[Effect]:
     worked_on = any(
         run.report is not None and run.report.branch for run in situation.history.runs
     )
-    if not worked_on:
+    if not worked_on or situation.card is None:
         return []
-    return [
-        StartRun(
-            card=card.key,
-            stage=VERIFY,
-            cause=cause,
-            asked_by=by,
-            config_commit=situation.config_commit,
-            parallel=workflow.parallel,
-            chain=chain,
-        )
-    ]
+    return start(stage, situation, wish)
 
 
 def approved(
@@ -95,15 +97,29 @@ def approved(
     assert card is not None
     if target is None:
         return words.approve_what()
-    criterion = _CRITERION.fullmatch(target)
+    criterion = criterion_number(target)
     if criterion is not None and not reason.strip():
         return words.approve_why(target)
-    subject = f"AC{criterion[1]}" if criterion else _commit(target, situation)
+    review = _review(target, situation)
+    if review is not None and not reason.strip():
+        return words.pass_over_why(review)
+    head = situation.head.commit if situation.head is not None else ""
+    over = f"{review}@{head}" if review is not None and head else None
+    subject = criterion or over or _commit(target, situation)
     if subject is None:
         return words.approve_unknown(target)
     cause = f"comment-{event.comment}"
     vouch = VouchFor(card.key, subject, event.by.login, reason, cause)
     return [vouch, *shown(situation, cause)]
+
+
+def _review(target: str, situation: Situation) -> str | None:
+    """A review that some gate asks for, by its name."""
+    workflow = situation.workflow
+    asked_for = workflow.reviewing().reviews if workflow is not None else ()
+    wanted = target.casefold()
+    names = (one.name for one in asked_for)
+    return next((name for name in names if name.casefold() == wanted), None)
 
 
 def _commit(target: str, situation: Situation) -> str | None:
@@ -115,7 +131,6 @@ def _commit(target: str, situation: Situation) -> str | None:
 
 
 _SHORTEST = 7
-_CRITERION = re.compile(r"AC(\d{1,4})", re.IGNORECASE)
 
 
 def passed_by_bot(

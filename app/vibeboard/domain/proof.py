@@ -1,4 +1,4 @@
-"""What a run proves of a commit: its suites' results beside its base's.
+"""What a run proves of a commit: its suites' results beside its base's, and reviews.
 
 A proof is short: it names what people look at. The whole results are kept apart.
 """
@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vibeboard.domain.comparison import Change, Comparison
+from vibeboard.domain.contract import Criterion
 from vibeboard.domain.evidence import SuiteResult, Verdict, verdict_of
+from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.weakening import Weakening
 from vibeboard.domain.workflow import Suite
 
@@ -50,7 +52,9 @@ class Proof:
     """What the suites of a stage say of ``commit``; ``base`` is what they compare with.
 
     ``results`` are brief, in the order of the stage's suites; so is ``progress``.
-    ``weakened`` says what was done to the tests themselves.
+    ``weakened`` says what was done to the tests themselves. ``reviews`` are what
+    specialists say, who look once the suites are green; ``criteria`` are the issue's,
+    where an agent has tied them to tests.
     """
 
     commit: str
@@ -58,6 +62,8 @@ class Proof:
     results: tuple[SuiteResult, ...] = ()
     progress: tuple[Progress, ...] = ()
     weakened: tuple[Weakening, ...] = ()
+    reviews: tuple[ReviewResult, ...] = ()
+    criteria: tuple[Criterion, ...] = ()
 
     @property
     def verdict(self) -> Verdict | None:

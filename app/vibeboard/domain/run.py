@@ -5,11 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from hashlib import sha256
+from typing import TypeVar
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.contract import Claim
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.review import ReviewResult
 from vibeboard.errors import IllegalTransition
 
 # Who asked, when it was not a person on GitHub but the terminal.
@@ -58,6 +60,7 @@ class Step(Enum):
     WORKSPACE = "workspace"
     AGENT = "agent"
     TESTS = "tests"
+    REVIEWS = "reviews"
     PUBLISH = "publish"
 
 
@@ -69,6 +72,24 @@ class Cost:
     input_tokens: int | None = None
     output_tokens: int | None = None
     turns: int | None = None
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """What both used together, as far as it is known."""
+        return Cost(
+            usd=_sum(self.usd, other.usd),
+            input_tokens=_sum(self.input_tokens, other.input_tokens),
+            output_tokens=_sum(self.output_tokens, other.output_tokens),
+            turns=_sum(self.turns, other.turns),
+        )
+
+
+_N = TypeVar("_N", int, float)
+
+
+def _sum(one: _N | None, other: _N | None) -> _N | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,11 @@ class Report:
     def tests(self) -> tuple[SuiteResult, ...]:
         """What the suites gave; nothing where none ran."""
         return self.proof.results if self.proof is not None else ()
+
+    @property
+    def reviews(self) -> tuple[ReviewResult, ...]:
+        """What specialists found; nothing where none looked."""
+        return self.proof.reviews if self.proof is not None else ()
 
 
 def run_id(card: CardKey, stage: str, cause: str) -> str:

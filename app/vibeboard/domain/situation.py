@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vibeboard.domain.board import BoardKey, Card, Permission, Place
-from vibeboard.domain.gate import Head, Requirement
+from vibeboard.domain.gate import Head, OthersCheck, Requirement
 from vibeboard.domain.question import Question
 from vibeboard.domain.run import ACTIVE, Run, RunState
 from vibeboard.domain.workflow import Stage, Workflow
@@ -56,8 +56,8 @@ class Situation:
 
     ``workflow`` is None when the repository has no `.vibe.yml`, or a bad one
     (then ``faults`` says where). ``us`` is our own login. ``gates`` has those that the
-    card may be about to pass, by stage, and ``head`` is the pull request.
-    ``questions`` are those of the run at work.
+    card may be about to pass, by stage; ``head`` is the pull request, ``others`` are
+    other people's checks on it. ``questions`` are those of the run at work.
     """
 
     us: str
@@ -70,6 +70,7 @@ class Situation:
     gates: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
     head: Head | None = None
     questions: tuple[Question, ...] = ()
+    others: tuple[OthersCheck, ...] = ()
 
     @property
     def board(self) -> BoardKey | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from vibeboard.domain.comparison import Change
+from vibeboard.domain.contract import Criterion, Standing, Tied
 from vibeboard.domain.evidence import (
     CaseResult,
     Outcome,
@@ -49,8 +50,41 @@ _HARMS = {
 }
 
 
+STANDINGS = {
+    Standing.PROVED: "is proved",
+    Standing.WAIVED: "is accepted without proof",
+    Standing.UNTIED: "is tied to no test",
+    Standing.MISSING: "names a test that did not run",
+    Standing.AMBIGUOUS: "names a test by a name that several have",
+    Standing.NOT_PASSED: "names a test that did not pass",
+}
+
+
+def criteria(found: Sequence[Criterion]) -> list[str]:
+    """How acceptance criteria stand, and which tests went from red to green."""
+    if not found:
+        return []
+    lines = ["| | Criterion | Tests |", "|---|---|---|"]
+    for one in found:
+        sign = "🔴→🟢" if one.red_to_green else "✅"
+        said = [] if one.met else [STANDINGS[one.standing]]
+        said += [", ".join(map(_tied, one.tests))] if one.tests else []
+        row = (sign if one.met else "❌", f"{one.number}. {inline(one.text)}")
+        lines.append(f"| {' | '.join((*row, '; '.join(said)))} |")
+    return lines
+
+
+def _tied(tied: Tied) -> str:
+    name = inline(tied.cases[0].id if len(tied.cases) == 1 else tied.claimed, 300)
+    if not tied.red_to_green:
+        return name
+    return f"{name} ({'new' if tied.before is None else 'failed at the base'})"
+
+
 def told(proof: Proof) -> list[str]:
     """Everything that a proof says, for a comment, a pull request or a check."""
+    if not proof.results:
+        return list(_weakened(proof.weakened))
     return [
         *_table(proof.results, proof.progress),
         *_changes(proof.progress),

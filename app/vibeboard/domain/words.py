@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from vibeboard.domain import commands, prompt, testwords
+from vibeboard.domain import commands, prompt, reviewwords, testwords
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey
 from vibeboard.domain.breaker import Trail
 from vibeboard.domain.commands import Command, Unknown
-from vibeboard.domain.effects import ShowGate
+from vibeboard.domain.contract import criterion_number
+from vibeboard.domain.effects import ShowGates
 from vibeboard.domain.events import ReviewGiven
 from vibeboard.domain.gate import OthersCheck, Requirement
 from vibeboard.domain.markdown import (
@@ -23,10 +24,11 @@ from vibeboard.domain.markdown import (
     inline,
 )
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.review import MOST_FINDINGS, ReviewResult
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.workflow import Result, Stage, Workflow
+from vibeboard.domain.workflow import REVIEWS, VERIFY, Result, Stage, Workflow
 from vibeboard.errors import Fault, GitHubRefused
 
 CONFIG_CHECK = "vibeboard / config"
@@ -35,6 +37,19 @@ CONFIG_CHECK = "vibeboard / config"
 def run_check(stage: str) -> str:
     """The name of the check run of a stage."""
     return f"vibeboard / {stage}"
+
+
+def review_check(review: str) -> str:
+    """The name of the check run of a review."""
+    return f"{_REVIEW_CHECKS}{review}"
+
+
+def is_review_check(name: str) -> bool:
+    """Whether it is the check run of a review."""
+    return name.startswith(_REVIEW_CHECKS)
+
+
+_REVIEW_CHECKS = "vibeboard / review: "
 
 
 # --- Small parts ------------------------------------------------------------
@@ -69,6 +84,7 @@ _STEP_WORDS = {
     Step.WORKSPACE: "Prepare the workspace",
     Step.AGENT: "Agent works",
     Step.TESTS: "Run the tests",
+    Step.REVIEWS: "Specialists look at it",
     Step.PUBLISH: "Publish",
 }
 
@@ -109,7 +125,7 @@ def tracking(
     cost = cost_line(report.cost) if report is not None else "running up"
     by = f"{stage.agent.name} · {cost}"
     if stage.result is Result.EVIDENCE:
-        by = "tests only"
+        by = f"no agent at work · {cost}" if stage.reviews else "tests only"
     config = run.config_commit[:7] or "unknown"
     lines += [
         "",
@@ -130,6 +146,8 @@ def _calls(run: Run) -> str:
 
 def _steps(stage: Stage) -> list[Step]:
     left_out = {Step.TESTS} if not stage.tests else set()
+    if not stage.reviews:
+        left_out.add(Step.REVIEWS)
     if stage.result is Result.EVIDENCE:
         left_out.add(Step.AGENT)
     return [step for step in Step if step not in left_out]
@@ -209,7 +227,7 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             "",
         ]
     if report.proof:
-        lines += [*testwords.told(report.proof), ""]
+        lines += [*_proved(report.proof), ""]
     if report.summary and stage.result is not Result.ISSUE:
         lines += [
             "<details><summary>What the agent says</summary>",
@@ -221,7 +239,7 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
         ]
     if run.state is RunState.STOPPED:
         back = f"Move the card back to *{stage.column}*" if stage.column else ""
-        again = f"`/agent {stage.name}`"
+        again = f"`{_again(stage.name)}`"
         lines += [
             f"{back} or comment {again} to go on from there."
             if back
@@ -238,19 +256,42 @@ def check_title(report: Report) -> str:
     """One line for the check run."""
     if report.reason:
         return report.reason.replace("`", "")[:250]
-    return testwords.title(report.tests)
+    parts = [testwords.title(report.tests)] if report.tests else []
+    if report.reviews:
+        parts.append(f"{count(len(report.reviews), 'review')} passed")
+    return ", ".join(parts) or testwords.title(())
 
 
 def stage_summary(run: Run, report: Report) -> str:
-    """What the check of a stage shows; each suite has one of its own."""
-    suites = ", ".join(f"`{run_check(result.suite)}`" for result in report.tests)
-    said = f"{check_title(report)}. Look at {suites}." if suites else ""
-    return _summary(run, report, [said or check_title(report)])
+    """What the check of a stage shows; each suite and review has one of its own."""
+    names = [run_check(result.suite) for result in report.tests]
+    names += [review_check(result.review) for result in report.reviews]
+    listed = ", ".join(f"`{name}`" for name in names)
+    said = f"{check_title(report)}. Look at {listed}." if listed else ""
+    criteria = testwords.criteria(report.proof.criteria) if report.proof else []
+    return _summary(run, report, [said or check_title(report), "", *criteria])
 
 
 def suite_summary(run: Run, report: Report, proof: Proof) -> str:
     """What the check of a suite shows."""
     return _summary(run, report, testwords.told(proof))
+
+
+def review_summary(run: Run, report: Report, result: ReviewResult) -> str:
+    """What the check of a review shows."""
+    said = ["", foreign(result.summary, 4_000)] if result.summary else []
+    lines = reviewwords.told([result], most=MOST_FINDINGS)
+    return _summary(run, report, [*lines, *said])
+
+
+def _proved(proof: Proof) -> list[str]:
+    """What suites and specialists say."""
+    parts = [
+        testwords.told(proof),
+        testwords.criteria(proof.criteria),
+        reviewwords.told(proof.reviews),
+    ]
+    return "\n\n".join("\n".join(part) for part in parts if part).split("\n")
 
 
 def _summary(run: Run, report: Report, lines: Sequence[str]) -> str:
@@ -307,7 +348,7 @@ def _pull_lines(run: Run, report: Report, notes: Sequence[str]) -> list[str]:
         "## Tests",
         "",
         *(
-            testwords.told(report.proof)
+            _proved(report.proof)
             if report.proof
             else ["_No test suite is configured for this stage._"]
         ),
@@ -465,6 +506,15 @@ def nothing_to_test() -> str:
     )
 
 
+def nothing_to_review() -> str:
+    """`/agent retry reviews` where there is nothing."""
+    return (
+        "Did nothing: reviews are made again for gates, on a pull request of this App. "
+        "Here is none, or `.vibe.yml` has no gate that asks for reviews, or a run that "
+        "reviews is waiting already."
+    )
+
+
 def approve_what() -> str:
     """`/agent approve` without a commit."""
     return (
@@ -478,6 +528,15 @@ def approve_why(criterion: str) -> str:
     return (
         f"Say why {code(criterion)} needs no proof: `/agent approve {criterion} "
         "<reason>`. The reason is kept, and shown with the gate."
+    )
+
+
+def pass_over_why(review: str) -> str:
+    """`/agent approve security` without a reason."""
+    return (
+        f"Say why the review {code(review)} may be passed over for the newest commit: "
+        f"`/agent approve {review} <reason>`. The reason is kept, and shown with the "
+        "gate."
     )
 
 
@@ -514,8 +573,9 @@ def rejection(target: str | None, feedback: str, card: Card) -> str | None:
     why = f"\n\n{feedback}" if feedback.strip() else ""
     if target is None:
         return f"Somebody rejected the work:{why}" if why else None
-    number = target.casefold().removeprefix("ac").removeprefix("#")
-    wanted = f"AC{number}. "
+    bare = target.removeprefix("#")
+    number = criterion_number(f"AC{bare}" if bare.isdigit() else bare)
+    wanted = f"{number}. "
     named = next((c for c in prompt.criteria(card.body) if c.startswith(wanted)), None)
     if named is None:
         return None
@@ -531,25 +591,31 @@ def gate_is_no_stage(stage: Stage) -> str:
     )
 
 
-def gate_shut(effect: ShowGate, stage: Stage, found: Sequence[Requirement]) -> str:
-    """The comment of a gate that did not let a card pass, or would now."""
-    missing = [one for one in found if not one.met]
+def gate_refused(effect: ShowGates, stage: Stage, found: Sequence[Requirement]) -> str:
+    """The comment of a gate that did not let a card pass."""
+    if not effect.back_to or all(one.met for one in found):
+        return gate_stands(stage, found)
+    return _gate_shut(
+        f"@{effect.moved_by} moved this card to *{inline(stage.column or stage.name)}*"
+        f", and it was put back into *{inline(effect.back_to)}*:",
+        found,
+    )
+
+
+def gate_stands(stage: Stage, found: Sequence[Requirement]) -> str:
+    """The same comment later, when the gate may stand otherwise."""
     column = inline(stage.column or stage.name)
-    if not missing:
-        return (
-            f"✅ Everything that *{column}* asks for is there now. The card can be "
-            f"moved.\n\n{gate_table(found)}"
-        )
-    lines = []
-    if effect.back_to:
-        lines.append(
-            f"@{effect.moved_by} moved this card to *{column}*, and it was put back "
-            f"into *{inline(effect.back_to)}*:"
-        )
-    else:
-        lines.append(f"This card cannot stand in *{column}* yet:")
-    lines += ["", gate_table(found), "", _what_to_do(missing)]
-    return "\n".join(lines)
+    if any(not one.met for one in found):
+        return _gate_shut(f"This card cannot stand in *{column}* yet:", found)
+    return (
+        f"✅ Everything that *{column}* asks for is there now. The card can be "
+        f"moved.\n\n{gate_table(found)}"
+    )
+
+
+def _gate_shut(why: str, found: Sequence[Requirement]) -> str:
+    missing = [one for one in found if not one.met]
+    return "\n".join([why, "", gate_table(found), "", _what_to_do(missing)])
 
 
 def gate_table(found: Sequence[Requirement]) -> str:
@@ -574,10 +640,9 @@ def gate_title(found: Sequence[Requirement]) -> str:
 def _what_to_do(missing: Sequence[Requirement]) -> str:
     if all(one.waits for one in missing):
         return "Nothing has to be done: this comment says when it is there."
-    return (
-        "This comment says when everything is there. `/agent retry tests` runs the "
-        "tests on the newest commit, `/agent approve <sha>` approves it."
-    )
+    ways = dict.fromkeys(one.way for one in missing if one.way)
+    listed = ["", *(f"- {way}" for way in ways)] if ways else []
+    return "\n".join(["This comment says when everything is there.", *listed])
 
 
 def gate_passed_by(by: Actor, stage: Stage, missing: Sequence[Requirement]) -> str:
@@ -654,11 +719,22 @@ def status(situation: Situation) -> str:
 def run_needs_you(run: Run) -> str:
     """The short new comment that calls a person when a run went wrong."""
     reason = run.report.reason if run.report else "it gave no reason"
+    told = f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
+    if run.stage in _COMMANDS:
+        return f"{told}`{_again(run.stage)}` does it again."
     return (
-        f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
-        f"`/agent retry` does it again; `/agent {run.stage} …` with instructions "
+        f"{told}`/agent retry` does it again; `/agent {run.stage} …` with instructions "
         "after it says what to do differently."
     )
+
+
+# Runs that no stage of `.vibe.yml` is about.
+_COMMANDS = {VERIFY: "/agent retry tests", REVIEWS: "/agent retry reviews"}
+
+
+def _again(stage: str) -> str:
+    """The command that does it again."""
+    return _COMMANDS.get(stage, f"/agent {stage}")
 
 
 def _mention(run: Run) -> str:
@@ -691,7 +767,7 @@ def loop_cut(trail: Trail, stage: Stage) -> str:
         f"within {duration(trail.span)} ({seen}). So *{stage.name}* was not started, "
         "and nothing starts here any more until a person asks for it.\n\n"
         "To go on, move the card into the column of a stage yourself, or comment "
-        f"`/agent retry` for the last stage or `/agent {stage.name}` for this one."
+        f"`/agent retry` for the last stage or `{_again(stage.name)}` for this one."
     )
 
 
@@ -795,6 +871,16 @@ def prompt_missing(stage: str, path: str) -> str:
         f"the prompt of *{stage}*, `{inline(path)}`, is not on the default branch. "
         "Add the file or mend `prompt:` in `.vibe.yml`"
     )
+
+
+def not_all_tested() -> str:
+    """A run whose suites did not all run."""
+    return "not all of the stage's suites ran, so nothing is proved"
+
+
+def not_all_reviewed() -> str:
+    """A run whose specialists did not all look."""
+    return "not all of the stage's reviews were made"
 
 
 def nothing_changed(agent: str) -> str:

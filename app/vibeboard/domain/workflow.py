@@ -4,16 +4,18 @@ The file's shape and its faults live in ``config/``; here is only the meaning.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, IntEnum
 from hashlib import sha256
 
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.evidence import FlakyPolicy
+from vibeboard.domain.review import Severity
 
 FILE = ".vibe.yml"
 VERIFY = "verify"  # the stage of runs that only test
+REVIEWS = "reviews"  # the stage of runs that only review
 
 
 class Result(Enum):
@@ -22,7 +24,7 @@ class Result(Enum):
     BRANCH = "branch"  # a draft pull request, opened or updated
     ISSUE = "issue"  # a spec with numbered acceptance criteria, in the issue
     REPORT = "report"  # words only, on the tracking comment
-    EVIDENCE = "evidence"  # of suites alone, on a commit that is there
+    EVIDENCE = "evidence"  # of suites and reviews alone, on a commit that is there
     NOTHING = "nothing"
 
 
@@ -86,6 +88,24 @@ class Prompt:
     builtin: str | None = None
 
 
+@dataclass(frozen=True)
+class Review:
+    """A specialist who looks at a commit; findings from ``blocks_on`` upwards block."""
+
+    name: str
+    agent: Agent
+    prompt: Prompt
+    blocks_on: Severity | None = Severity.CRITICAL
+
+    @property
+    def definition(self) -> str:
+        """What makes two reviews the same: who looks, and what for."""
+        agent, prompt = self.agent, self.prompt
+        parts = (agent.cli.value, *agent.command, agent.model or "")
+        what = (prompt.text or "", prompt.path or "", prompt.builtin or "")
+        return sha256("\0".join((*parts, "", *what)).encode()).hexdigest()[:16]
+
+
 class Priority(IntEnum):
     """Whose runs go first when not all can; higher before lower."""
 
@@ -99,6 +119,7 @@ class Gate:
     """What must be true of a card's pull request before it may stand in a column."""
 
     tests: tuple[Suite, ...] = ()
+    reviews: tuple[Review, ...] = ()
     approvals: int = 0
     criteria: bool = False
     up_to_date: bool = False
@@ -116,12 +137,18 @@ class Stage:
     result: Result = Result.BRANCH
     needs: tuple[str, ...] = ()
     tests: tuple[Suite, ...] = ()
+    reviews: tuple[Review, ...] = ()
     next: str | None = None
     otherwise: str | None = None
     priority: Priority = Priority.NORMAL
     delay: timedelta = timedelta(0)
     gate: Gate | None = None
     fix_checks: int = 0
+
+    @property
+    def has_agent(self) -> bool:
+        """Whether an agent works in it, and not only tests, specialists or a gate."""
+        return self.result not in (Result.NOTHING, Result.EVIDENCE)
 
 
 @dataclass(frozen=True)
@@ -132,6 +159,7 @@ class Workflow:
     column_field: str
     stages: Mapping[str, Stage]
     suites: Mapping[str, Suite]
+    reviews: Mapping[str, Review] = field(default_factory=dict)
     parallel: int = 3
     least_permission: Permission = Permission.WRITE
     trusted_bots: frozenset[str] = field(default_factory=frozenset)
@@ -155,20 +183,25 @@ class Workflow:
     def verification(self) -> Stage:
         """What proves a commit that no agent's run has tested: the gates' suites."""
         wanted = [suite for gate in self.gates.values() for suite in gate.tests]
-        return Stage(
-            name=VERIFY,
-            column=None,
-            agent=_NOBODY,
-            prompt=Prompt(),
-            result=Result.EVIDENCE,
-            tests=tuple(dict.fromkeys(wanted)),
-        )
+        return replace(_looking(VERIFY), tests=tuple(dict.fromkeys(wanted)))
+
+    def reviewing(self) -> Stage:
+        """What has a commit looked at that no run's specialists saw: all reviews."""
+        wanted = [review for gate in self.gates.values() for review in gate.reviews]
+        return replace(_looking(REVIEWS), reviews=tuple(dict.fromkeys(wanted)))
 
     def stage_named(self, name: str) -> Stage | None:
-        """A stage of the file, or the one that only tests."""
-        return self.verification() if name == VERIFY else self.stages.get(name)
+        """A stage of the file, or one of those that only look at a commit."""
+        if name == VERIFY:
+            return self.verification()
+        return self.reviewing() if name == REVIEWS else self.stages.get(name)
 
     def permission_of_bot(self, login: str) -> Permission:
         """What a bot may do: as much as people must, if it is listed by name."""
         listed = login.casefold() in {bot.casefold() for bot in self.trusted_bots}
         return self.least_permission if listed else Permission.NONE
+
+
+def _looking(name: str) -> Stage:
+    """A stage that changes nothing."""
+    return Stage(name, None, _NOBODY, Prompt(), result=Result.EVIDENCE)

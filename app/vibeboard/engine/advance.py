@@ -90,8 +90,8 @@ class Advancer:
         us: str,
         meter: Meter | None = None,
     ) -> None:
-        self._meter = meter or Unmetered()
         """``boards_changed`` is told when `.vibe.yml` may name other boards now."""
+        self._meter = meter or Unmetered()
         self._deliveries = deliveries
         self._runs = runs
         self._cards = cards
@@ -273,8 +273,8 @@ class Advancer:
         wanted = _gates_of(event, situation, workflow)
         if wanted is None:
             return situation
-        gates, head = await self._gatekeeper.judged(card.key, workflow, wanted)
-        return replace(situation, gates=gates, head=head)
+        look = await self._gatekeeper.look(card.key, workflow, wanted)
+        return replace(situation, gates=look.gates, head=look.head, others=look.others)
 
     async def _about(
         self, key: CardKey | None, by: Actor | None, repository: str = ""

@@ -7,6 +7,7 @@ session once people have answered.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from vibeboard.domain.question import Question, answered, unheard
@@ -16,7 +17,29 @@ from vibeboard.engine.ports import Approver, Questions
 
 Rules = Callable[[ToolCall], Ruling]
 
+_NOBODY = "nobody is asked about it here"
 _LOOK_EVERY = timedelta(seconds=1)
+
+
+class ByRules:
+    """The rules alone, where nobody could be asked; satisfies ``Approver``."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+
+    async def decide(self, call: ToolCall, *, hold: timedelta = timedelta(0)) -> Ruling:
+        """As the rules say; what people would be asked about is refused."""
+        del hold
+        ruling = self._rules(call)
+        if ruling.verdict is Verdict.ASK:
+            return replace(ruling, verdict=Verdict.DENY, note=_NOBODY)
+        return ruling
+
+
+def anything(call: ToolCall) -> Ruling:
+    """No rules: what an agent may do is what its program was started with."""
+    del call
+    return Ruling(Verdict.ALLOW)
 
 
 class Approvals:

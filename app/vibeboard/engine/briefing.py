@@ -8,8 +8,9 @@ from vibeboard.config.presets import builtin_prompt
 from vibeboard.domain import prompt, words
 from vibeboard.domain.board import Actor, Card, Comment, Permission
 from vibeboard.domain.run import Run, RunState
-from vibeboard.domain.workflow import Stage
+from vibeboard.domain.workflow import Prompt, Review, Stage
 from vibeboard.engine.ports import (
+    Base,
     Cards,
     Pulls,
     Repositories,
@@ -72,7 +73,7 @@ class Briefing:
         """Ask GitHub and the store for all that goes into a prompt."""
         history, text, comments, threads = await asyncio.gather(
             self._runs.history(card.key),
-            self._text(run, stage),
+            self._text(run, stage.prompt, stage.name),
             self._comments(card),
             self._threads(run, card),
         )
@@ -96,6 +97,16 @@ class Briefing:
             branch_has_work=begun,
         )
 
+    async def specialist(self, run: Run, review: Review, card: Card, base: Base) -> str:
+        """The prompt of somebody who looks at a commit.
+
+        What the agent says of its own work is not in it: it may be wrong.
+        """
+        text = await self._text(run, review.prompt, review.name)
+        return prompt.render_review(
+            card=card, name=review.name, text=text, base=base.commit, head=base.head
+        ).text
+
     async def session(self, run: Run, stage: Stage) -> str | None:
         """The agent's session to go on with: that of the stage's last run."""
         if run.session is not None:
@@ -108,8 +119,7 @@ class Briefing:
         ]
         return sessions[-1] if sessions else None
 
-    async def _text(self, run: Run, stage: Stage) -> str:
-        source = stage.prompt
+    async def _text(self, run: Run, source: Prompt, name: str) -> str:
         if source.text is not None:
             return source.text
         if source.builtin is not None:
@@ -119,7 +129,7 @@ class Briefing:
             run.card.repository, source.path, ref=run.config_commit or None
         )
         if found is None:
-            raise UserError(words.prompt_missing(stage.name, source.path))
+            raise UserError(words.prompt_missing(name, source.path))
         return found.text
 
     async def _comments(self, card: Card) -> list[Comment]:

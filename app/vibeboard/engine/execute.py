@@ -1,4 +1,4 @@
-"""Carries out one run: workspace, agent, tests, publish, end.
+"""Carries out one run: workspace, agent, tests, reviews, publish, end.
 
 Each part is a durable step. A run that a crash cut off goes on behind its last
 finished step; an agent that was cut off begins again on a clean tree.
@@ -15,13 +15,14 @@ from pydantic import TypeAdapter
 
 from vibeboard.domain import prompt, words
 from vibeboard.domain.board import Card, CardKey
+from vibeboard.domain.evidence import Verdict
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
-from vibeboard.domain.tools import Ruling, ToolCall, Verdict
+from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.ahead import ahead
-from vibeboard.engine.approvals import Approvals
+from vibeboard.engine.approvals import Approvals, anything
 from vibeboard.engine.briefing import Briefing, Told
 from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.places import Places
@@ -40,8 +41,9 @@ from vibeboard.engine.ports import (
     Workspace,
     Workspaces,
 )
-from vibeboard.engine.prove import Prover
-from vibeboard.engine.publish import Publisher, Work
+from vibeboard.engine.prove import Promise, Prover
+from vibeboard.engine.publish import Publisher, Work, claimed
+from vibeboard.engine.specialists import Reviewed, Specialists
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Following, Tracking
@@ -59,6 +61,7 @@ log = logging.getLogger(__name__)
 
 _WORK = TypeAdapter(Work)
 _PROOF = TypeAdapter(Proof)
+_REVIEWED = TypeAdapter(Reviewed)
 _WORKSPACE = TypeAdapter(Workspace)
 # What the agent does where none works.
 _TESTED_ONLY = Work(AgentResult(AgentEnd.FINISHED))
@@ -80,6 +83,7 @@ class Executor:
         agents: Agents,
         approvals: Approvals,
         prover: Prover,
+        specialists: Specialists,
         workflows: Workflows,
         briefing: Briefing,
         publisher: Publisher,
@@ -97,6 +101,7 @@ class Executor:
         self._agents = agents
         self._approvals = approvals
         self._prover = prover
+        self._specialists = specialists
         self._workflows = workflows
         self._briefing = briefing
         self._publisher = publisher
@@ -184,8 +189,20 @@ class Executor:
         proof: Proof | None = None
         if stage.tests and work.agent.end is AgentEnd.FINISHED:
             proof = _PROOF.validate_python(
-                await part(Step.TESTS, lambda: self._tests(run, stage))
+                await part(Step.TESTS, lambda: self._tests(run, stage, card, work))
             )
+
+        async def reviews() -> Any:
+            await following.is_seen()
+            return await self._reviews(run, stage, card)
+
+        green = proof is None or proof.verdict is Verdict.PASSED
+        if stage.reviews and green and work.agent.end is AgentEnd.FINISHED:
+            reviewed = _REVIEWED.validate_python(await part(Step.REVIEWS, reviews))
+            proof = proof or Proof(reviewed.commit, reviewed.base)
+            proof = replace(proof, reviews=reviewed.results)
+            cost = work.agent.cost + reviewed.cost
+            work = replace(work, agent=replace(work.agent, cost=cost))
 
         async def publish() -> Any:
             now = await self._runs.get(run.id)
@@ -265,7 +282,7 @@ class Executor:
                 answered=answered,
             )
             await self._meter.agent_starts(run)
-            approver = self._approvals.of(run, _allowed)
+            approver = self._approvals.of(run, anything)
             result = await self._agents.work(assignment, stop, approver)
         if result.session is not None:
             await self._runs.note(run.id, session=result.session)
@@ -299,15 +316,25 @@ class Executor:
             change=change,
         )
 
-    async def _tests(self, run: Run, stage: Stage) -> Any:
+    async def _tests(self, run: Run, stage: Stage, card: Card, work: Work) -> Any:
+        promise = await self._promise(card, work)
         async with self._stops.watch(run.id) as stop:
-            proof = await self._prover.prove(run, stage, stop)
+            proof = await self._prover.prove(run, stage, promise, stop)
         return _PROOF.dump_python(proof, mode="json")
 
+    async def _promise(self, card: Card, work: Work) -> Promise:
+        """What this agent ties to the criteria, else what the last one did."""
+        promised = prompt.criteria(card.body)
+        claims, _ = claimed(work.claims)
+        history = await self._runs.history(card.key) if not claims else CardHistory()
+        known = [run.report.claims for run in history.runs if run.report]
+        newest = next((claim for claim in reversed(known) if claim), {})
+        return Promise(promised, claims or newest)
 
-def _allowed(call: ToolCall) -> Ruling:
-    del call
-    return Ruling(Verdict.ALLOW)
+    async def _reviews(self, run: Run, stage: Stage, card: Card) -> Any:
+        async with self._stops.watch(run.id) as stop:
+            reviewed = await self._specialists.review(run, stage, card, stop)
+        return _REVIEWED.dump_python(reviewed, mode="json")
 
 
 def _dumped(work: Work) -> Any:

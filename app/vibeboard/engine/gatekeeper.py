@@ -1,12 +1,13 @@
 """Looks at pull requests for gates, and says how the gates stand."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from vibeboard.domain import words
 from vibeboard.domain.board import CardKey, Permission
 from vibeboard.domain.comparison import combined
 from vibeboard.domain.contract import Contract, Waiver, contract
-from vibeboard.domain.effects import JudgeGroup, ShowGate, VouchFor
+from vibeboard.domain.effects import JudgeGroup, ShowGates, VouchFor
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import (
     GATE,
@@ -18,8 +19,9 @@ from vibeboard.domain.gate import (
     unmet,
 )
 from vibeboard.domain.prompt import criteria, parse_branch
+from vibeboard.domain.review import ReviewResult, standing
 from vibeboard.domain.situation import CardHistory
-from vibeboard.domain.workflow import Suite, Workflow
+from vibeboard.domain.workflow import Stage, Suite, Workflow
 from vibeboard.engine.ports import (
     Cards,
     CheckRun,
@@ -31,6 +33,7 @@ from vibeboard.engine.ports import (
     PullView,
     Replies,
     Repositories,
+    Reviews,
     ReviewState,
     Runs,
     Vouches,
@@ -39,7 +42,15 @@ from vibeboard.engine.workflows import Workflows
 
 _NO_CARD = 0  # what a group of pull requests is checked under
 _GOOD = frozenset({"success", "neutral", "skipped", "stale"})  # as GitHub has it
-Judged = Mapping[str, tuple[Requirement, ...]]
+
+
+@dataclass(frozen=True)
+class Look:
+    """How some gates stand, by stage, the pull request, and others' checks on it."""
+
+    gates: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+    head: Head | None = None
+    others: tuple[OthersCheck, ...] = ()
 
 
 class Gatekeeper:
@@ -56,6 +67,7 @@ class Gatekeeper:
         repositories: Repositories,
         workflows: Workflows,
         evidence: Evidence,
+        reviews: Reviews,
         vouches: Vouches,
     ) -> None:
         self._runs = runs
@@ -66,45 +78,58 @@ class Gatekeeper:
         self._repositories = repositories
         self._workflows = workflows
         self._evidence = evidence
+        self._reviews = reviews
         self._vouches = vouches
 
-    async def judged(
+    async def look(
         self, card: CardKey, workflow: Workflow, stages: Collection[str]
-    ) -> tuple[Judged, Head | None]:
-        """How the gates of some stages stand for a card, and its pull request."""
-        head = await self._head(card, workflow)
-        return {name: judge(workflow.gates[name], head) for name in stages}, head
+    ) -> Look:
+        """How the gates of some stages stand for a card."""
+        history = await self._runs.history(card)
+        view = await self._view(card, history)
+        head = None
+        if view is not None:
+            head = await self._seen(card, workflow, view, history)
+        gates = {name: judge(workflow.gates[name], head) for name in stages}
+        return Look(gates, head, _others(view) if view is not None else ())
 
-    async def perform(self, effect: ShowGate | JudgeGroup | VouchFor) -> None:
+    async def perform(self, effect: ShowGates | JudgeGroup | VouchFor) -> None:
         """Carry out what was decided about gates."""
         match effect:
-            case ShowGate():
+            case ShowGates():
                 await self._show(effect)
             case JudgeGroup():
                 await self._judge_group(effect)
             case VouchFor():
                 pass  # written down with the decision
 
-    async def _show(self, effect: ShowGate) -> None:
-        """Put the gate's check on the head, and keep the card's comment about it true.
+    async def _show(self, effect: ShowGates) -> None:
+        """Put the gates' checks on the head, and keep their comments true.
 
         It goes by what is there now: what was decided earlier may be overtaken.
         """
         repository = effect.card.repository
         configuration = await self._workflows.read(repository)
         workflow = configuration.workflow
-        if workflow is None or effect.stage not in workflow.gates:
+        if workflow is None or not workflow.gates:
             return
-        head = await self._head(effect.card, workflow)
-        found = judge(workflow.gates[effect.stage], head)
-        if head is not None and head.is_open:
-            check = _check(effect.stage, head.commit, effect.card.number, found)
-            await self._checks.put(repository, check)
-        body = words.gate_shut(effect, workflow.stages[effect.stage], found)
-        marker = Marker(f"gate-{effect.stage}")
-        if effect.moved_by:
+        head = (await self.look(effect.card, workflow, ())).head
+        for name, gate in workflow.gates.items():
+            found = judge(gate, head)
+            if head is not None and head.is_open:
+                check = _check(name, head.commit, effect.card.number, found)
+                await self._checks.put(repository, check)
+            await self._say(effect, workflow.stages[name], found)
+
+    async def _say(
+        self, effect: ShowGates, stage: Stage, found: Sequence[Requirement]
+    ) -> None:
+        marker = Marker(f"gate-{stage.name}")
+        if effect.moved_by and effect.stage == stage.name:
+            body = words.gate_refused(effect, stage, found)
             await self._replies.ensure(effect.card, marker, body)
-        elif not unmet(found):
+        else:
+            body = words.gate_stands(stage, found)
             await self._replies.amend(effect.card, marker, body)
 
     async def _judge_group(self, effect: JudgeGroup) -> None:
@@ -129,13 +154,11 @@ class Gatekeeper:
             check = _check(stage, effect.head, _NO_CARD, found)
             await self._checks.put(effect.repository, check)
 
-    async def _head(self, card: CardKey, workflow: Workflow) -> Head | None:
-        history = await self._runs.history(card)
+    async def _view(self, card: CardKey, history: CardHistory) -> PullView | None:
         number = await self._pull_request(card, history)
         if number is None:
             return None
-        view = await self._pulls.view(card.repository, number)
-        return await self._seen(card, workflow, view, history)
+        return await self._pulls.view(card.repository, number)
 
     async def _pull_request(self, card: CardKey, history: CardHistory) -> int | None:
         """What the newest run with a pull request left, else its branch's."""
@@ -191,18 +214,15 @@ class Gatekeeper:
             objected_by=frozenset(objected),
             asked_by=frozenset(run.asked_by for run in history.runs),
             results=results,
+            reviews=await self._looks(card.repository, view.head, workflow),
+            reviewed_now=_reviewed_now(history, workflow),
+            passed_over={
+                name: vouch
+                for vouch in vouches
+                if (name := _passed_over(vouch, view.head)) is not None
+            },
             contract=await self._contract(card, workflow, history, results, vouches),
             tested_now=history.unfinished is not None,
-            others=tuple(
-                OthersCheck(
-                    check.name,
-                    None if check.conclusion is None else check.conclusion in _GOOD,
-                    check.url,
-                    check.summary,
-                )
-                for check in view.checks
-                if not check.ours
-            ),
         )
 
     async def _contract(
@@ -240,6 +260,41 @@ class Gatekeeper:
             if kept:
                 found[suite.name] = combined(kept)
         return found
+
+    async def _looks(
+        self, repository: str, commit: str, workflow: Workflow
+    ) -> dict[str, ReviewResult]:
+        found: dict[str, ReviewResult] = {}
+        for review in workflow.reviewing().reviews:
+            kept = standing(await self._reviews.of(repository, commit, review))
+            if kept is not None:
+                found[review.name] = replace(kept, blocks_on=review.blocks_on)
+        return found
+
+
+def _reviewed_now(history: CardHistory, workflow: Workflow) -> frozenset[str]:
+    """The reviews that a run will make, or is making, if its tests let it."""
+    stages = (workflow.stage_named(run.stage) for run in history.runs if not run.ended)
+    return frozenset(one.name for stage in stages if stage for one in stage.reviews)
+
+
+def _passed_over(vouch: Vouch, head: str) -> str | None:
+    """The review that somebody does not want at this head."""
+    review, at, commit = vouch.subject.partition("@")
+    return review if at and commit == head else None
+
+
+def _others(view: PullView) -> tuple[OthersCheck, ...]:
+    return tuple(
+        OthersCheck(
+            check.name,
+            None if check.conclusion is None else check.conclusion in _GOOD,
+            check.url,
+            check.summary,
+        )
+        for check in view.checks
+        if not check.ours
+    )
 
 
 def _check(

@@ -45,7 +45,7 @@ class Archive(Protocol):
         ...
 
     async def forget_results(self, before: datetime) -> int:
-        """Take out what suites gave before then; how many results."""
+        """Take out what suites and reviews gave before then; how many results."""
         ...
 
     async def needed_runs(self, runs: Sequence[str], since: datetime) -> set[str]:

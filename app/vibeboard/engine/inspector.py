@@ -84,12 +84,13 @@ class Inspector:
                     for column in _columns(workflow)
                     if column.casefold() not in known
                 ]
-        for stage in workflow.stages.values():
-            path = stage.prompt.path
+        prompts = [(one.name, one.prompt.path) for one in workflow.stages.values()]
+        prompts += [(one.name, one.prompt.path) for one in workflow.reviews.values()]
+        for name, path in prompts:
             if path is None:
                 continue
             if await self._repositories.file(repository, path, ref=head) is None:
-                message = words.prompt_missing(stage.name, path)
+                message = words.prompt_missing(name, path)
                 faults.append(_fault(found, path, message))
         return tuple(faults)
 

@@ -12,7 +12,7 @@ from vibeboard.domain.effects import (
     React,
     RemoveWorkspace,
     Reply,
-    ShowGate,
+    ShowGates,
     ShowQuestion,
     ShowRun,
     StartRun,
@@ -134,7 +134,7 @@ class Performer:
                 await self._inspector.inspect(effect)
             case ShowQuestion(run=run) | AnswerQuestion(run=run):
                 await self._asker.show(effect.card, run, effect.question)
-            case ShowGate() | JudgeGroup() | VouchFor():
+            case ShowGates() | JudgeGroup() | VouchFor():
                 await self._gatekeeper.perform(effect)
 
     async def _say(self, effect: Effect, why: str) -> None:

@@ -32,11 +32,12 @@ from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
 from vibeboard.domain.question import Question
+from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.run import Cost, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import Ruling, ToolCall
 from vibeboard.domain.weakening import ChangedFile
-from vibeboard.domain.workflow import Agent, Suite
+from vibeboard.domain.workflow import Agent, Review, Suite
 
 # --- GitHub -----------------------------------------------------------------
 
@@ -515,6 +516,31 @@ class Base:
     changed: tuple[ChangedFile, ...] = ()
 
 
+@dataclass(frozen=True)
+class Lent:
+    """A tree that is somebody's for a while, with a home of its own."""
+
+    tree: Path
+    home: Path
+
+
+class Lending(Protocol):
+    """Trees for those who only look: each is new, and thrown away afterwards."""
+
+    def lend(
+        self, card: CardKey, commit: str, *, name: str
+    ) -> AbstractAsyncContextManager[Lent]:
+        """A clean tree of a commit, with its history; raises WorkspaceRefused.
+
+        There is one of each ``name``.
+        """
+        ...
+
+    async def left(self, lent: Lent, name: str) -> str | None:
+        """The text left in its ``.vibe/out/<name>``, bounded; None if there is none."""
+        ...
+
+
 class StopSignal(Protocol):
     """Tells a long step that its run was asked to stop."""
 
@@ -636,6 +662,28 @@ class Evidence(Protocol):
         self, repository: str, commit: str, suite: Suite
     ) -> Sequence[SuiteResult]:
         """All results of the suite, as it is defined now, on a commit; oldest first."""
+        ...
+
+
+class Reviews(Protocol):
+    """What specialists found in which commit."""
+
+    async def keep(
+        self,
+        repository: str,
+        commit: str,
+        review: Review,
+        result: ReviewResult,
+        *,
+        run: str,
+    ) -> None:
+        """Keep what a run found out; once a run, commit and review."""
+        ...
+
+    async def of(
+        self, repository: str, commit: str, review: Review
+    ) -> Sequence[ReviewResult]:
+        """All results of the review as it is defined now, oldest first."""
         ...
 
 

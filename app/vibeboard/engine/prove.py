@@ -1,9 +1,11 @@
 """Runs a stage's suites on a commit and on its base, and says what that proves."""
 
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from vibeboard.domain.comparison import combined, compare
+from vibeboard.domain.contract import Claim, shown
 from vibeboard.domain.evidence import SuiteResult, Verdict
 from vibeboard.domain.proof import Proof, progress, shortfalls
 from vibeboard.domain.run import Run
@@ -22,6 +24,14 @@ from vibeboard.errors import WorkspaceRefused
 _MOST_WEAKENED = 50
 
 
+@dataclass(frozen=True)
+class Promise:
+    """The issue's acceptance criteria, and the tests that are said to prove them."""
+
+    criteria: tuple[str, ...] = ()
+    claims: Mapping[str, Claim] = field(default_factory=dict)
+
+
 class Prover:
     """Never believes an agent: what counts is what our own runs of the suites gave."""
 
@@ -38,11 +48,14 @@ class Prover:
         self._evidence = evidence
         self._places = places
 
-    async def prove(self, run: Run, stage: Stage, stop: StopSignal) -> Proof:
+    async def prove(
+        self, run: Run, stage: Stage, promise: Promise, stop: StopSignal
+    ) -> Proof:
         """What the stage's suites say of the commit that the card's tree is at."""
         base = await self._workspaces.base(run.card)
         found = weakenings(base.changed) if stage.tests else ()
         proof = Proof(base.head, base.commit, weakened=tuple(found[:_MOST_WEAKENED]))
+        pairs: list[tuple[SuiteResult, SuiteResult | None]] = []
         for suite in stage.tests:
             if stop.is_set():
                 break
@@ -57,13 +70,17 @@ class Prover:
                 await self._evidence.keep(
                     run.card.repository, base.head, suite, result, run=run.id
                 )
+            if promise.claims:
+                pairs.append((result, before))
             compared = progress(compare(before, result), before)
             proof = replace(
                 proof,
                 results=(*proof.results, result.brief()),
                 progress=(*proof.progress, compared),
             )
-        return proof
+        if not promise.claims:
+            return proof
+        return replace(proof, criteria=shown(promise.criteria, promise.claims, pairs))
 
     async def _now(
         self, run: Run, suite: Suite, commit: str, stop: StopSignal

@@ -5,12 +5,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from vibeboard.domain import prompt, testwords, words
+from vibeboard.domain import prompt, reviewwords, testwords, words
 from vibeboard.domain.board import Card
 from vibeboard.domain.contract import Claim, ProposalInvalid, proposal
 from vibeboard.domain.evidence import SuiteResult, Verdict
 from vibeboard.domain.markdown import inline
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.review import ReviewResult, Severity
 from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.ports import (
@@ -106,17 +107,17 @@ class Publisher:
             case Result.BRANCH:
                 report = await self._branch(run, stage, card, workspace, work, proof)
             case Result.ISSUE:
-                report = await self._issue(run, card, work)
+                report = await self._issue(run, stage, card, work)
             case Result.EVIDENCE:
                 report = await self._evidence(run, stage, work, proof)
             case Result.REPORT | Result.NOTHING:
-                report = _judged(run, work, proof)
+                report = _judged(run, stage, work, proof)
         return _REPORT.dump_python(report, mode="json")
 
     async def _evidence(
         self, run: Run, stage: Stage, work: Work, proof: Proof | None
     ) -> Report:
-        report = _judged(run, work, proof)
+        report = _judged(run, stage, work, proof)
         if proof is None:
             return report
         report = replace(report, commit=proof.commit)
@@ -124,8 +125,8 @@ class Publisher:
         await self.check(run, stage, report)
         return report
 
-    async def _issue(self, run: Run, card: Card, work: Work) -> Report:
-        report = _judged(run, work, None)
+    async def _issue(self, run: Run, stage: Stage, card: Card, work: Work) -> Report:
+        report = _judged(run, stage, work, None)
         if report.state is not RunState.SUCCEEDED:
             return report
         if work.spec is None:
@@ -148,7 +149,7 @@ class Publisher:
         proof: Proof | None,
     ) -> Report:
         repository = card.key.repository
-        report = _judged(run, work, proof)
+        report = _judged(run, stage, work, proof)
         await self._runs.hold(run)
         pushed = await self._workspaces.push(
             card.key, await self._repositories.remote(repository)
@@ -173,11 +174,12 @@ class Publisher:
         return report
 
     async def check(self, run: Run, stage: Stage, report: Report) -> None:
-        """Put the stage's check on the commit, and one for each of its suites."""
+        """Put the stage's check on the commit, and one for each suite and review."""
         await self._checks.put(run.card.repository, _check(run, stage, report))
-        for result in report.tests:
+        checks = [_suite_check(run, report, result) for result in report.tests]
+        checks += [_review_check(run, report, result) for result in report.reviews]
+        for check in checks:
             await self._runs.hold(run)
-            check = _suite_check(run, report, result)
             await self._checks.put(run.card.repository, check)
 
     async def _pull(
@@ -215,16 +217,16 @@ class Publisher:
         return None
 
 
-def _judged(run: Run, work: Work, proof: Proof | None) -> Report:
+def _judged(run: Run, stage: Stage, work: Work, proof: Proof | None) -> Report:
     """What the agent's end and the tests say together."""
     state = _STATES[work.agent.end]
     reason = inline(work.agent.reason, _LONGEST_REASON)  # its last words, often
     if state is RunState.STOPPED:
         reason = run.stop_reason or reason
-    proved = proof is None or proof.verdict is Verdict.PASSED
-    if state is RunState.SUCCEEDED and proof is not None and not proved:
-        state, reason = RunState.FAILED, testwords.objections(proof.results)
-    claims, unreadable = _claims(work.claims)
+    against = _against(stage, proof) if proof is not None else ""
+    if state is RunState.SUCCEEDED and against:
+        state, reason = RunState.FAILED, against
+    claims, unreadable = claimed(work.claims)
     return Report(
         state=state,
         claims=claims,
@@ -237,7 +239,18 @@ def _judged(run: Run, work: Work, proof: Proof | None) -> Report:
     )
 
 
-def _claims(text: str | None) -> tuple[dict[str, Claim], str]:
+def _against(stage: Stage, proof: Proof) -> str:
+    """What speaks against the work; nothing if all is well."""
+    if len(proof.results) < len(stage.tests):
+        return words.not_all_tested()
+    if tests := testwords.objections(proof.results):
+        return tests
+    if len(proof.reviews) < len(stage.reviews):
+        return words.not_all_reviewed()
+    return reviewwords.objections(proof.reviews)
+
+
+def claimed(text: str | None) -> tuple[dict[str, Claim], str]:
     """What the agent ties to which criterion, or why that cannot be read."""
     if text is None:
         return {}, ""
@@ -278,11 +291,28 @@ def _suite_check(run: Run, report: Report, result: SuiteResult) -> CheckRun:
     )
 
 
+def _review_check(run: Run, report: Report, result: ReviewResult) -> CheckRun:
+    assert report.proof is not None
+    conclusion = _VERDICTS[result.verdict]
+    if conclusion is not Conclusion.SUCCESS and not result.objects:
+        conclusion = Conclusion.NEUTRAL
+    return CheckRun(
+        name=words.review_check(result.review),
+        head=report.proof.commit,
+        external_id=run.id,
+        title=reviewwords.title(result),
+        summary=words.review_summary(run, report, result),
+        conclusion=conclusion,
+        annotations=tuple(_remarks(result)),
+    )
+
+
 def _conclusion(report: Report) -> Conclusion:
     match report.state:
         case RunState.SUCCEEDED:
             # Without tests nothing is proved, and nothing is red.
-            return Conclusion.SUCCESS if report.tests else Conclusion.NEUTRAL
+            proved = report.tests or report.reviews
+            return Conclusion.SUCCESS if proved else Conclusion.NEUTRAL
         case RunState.TIMED_OUT:
             return Conclusion.TIMED_OUT
         case RunState.STOPPED:
@@ -302,3 +332,25 @@ def _annotations(result: SuiteResult) -> list[Annotation]:
         for case in result.failures
         if case.file
     ]
+
+
+def _remarks(result: ReviewResult) -> list[Annotation]:
+    return [
+        Annotation(
+            path=found.path,
+            line=found.line or 1,
+            title=f"{found.severity.word}: {found.title}",
+            message=found.text,
+            level="failure" if found in result.blocking else _LEVELS[found.severity],
+        )
+        for found in result.findings
+        if found.path is not None
+    ]
+
+
+_LEVELS = {
+    Severity.CRITICAL: "warning",
+    Severity.MAJOR: "warning",
+    Severity.MINOR: "notice",
+    Severity.NOTE: "notice",
+}

@@ -24,7 +24,9 @@ _IDENTITY = """\
 """
 
 
-def make(tree: Path, host: Path, refs: Mapping[str, str], head: str) -> None:
+def make(
+    tree: Path, host: Path, refs: Mapping[str, str], head: str, *, index: str = "index"
+) -> None:
     """Make ``tree/.git`` with the commits, branch and index of ``host``."""
     place = tree / ".git"
     for folder in ("objects/info", "refs/heads", "info"):
@@ -39,5 +41,5 @@ def make(tree: Path, host: Path, refs: Mapping[str, str], head: str) -> None:
         if name == head or name.startswith(("refs/tags/", "refs/remotes/"))
     )
     (place / "packed-refs").write_text("\n".join([*kept, ""]))
-    if (host / "index").exists():
-        shutil.copyfile(host / "index", place / "index")
+    if (host / index).exists():
+        shutil.copyfile(host / index, place / "index")

@@ -8,14 +8,15 @@ did is what the files say.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.markdown import code
 from vibeboard.domain.weakening import ChangedFile, is_test_file, is_test_setup
-from vibeboard.engine.ports import Base, Change, Remote, Workspace
+from vibeboard.engine.ports import Base, Change, Lent, Remote, Workspace
 from vibeboard.errors import WorkspaceRefused
 from vibeboard.runner import agent_git, survey
 from vibeboard.runner.git import Git, GitFailed, Place, last_line, paths
@@ -128,6 +129,27 @@ class GitWorkspaces:
                 f"{code(commit[:7])} could not be checked out to be tested: "
                 f"{code(last_line(failed.text))}"
             ) from failed
+
+    @asynccontextmanager
+    async def lend(
+        self, card: CardKey, commit: str, *, name: str
+    ) -> AsyncIterator[Lent]:
+        """A clean tree of a commit with its history; gone when it is given back."""
+        tree = await self.checkout(card, commit, name=name)
+        home = tree.parent / "own"
+        try:
+            await asyncio.to_thread(self._desk(card).add_history, tree, commit, name)
+            home.mkdir()
+            yield Lent(tree, home)
+        finally:
+            await end_leftovers(tree)
+            await asyncio.to_thread(survey.erase, tree.parent)
+
+    async def left(self, lent: Lent, name: str) -> str | None:
+        """What somebody left in the hand-over folder, cut at a megabyte."""
+        return await asyncio.to_thread(
+            survey.read_inside, lent.tree, f"{HAND_OVER}/{name}"
+        )
 
     async def remove(self, card: CardKey) -> None:
         """Forget the card; what was pushed is on GitHub."""
@@ -257,6 +279,14 @@ class _Desk:
         await self._git.run("read-tree", commit, at=place, env=index)
         await self._git.run("checkout-index", "--all", "--force", at=place, env=index)
         return tree
+
+    def add_history(self, tree: Path, commit: str, name: str) -> None:
+        """Let who looks at a checkout ask git; what the commit handed over is gone."""
+        _erase_inside(tree, HAND_OVER)
+        ref = "refs/heads/under-review"
+        agent_git.make(
+            tree, self.bare.git_dir, {ref: commit}, ref, index=f"index-{name}"
+        )
 
     async def branch(self) -> str:
         ref = await self._git.run("symbolic-ref", "HEAD", at=self.bare)

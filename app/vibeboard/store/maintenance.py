@@ -25,7 +25,7 @@ SHORTEST = timedelta(days=4)
 
 _DELIVERY = schema.delivery.c
 _AUDIT = schema.audit.c
-_RESULT = schema.suite_result.c
+_RESULTS = (schema.suite_result, schema.review_result)
 _RUN = schema.run.c
 _GONE = (
     DeliveryState.SETTLED.value,
@@ -63,9 +63,12 @@ class SqlArchive:
         return await self._forget(schema.audit, _AUDIT.id, old)
 
     async def forget_results(self, before: datetime) -> int:
-        """Take out what suites gave before then; how many results."""
-        old = select(_RESULT.id).where(_RESULT.kept_at < before)
-        return await self._forget(schema.suite_result, _RESULT.id, old)
+        """Take out what suites and reviews gave before then; how many results."""
+        forgotten = 0
+        for table in _RESULTS:
+            old = select(table.c.id).where(table.c.kept_at < before)
+            forgotten += await self._forget(table, table.c.id, old)
+        return forgotten
 
     async def _forget(
         self, table: Table, key: ColumnElement[int], old: Select[tuple[int]]

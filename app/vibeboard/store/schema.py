@@ -212,6 +212,26 @@ suite_result = Table(
     Index("suite_result_by_time", "kept_at"),
 )
 
+# What a specialist found in a commit.
+review_result = Table(
+    "review_result",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("repository", String(255), nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("review", String(100), nullable=False),
+    Column("run", String(32), nullable=False),
+    Column("definition", String(64), nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
+    Column("encoding", SmallInteger, nullable=False),
+    Column("result", LargeBinary, nullable=False),
+    UniqueConstraint(
+        "repository", "commit", "review", "run", name="review_result_once"
+    ),
+    Index("review_result_by_run", "run"),
+    Index("review_result_by_time", "kept_at"),
+)
+
 # Somebody's word for a commit or a criterion of a card.
 vouch = Table(
     "vouch",

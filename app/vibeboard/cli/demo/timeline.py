@@ -14,6 +14,7 @@ _STEPS = {
     "workspace": "prepares a workspace",
     "agent": "the agent works",
     "tests": "the tests run",
+    "reviews": "specialists look at it",
     "publish": "the result is published",
 }
 _VERBS = {
