@@ -45,7 +45,11 @@ from vibeboard.runner.agents.claude import ClaudeAgent, find_claude
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.agents.registry import RunnerAgents
 from vibeboard.runner.environment import Environment, sweep
+from vibeboard.runner.gateway.apis import SHAPES, Account, Provider
 from vibeboard.runner.git import Git
+from vibeboard.runner.sandbox.cell import Kind, Policy, Sandbox
+from vibeboard.runner.sandbox.groups import Bounds
+from vibeboard.runner.sandbox.view import View
 from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
 from vibeboard.runner.workspace import Identity as Committer
@@ -76,6 +80,8 @@ from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import Webhook
 
 log = logging.getLogger(__name__)
+
+_GIB = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -425,8 +431,8 @@ def _performer(crew: _Crew) -> Performer:
 def _executor(
     settings: Settings, machine: Machine, places: Places, crew: _Crew
 ) -> Executor:
-    environment = Environment(machine.path)
-    agents = _agents(settings, environment)
+    sandbox = _sandbox(settings, machine.path)
+    agents = _agents(settings, sandbox)
     briefing = Briefing(
         runs=crew.kept.runs,
         cards=crew.ports.cards,
@@ -444,7 +450,7 @@ def _executor(
         agents=agents,
         approvals=Approvals(crew.kept.questions),
         prover=Prover(
-            suites=ShellSuites(environment),
+            suites=ShellSuites(sandbox),
             workspaces=crew.workspaces,
             evidence=crew.kept.evidence,
             places=places,
@@ -504,16 +510,43 @@ async def _person(ports: GitHubPorts, settings: Settings) -> Person | None:
     return person
 
 
-def _agents(settings: Settings, environment: Environment) -> RunnerAgents:
-    model = {
-        "ANTHROPIC_API_KEY": settings.anthropic_api_key(),
-        "ANTHROPIC_BASE_URL": settings.anthropic_base_url,
-    }
+def _sandbox(settings: Settings, path: str) -> Sandbox:
+    """Cells as the operator wants them; raises SettingsInvalid."""
+    accounts = []
+    for name, (url, key) in settings.model_accounts().items():
+        provider = Provider(name)
+        accounts.append(Account(provider, url or SHAPES[provider].usual, key))
+    sandbox = Sandbox(
+        Environment(path),
+        policy=Policy(settings.sandbox),
+        accounts=accounts,
+        view=View(
+            path,
+            more=settings.readable,
+            hidden=(settings.data_dir.resolve(), *settings.secret_files),
+        ),
+        bounds=Bounds(
+            memory=int(settings.run_memory_gb * _GIB),
+            processes=settings.run_processes,
+            cpus=settings.run_cpus,
+            disk=int(settings.run_disk_gb * _GIB),
+        ),
+    )
+    found = sandbox.found
+    tell = log.info if found.kind is Kind.BUBBLEWRAP else log.warning
+    bounds = found.groups if isinstance(found.groups, str) else "control groups"
+    tell(
+        "sandbox",
+        extra={"kind": found.kind.value, "why": found.why, "bounds": bounds},
+    )
+    return sandbox
+
+
+def _agents(settings: Settings, sandbox: Sandbox) -> RunnerAgents:
     return RunnerAgents(
         claude=ClaudeAgent(
-            environment,
-            model_env={name: value for name, value in model.items() if value},
-            program=find_claude(environment.path, chosen=settings.claude_path),
+            sandbox,
+            program=find_claude(sandbox.path, chosen=settings.claude_path),
         ),
-        command=CommandAgent(environment),
+        command=CommandAgent(sandbox),
     )

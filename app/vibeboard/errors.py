@@ -9,6 +9,7 @@
     │   ├── WorkspaceRefused   the repository cannot be worked on as it is
     │   ├── PushRefused        GitHub did not take the branch
     │   ├── AgentMissing       the agent's program is not installed here
+    │   ├── SandboxMissing     the sandbox that is required cannot be made here
     │   └── ReportUnreadable   a test report that cannot be believed
     ├── RetryLater             time will mend it; says after how long
     │   ├── GitHubUnavailable  5xx, time-out, connection lost
@@ -52,6 +53,10 @@ class PushRefused(UserError):  # noqa: N818 - an event
 
 class AgentMissing(UserError):  # noqa: N818 - an event
     """The agent's program is not installed on this runner."""
+
+
+class SandboxMissing(UserError):  # noqa: N818 - an event
+    """The sandbox that is required cannot be made on this runner."""
 
 
 class ReportUnreadable(UserError):  # noqa: N818 - an event

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vibeboard.errors import SettingsInvalid
 
 PREFIX = "VIBEBOARD_"
+PROVIDERS = ("anthropic", "openai", "gemini")
 
 
 class Settings(BaseModel):
@@ -121,14 +122,67 @@ class Settings(BaseModel):
         le=3650,
         description="How long it is kept who did what.",
     )
+    sandbox: Literal["required", "preferred", "off"] = Field(
+        default="preferred",
+        description="Where agents and suites run: in the strongest sandbox that this "
+        "machine has (`preferred`), only in bubblewrap (`required`), or in none "
+        "(`off`). `sandbox: required` in `.vibe.yml` makes it stricter.",
+    )
+    sandbox_read: str = Field(
+        default="",
+        description="More folders and files that agents and suites may read, "
+        "separated by colons: tool chains that are neither below /usr nor beside the "
+        "programs on the PATH.",
+    )
+    run_memory_gb: float = Field(
+        default=4,
+        ge=0.25,
+        le=4096,
+        description="How much memory an agent or suite may use, with all that it "
+        "starts; half of it for temporary files.",
+    )
+    run_processes: int = Field(
+        default=2048,
+        ge=32,
+        le=100_000,
+        description="How many processes and threads an agent or suite may have.",
+    )
+    run_cpus: float | None = Field(
+        default=None,
+        gt=0,
+        le=1024,
+        description="How many processors an agent or suite may keep busy; all of them "
+        "if not set. It takes a control group.",
+    )
+    run_disk_gb: float = Field(
+        default=10,
+        ge=0.1,
+        le=100_000,
+        description="How much a run's tree and home may hold, and each file in them.",
+    )
     claude_path: Path | None = Field(
         default=None, description="Claude Code's program, if it is not on the PATH."
     )
     anthropic_api_key_file: Path | None = Field(
-        default=None, description="The key Claude Code uses."
+        default=None,
+        description="The key of Anthropic's API, which Claude Code uses. Agents never "
+        "see it, as all keys of models: requests get it on their way.",
     )
     anthropic_base_url: str | None = Field(
-        default=None, description="Another address of the model API."
+        default=None, description="Another address of Anthropic's API."
+    )
+    openai_api_key_file: Path | None = Field(
+        default=None, description="The key of OpenAI's API."
+    )
+    openai_base_url: str | None = Field(
+        default=None,
+        description="Another address of OpenAI's API, or of one like it; with its /v1.",
+    )
+    gemini_api_key_file: Path | None = Field(
+        default=None, description="The key of Gemini's API."
+    )
+    gemini_base_url: str | None = Field(
+        default=None, description="Another address of Gemini's API."
     )
 
     @property
@@ -175,10 +229,37 @@ class Settings(BaseModel):
         assert self.user_token_file is not None
         return _secret(self.user_token_file, "user_token_file").strip()
 
-    def anthropic_api_key(self) -> str | None:
-        """The model API's key, if one is set."""
-        path = self.anthropic_api_key_file
-        return _secret(path, "anthropic_api_key_file").strip() if path else None
+    def model_accounts(self) -> Mapping[str, tuple[str | None, str | None]]:
+        """Address and key by provider, of those of which either is set."""
+        found = {}
+        for provider in PROVIDERS:
+            url: str | None = getattr(self, f"{provider}_base_url")
+            path: Path | None = getattr(self, f"{provider}_api_key_file")
+            key = _secret(path, f"{provider}_api_key_file").strip() if path else None
+            if url or key:
+                found[provider] = (url, key)
+        return found
+
+    @property
+    def readable(self) -> tuple[Path, ...]:
+        """What agents and suites may read besides; raises SettingsInvalid."""
+        places = tuple(map(Path, filter(None, self.sandbox_read.split(os.pathsep))))
+        for place in places:
+            if not place.is_absolute() or not place.exists():
+                message = f"{PREFIX}SANDBOX_READ: {place} is no path that is there"
+                raise SettingsInvalid(message)
+        return places
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Every file with a secret in it."""
+        given = (
+            self.private_key_file,
+            self.webhook_secret_file,
+            self.user_token_file,
+            *(getattr(self, f"{provider}_api_key_file") for provider in PROVIDERS),
+        )
+        return tuple(path.resolve() for path in given if path is not None)
 
 
 def _secret(path: Path, name: str) -> str:

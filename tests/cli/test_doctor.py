@@ -32,7 +32,7 @@ async def test_people_read_a_table_with_the_failures_last(terminal: Terminal) ->
     assert said.code == 1
     *_, failed, what_to_do, total = said.out.splitlines()
     assert "fail" in failed + what_to_do
-    assert total == "10 checks, 1 failed"
+    assert total == "12 checks, 1 failed"
     assert "[bot]" not in said.err
 
 

@@ -394,7 +394,6 @@ NOT_YET = [
     pytest.param("agents: {x: {cli: codex}}", "4:19: cli: `cli: codex`", id="codex"),
     pytest.param("agents: {x: {cli: acp}}", "4:19: cli: `cli: acp`", id="acp"),
     pytest.param("agents: {x: {tools: {ask: [y]}}}", "4:14: `tools`", id="tools"),
-    pytest.param("agents: {x: {network: [y]}}", "4:14: `network`", id="network"),
     pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
     pytest.param("limits: {usd_per_day: 1}", "4:10: `usd_per_day`", id="a day's money"),

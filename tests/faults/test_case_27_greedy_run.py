@@ -32,6 +32,7 @@ from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.environment import Environment
 from vibeboard.runner.log import RunLog
 from vibeboard.runner.process import Command, How, Limits
+from vibeboard.runner.sandbox.cell import Sandbox
 from vibeboard.runner.suites import ShellSuites
 
 GONE_WITHIN = 5.0
@@ -63,7 +64,7 @@ async def agent(tmp_path: Path, script: str, *, seconds: float = 60) -> AgentRes
         home=tmp_path / "home",
         log=tmp_path / "agent.log",
     )
-    return await CommandAgent(Environment(os.environ["PATH"])).work(
+    return await CommandAgent(Sandbox(Environment(os.environ["PATH"]))).work(
         assignment, Never(), Lets()
     )
 
@@ -141,7 +142,7 @@ async def test_case_27_a_suite_that_sleeps_for_a_day_is_ended_and_told(
     suite = Suite("unit", "sleep 86400", ("out.xml",), timedelta(seconds=0.3))
     (tmp_path / "tree").mkdir()
 
-    result = await ShellSuites(Environment(os.environ["PATH"])).run(
+    result = await ShellSuites(Sandbox(Environment(os.environ["PATH"]))).run(
         suite, tmp_path / "tree", log=tmp_path / "unit.log", stop=Never()
     )
 

@@ -381,6 +381,8 @@ class World:
             "VIBEBOARD_GRACE_SECONDS": "0",
             "VIBEBOARD_LEASE_SECONDS": "2",
             "VIBEBOARD_WRITES_PER_MINUTE": "1200",
+            # The scripted agent, and the files that it waits for.
+            "VIBEBOARD_SANDBOX_READ": f"{AGENT.parent}:{self.home}",
             **{f"VIBEBOARD_{key.upper()}": v for key, v in self.settings.items()},
         }
 

@@ -14,6 +14,7 @@ from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.errors import AgentMissing
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.environment import Environment
+from vibeboard.runner.sandbox.cell import Sandbox
 
 
 class Desk:
@@ -35,7 +36,7 @@ class Desk:
         agent = Agent("own", Cli.COMMAND, command, time_limit=timedelta(seconds=limit))
         assignment = Assignment("run-1", agent, prompt, self.tree, self.home, self.log)
         path = os.environ["PATH"]
-        return await CommandAgent(Environment(path)).work(
+        return await CommandAgent(Sandbox(Environment(path))).work(
             assignment, stop or Never(), Lets()
         )
 

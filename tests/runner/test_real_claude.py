@@ -15,6 +15,8 @@ from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.runner.agents.claude import INSTALL, ClaudeAgent, find_claude
 from vibeboard.runner.agents.events import events_of
 from vibeboard.runner.environment import Environment
+from vibeboard.runner.gateway.apis import Account, Provider
+from vibeboard.runner.sandbox.cell import Sandbox
 
 PATH = os.environ["PATH"]
 
@@ -31,10 +33,9 @@ class Desk:
         self.log = folder / "run.log"
 
     def agent(self, api: ModelApi, retries: int = 1) -> ClaudeAgent:
+        account = Account(Provider.ANTHROPIC, api.url, "sk-canary")
         return ClaudeAgent(
-            Environment(PATH),
-            model_env={"ANTHROPIC_BASE_URL": api.url, "ANTHROPIC_API_KEY": "sk-canary"},
-            retries=retries,
+            Sandbox(Environment(PATH), accounts=[account]), retries=retries
         )
 
     def assignment(
@@ -100,6 +101,7 @@ async def test_it_edits_the_tree_and_says_what_it_did(desk: Desk) -> None:
     seen = (desk.tree / "env.txt").read_text()
     assert f"HOME={desk.home}" in seen
     assert "PYTEST" not in seen
+    assert "sk-canary" not in seen
 
 
 async def test_a_session_is_continued_and_only_the_difference_is_paid(

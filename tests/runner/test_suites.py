@@ -11,6 +11,7 @@ from tests.fakes.stop import Never, Stop
 from vibeboard.domain.evidence import Outcome, SuiteResult, Verdict
 from vibeboard.domain.workflow import Suite
 from vibeboard.runner.environment import Environment
+from vibeboard.runner.sandbox.cell import Sandbox
 from vibeboard.runner.suites import ShellSuites
 
 ONE = '<testsuite><testcase classname="a" name="b" time="0.5"/></testsuite>'
@@ -32,7 +33,7 @@ class Desk:
         stop: Never | Stop | None = None,
     ) -> SuiteResult:
         suite = Suite("unit", run, reports or ("report.xml",), timedelta(seconds=limit))
-        suites = ShellSuites(Environment(os.environ["PATH"]))
+        suites = ShellSuites(Sandbox(Environment(os.environ["PATH"])))
         return await suites.run(suite, self.tree, log=self.log, stop=stop or Never())
 
     async def reporting(self, text: str | bytes, then: str = "true") -> SuiteResult:

@@ -30,11 +30,17 @@ from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
 from vibeboard.runner.agents.claude import find_claude
 from vibeboard.runner.git import Git
+from vibeboard.runner.sandbox.cell import Found, Kind, Policy, look
 from vibeboard.settings import Settings, read_settings, search_path
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
 
 _ROOM = 2 * 1024**3  # bytes; a mirror and a few workspaces
+_CELLS_FIX = (
+    "apt-get install bubblewrap. In a container, allow user namespaces: with Docker "
+    "--security-opt seccomp=unconfined --security-opt systempaths=unconfined, on "
+    "Ubuntu an AppArmor profile that gives bwrap userns."
+)
 
 
 class Mark(Enum):
@@ -79,6 +85,7 @@ async def _examine() -> list[Finding]:
         *_secrets(settings),
         _room(settings),
         _claude(settings),
+        *await asyncio.to_thread(_sandbox, settings),
         await _guarded("database", lambda: asyncio.to_thread(_database, settings)),
         await _guarded("github app", lambda: _github(settings)),
     ]
@@ -165,6 +172,38 @@ def _claude(settings: Settings) -> Finding:
             "pip install claude-agent-sdk (it brings the program)",
         )
     return Finding("claude code", Mark.OK, str(found))
+
+
+def _sandbox(settings: Settings) -> list[Finding]:
+    policy = Policy(settings.sandbox)
+    found = look(search_path(), policy)
+    return [_cells(found, policy), *_bounds(found)]
+
+
+def _cells(found: Found, policy: Policy) -> Finding:
+    if policy is Policy.OFF:
+        return Finding(
+            "sandbox",
+            Mark.WARN,
+            "switched off: agents can read what the server can",
+            "Unset VIBEBOARD_SANDBOX.",
+        )
+    if found.kind is Kind.BUBBLEWRAP:
+        return Finding("sandbox", Mark.OK, "bubblewrap")
+    seen = f"{found.kind.value} only: {found.why}"
+    mark = Mark.FAIL if policy is Policy.REQUIRED else Mark.WARN
+    return Finding("sandbox", mark, seen, _CELLS_FIX)
+
+
+def _bounds(found: Found) -> list[Finding]:
+    if found.kind is Kind.NONE:
+        return []
+    if isinstance(found.groups, str):
+        seen = f"{found.groups}: memory is bounded a process at a time"
+        fix = "Delegate one: Delegate=memory pids cpu in the systemd service."
+        return [Finding("run bounds", Mark.WARN, seen, fix)]
+    kinds = ", ".join(found.groups.bases)
+    return [Finding("run bounds", Mark.OK, f"control groups for {kinds}")]
 
 
 def _database(settings: Settings) -> Finding:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from vibeboard.config.models import Review as ReviewModel
 from vibeboard.config.models import Stage as StageModel
 from vibeboard.config.models import Suite as SuiteModel
 from vibeboard.config.models import VibeYml
-from vibeboard.config.paths import FILES, fault_of_glob, fault_of_path
+from vibeboard.config.paths import FILES, fault_of_glob, fault_of_host, fault_of_path
 from vibeboard.config.presets import builtin_names, review_key, review_names
 from vibeboard.config.shape import MOST_FAULTS, nearest
 from vibeboard.domain.board import BoardKey, Permission
@@ -124,7 +124,20 @@ class Reader:
             time_limit=timedelta(minutes=agent.limits.minutes),
             turns=agent.limits.turns,
             usd=agent.limits.usd,
+            network=self._hosts((*place, "network"), agent.network),
+            sandbox_required=self._boxed,
         )
+
+    @property
+    def _boxed(self) -> bool:
+        return self._model.sandbox == "required"
+
+    def _hosts(self, place: tuple[Key, ...], hosts: list[str]) -> tuple[str, ...]:
+        for index, host in enumerate(hosts):
+            fault = fault_of_host(host)
+            if fault is not None:
+                self._complain((*place, index), fault)
+        return tuple(host.casefold() for host in hosts)
 
     def _arguments(self, place: tuple[Key, ...], command: list[str]) -> tuple[str, ...]:
         if len(command) != 1:
@@ -156,6 +169,8 @@ class Reader:
             coverage=suite.coverage,
             coverage_at_least=suite.coverage_at_least,
             coverage_drop=suite.coverage_drop,
+            network=self._hosts(("tests", name, "network"), suite.network),
+            sandbox_required=self._boxed,
         )
 
     def _check_coverage(self, name: str, suite: SuiteModel) -> None:
@@ -294,7 +309,8 @@ class Reader:
     def _one_of(
         self, place: tuple[Key, ...], name: str | None, agents: Mapping[str, Agent]
     ) -> Agent:
-        known = agents or {DEFAULT_AGENT.name: DEFAULT_AGENT}
+        usual = replace(DEFAULT_AGENT, sandbox_required=self._boxed)
+        known = agents or {usual.name: usual}
         if name is not None:
             self._check_known((*place, "agent"), [name], known, "agent")
             return known.get(name, DEFAULT_AGENT)

@@ -132,8 +132,10 @@ class Agent(Part):
     tools: Tools | None = None
     """Rules for tool calls."""
 
-    network: Lines | None = None
-    """Hosts the sandbox may reach, besides the model's."""
+    network: Lines = Field(default_factory=list)
+    """Hosts that the agent may reach besides the model's, by their names
+    (`pypi.org`), or `*.` and a domain for all below it. Only the ports 443 and 80, and
+    no address of a private network. Left out, it reaches none."""
 
 
 class Gate(Part):
@@ -255,6 +257,10 @@ class Suite(Part):
     """Whether the suite runs on the base commit, too, once for each of those, so that
     what fails newly can be told from what failed before."""
 
+    network: Lines = Field(default_factory=list)
+    """Hosts that the command may reach, as with agents. Left out, it reaches none but
+    itself."""
+
     coverage: Path | None = None
     """Where the command leaves a coverage report: Cobertura XML or lcov."""
 
@@ -345,6 +351,10 @@ class VibeYml(Part):
 
     runner: Where = "own"
     """Where runs are carried out: on the server's own runners, or on GitHub Actions."""
+
+    sandbox: Literal["required"] | None = None
+    """`required`: agents and suites only run in a full sandbox, also on a server that
+    would do with less."""
 
     limits: Limits = Field(default_factory=Limits)
     """What all runs of the repository may use together."""

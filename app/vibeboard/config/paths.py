@@ -1,8 +1,13 @@
-"""Paths and globs that a file may name: inside the repository, and nowhere else."""
+"""Paths, globs and hosts that a file may name.
+
+Paths lead into the repository and nowhere else, hosts have a name.
+"""
 
 import re
 
 FILES = (".md", ".txt")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+{_LABEL}", re.IGNORECASE)
 
 
 def fault_of_path(path: str) -> str | None:
@@ -31,3 +36,16 @@ def fault_of_glob(glob: str) -> str | None:
     if any(re.sub(r"\[[^\]]+\]", "", part).count("[") for part in parts):
         return "has a [ that no ] closes"
     return fault_of_path(glob)
+
+
+def fault_of_host(host: str) -> str | None:
+    """Why ``host`` cannot be reached by name; None if it can."""
+    if "/" in host or ":" in host:
+        return "must be a name alone, without https:// and a port, such as pypi.org"
+    if not _HOST.fullmatch(host):
+        return "must be the name of a host, such as pypi.org or *.pypi.org"
+    if host.rpartition(".")[2].isdigit():
+        return "must be a name, not an address"
+    if host.startswith("*.") and host.count(".") == 1:
+        return "must not open a whole top-level domain"
+    return None

@@ -104,7 +104,8 @@ class Remark:
 class Report:
     """What a run produced: the one value its end is told with.
 
-    ``claims`` is what the agent says proves which acceptance criterion.
+    ``claims`` is what the agent says proves which acceptance criterion; ``notes`` are
+    things a person should know of how it ran.
     """
 
     state: RunState
@@ -119,6 +120,7 @@ class Report:
     session: str | None = None
     claims: Mapping[str, Claim] = field(default_factory=dict)
     claims_fault: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def tests(self) -> tuple[SuiteResult, ...]:

@@ -121,7 +121,7 @@ def tracking(
         lines += [f"Stopping, and saving the work: {run.stop_reason}.", ""]
     if report is not None:
         lines += _outcome(run, report, stage)
-    lines += [f"> {note}" for note in notes]
+    lines += [f"> {note}" for note in (*notes, *(report.notes if report else ()))]
     cost = cost_line(report.cost) if report is not None else "running up"
     by = f"{stage.agent.name} · {cost}"
     if stage.result is Result.EVIDENCE:

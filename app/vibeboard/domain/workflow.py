@@ -37,7 +37,10 @@ class Cli(Enum):
 
 @dataclass(frozen=True)
 class Agent:
-    """A configured agent. ``command`` is an argument list, for ``cli: command``."""
+    """A configured agent. ``command`` is an argument list, for ``cli: command``.
+
+    ``network`` are the hosts it may reach besides the model's.
+    """
 
     name: str
     cli: Cli
@@ -46,6 +49,8 @@ class Agent:
     time_limit: timedelta = timedelta(minutes=45)
     turns: int | None = None
     usd: float | None = None
+    network: tuple[str, ...] = ()
+    sandbox_required: bool = False
 
 
 _NOBODY = Agent("nobody", Cli.COMMAND)
@@ -57,7 +62,7 @@ class Suite:
 
     ``retries`` are runs after the first that failed. ``coverage`` is a glob, too; the
     least line coverage is ``coverage_at_least`` per cent, and ``coverage_drop`` points
-    below the base's.
+    below the base's. ``network`` are the hosts it may reach.
     """
 
     name: str
@@ -71,11 +76,15 @@ class Suite:
     coverage: str | None = None
     coverage_at_least: float | None = None
     coverage_drop: float | None = None
+    network: tuple[str, ...] = ()
+    sandbox_required: bool = False
 
     @property
     def definition(self) -> str:
         """What makes two results comparable: what was run, and what was read."""
         parts = (self.run, *self.reports, self.coverage or "", *map("=".join, self.env))
+        if self.network:
+            parts += ("network", *self.network)
         return sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

@@ -614,13 +614,17 @@ class AgentEnd(Enum):
 
 @dataclass(frozen=True)
 class AgentResult:
-    """What came of an assignment; ``reason`` says why when it did not finish."""
+    """What came of an assignment; ``reason`` says why when it did not finish.
+
+    ``notes`` are things a person should know of where it ran.
+    """
 
     end: AgentEnd
     summary: str = ""
     reason: str = ""
     cost: Cost = field(default_factory=Cost)
     session: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Approver(Protocol):

@@ -236,6 +236,7 @@ def _judged(run: Run, stage: Stage, work: Work, proof: Proof | None) -> Report:
         proof=proof,
         cost=work.agent.cost,
         session=work.agent.session,
+        notes=work.agent.notes,
     )
 
 

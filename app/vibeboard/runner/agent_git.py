@@ -43,3 +43,17 @@ def make(
     (place / "packed-refs").write_text("\n".join([*kept, ""]))
     if (host / index).exists():
         shutil.copyfile(host / index, place / "index")
+
+
+def lent(tree: Path) -> tuple[Path, ...]:
+    """The folders of objects that ``tree/.git`` borrows, which agents may read.
+
+    As the host knows them: the agent can write whatever it likes into its own.
+    """
+    for folder in tree.parents[:3]:  # a tree to look at is below the card's, too
+        objects = folder / "host.git" / "objects"
+        alternates = objects / "info" / "alternates"
+        if alternates.is_file():
+            further = map(Path, alternates.read_text().splitlines())
+            return (objects, *(place for place in further if place.is_dir()))
+    return ()

@@ -40,6 +40,7 @@ class Environment:
         because sockets in it cannot have a long one.
         """
         home.mkdir(parents=True, exist_ok=True)
+        home = home.resolve()  # a cell does not see the links that lead there
         temporary = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         try:
             yield {

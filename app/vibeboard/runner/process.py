@@ -37,16 +37,23 @@ class How(Enum):
     TIMED_OUT = "timed out"
     STOPPED = "stopped"
     GIVEN_UP = "given up"
+    TOOK_TOO_MUCH = "took too much"
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to start. ``env`` is the whole environment, nothing is added to it."""
+    """What to start. ``env`` is the whole environment, nothing is added to it.
+
+    ``leash`` are options of the leash that a sandbox wants; it is ``over`` when that
+    returns.
+    """
 
     argv: Sequence[str]
     cwd: Path
     env: Mapping[str, str]
     stdin: bytes = b""
+    leash: tuple[str, ...] = ()
+    over: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,9 @@ async def run(
                 watchers.append(
                     group.create_task(child.end_after(give_up.wait(), How.GIVEN_UP))
                 )
+            if command.over is not None:
+                over = child.end_after(command.over(), How.TOOK_TOO_MUCH)
+                watchers.append(group.create_task(over))
             code = await child.finish()
             for watcher in watchers:
                 watcher.cancel()
@@ -186,6 +196,7 @@ async def _start(
                 str(LEASH),
                 f"--parent={os.getpid()}",
                 *limits.options(),
+                *command.leash,
                 "--",
                 *command.argv,
             ],

@@ -5,15 +5,16 @@ import logging
 import shutil
 from pathlib import Path
 
+from vibeboard.domain import cellwords
 from vibeboard.domain.evidence import CaseResult, Coverage, Outcome, SuiteResult
 from vibeboard.domain.workflow import Suite
 from vibeboard.engine.ports import StopSignal
 from vibeboard.errors import ReportUnreadable
 from vibeboard.runner import coverage, process, reports
-from vibeboard.runner.environment import Environment
 from vibeboard.runner.leftovers import end_leftovers
 from vibeboard.runner.log import RunLog, Tail
-from vibeboard.runner.process import Command, Ended, How, Limits
+from vibeboard.runner.process import Ended, How, Limits
+from vibeboard.runner.sandbox.cell import Reach, Sandbox
 
 log = logging.getLogger(__name__)
 
@@ -23,13 +24,13 @@ _NOT_FOUND = 127
 class ShellSuites:
     """Suites as shell commands; satisfies ``engine.ports.Suites``.
 
-    The command is run as GitHub Actions would (``bash -e``), with a home of its own
-    beside the tree.
+    The command is run as GitHub Actions would (``bash -e``), in a cell with a home of
+    its own beside the tree, and without models.
     """
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
-        bash = shutil.which("bash", path=environment.path)
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        bash = shutil.which("bash", path=sandbox.path)
         self._shell = bash or "/bin/sh"
 
     async def run(
@@ -41,21 +42,24 @@ class ShellSuites:
         await asyncio.to_thread(reports.remove_stale, tree, left)
         tail = Tail()
         own = {**dict(suite.env), "CI": "true", "VIBE_SUITE": suite.name}
-        with (
-            RunLog(log) as kept,
-            self._environment.open(tree.parent / "home", own) as env,
-        ):
+        reach = Reach(hosts=suite.network, required=suite.sandbox_required)
+        with RunLog(log) as kept:
 
             def keep(chunk: bytes) -> None:
                 kept.append(chunk)
                 tail.append(chunk)
 
-            ended = await process.run(
-                Command([self._shell, "-e", "-c", suite.run], cwd=tree, env=env),
-                limits=Limits(suite.time_limit),
-                stop=stop,
-                stdout=keep,
-            )
+            async with self._sandbox.open(
+                tree=tree, home=tree.parent / "home", own=own, reach=reach
+            ) as cell:
+                ended = await process.run(
+                    cell.command([self._shell, "-e", "-c", suite.run]),
+                    limits=Limits(suite.time_limit),
+                    stop=stop,
+                    stdout=keep,
+                )
+                for told in cell.notes:
+                    keep(f"\n[vibeboard] {told}\n".encode())
         cases, fault = await asyncio.to_thread(_gather, suite, tree, ended)
         return SuiteResult(
             suite=suite.name,
@@ -102,6 +106,8 @@ def _fault_of_end(suite: Suite, ended: Ended) -> str | None:
         )
     if ended.how is How.STOPPED:
         return "The suite was stopped before its end."
+    if ended.how is How.TOOK_TOO_MUCH:
+        return f"The suite was ended: {cellwords.took_too_much()}."
     if ended.exit_code == _NOT_FOUND:
         return (
             "The command was not found (exit code 127): its program is not installed "

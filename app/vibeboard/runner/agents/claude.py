@@ -8,7 +8,6 @@ second attempt is told from the first.
 
 import asyncio
 import shutil
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
@@ -24,7 +23,7 @@ from vibeboard.engine.ports import (
 from vibeboard.errors import AgentMissing
 from vibeboard.runner import process
 from vibeboard.runner.agents.claude_stream import read_line
-from vibeboard.runner.agents.command import SUMMARY, end_of
+from vibeboard.runner.agents.command import SUMMARY, end_of, note, reach_of
 from vibeboard.runner.agents.events import (
     EventLog,
     Finished,
@@ -32,9 +31,9 @@ from vibeboard.runner.agents.events import (
     SessionStarted,
     Warned,
 )
-from vibeboard.runner.environment import Environment
 from vibeboard.runner.log import RunLog, Tail
-from vibeboard.runner.process import Command, Ended, Limits
+from vibeboard.runner.process import Ended, Limits
+from vibeboard.runner.sandbox.cell import Cell, Sandbox
 from vibeboard.runner.survey import read_inside
 
 INSTALL = "pip install claude-agent-sdk"
@@ -46,14 +45,6 @@ _QUIET = {
     "DISABLE_ERROR_REPORTING": "1",
     "DISABLE_AUTOUPDATER": "1",
 }
-_MODEL_KEYS = frozenset(
-    {
-        "ANTHROPIC_BASE_URL",
-        "ANTHROPIC_API_KEY",
-        "ANTHROPIC_AUTH_TOKEN",
-        "CLAUDE_CODE_OAUTH_TOKEN",
-    }
-)
 
 
 def find_claude(path: str, *, chosen: Path | None = None) -> Path | None:
@@ -70,29 +61,18 @@ def find_claude(path: str, *, chosen: Path | None = None) -> Path | None:
 
 
 class ClaudeAgent:
-    """Agents of the kind ``cli: claude-code``.
-
-    ``model_env`` says where the model is and with which key, in Claude Code's own
-    variables; others are refused.
-    """
+    """Agents of the kind ``cli: claude-code``."""
 
     def __init__(
         self,
-        environment: Environment,
+        sandbox: Sandbox,
         *,
-        model_env: Mapping[str, str],
         program: Path | None = None,
         allowed_tools: tuple[str, ...] = ("Bash",),
         retries: int = 10,
     ) -> None:
-        if unknown := set(model_env) - _MODEL_KEYS:
-            raise ValueError(f"not a setting of Claude Code's model: {sorted(unknown)}")
-        self._environment = environment
-        self._own = {
-            **_QUIET,
-            **model_env,
-            "CLAUDE_CODE_MAX_RETRIES": str(retries),
-        }
+        self._sandbox = sandbox
+        self._own = {**_QUIET, "CLAUDE_CODE_MAX_RETRIES": str(retries)}
         self._program = program
         self._allowed = allowed_tools
 
@@ -101,7 +81,7 @@ class ClaudeAgent:
     ) -> AgentResult:
         """Continue the session, or begin one if there is none to continue."""
         del approver  # its own options say what it may do
-        program = find_claude(self._environment.path, chosen=self._program)
+        program = find_claude(self._sandbox.path, chosen=self._program)
         if program is None:
             raise AgentMissing(f"Claude Code is not on this runner: run `{INSTALL}`.")
         if assignment.session is not None:
@@ -116,23 +96,30 @@ class ClaudeAgent:
     ) -> AgentResult:
         assignment = turn.assignment
         own = self._own | {"VIBE_RUN": assignment.run}
-        with (
-            turn,
-            self._environment.open(assignment.home, own) as env,
-        ):
-            ended = await process.run(
-                Command(
-                    [str(program), *turn.options(), "--allowedTools", *self._allowed],
-                    cwd=assignment.tree,
-                    env=env,
-                    stdin=assignment.prompt.encode(errors="replace"),
-                ),
-                limits=Limits(assignment.agent.time_limit),
-                stop=stop,
-                stdout=turn.hear,
-                stderr=turn.hear_complaint,
-                give_up=turn.hopeless,
-            )
+        with turn:
+            async with self._sandbox.open(
+                tree=assignment.tree,
+                home=assignment.home,
+                own=own,
+                reach=reach_of(assignment, program),
+            ) as cell:
+                ended = await process.run(
+                    cell.command(
+                        [
+                            str(program),
+                            *turn.options(),
+                            "--allowedTools",
+                            *self._allowed,
+                        ],
+                        assignment.prompt.encode(errors="replace"),
+                    ),
+                    limits=Limits(assignment.agent.time_limit),
+                    stop=stop,
+                    stdout=turn.hear,
+                    stderr=turn.hear_complaint,
+                    give_up=turn.hopeless,
+                )
+                turn.take_notes(cell)
         return turn.result(ended)
 
 
@@ -150,6 +137,7 @@ class _Turn:
         self._finished: Finished | None = None
         self._session: str | None = None
         self._last_warning = ""
+        self._notes: tuple[str, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -200,6 +188,9 @@ class _Turn:
         self._log.aside(chunk)
         self._complaints.append(chunk)
 
+    def take_notes(self, cell: Cell) -> None:
+        self._notes = note(self._log, cell)
+
     def result(self, ended: Ended) -> AgentResult:
         """How it went; the program's own word unless it was cut off."""
         finished = self._finished
@@ -213,6 +204,7 @@ class _Turn:
             reason=reason,
             cost=(finished or Finished(ok=False)).cost,
             session=self._session,
+            notes=self._notes,
         )
 
     def _own_end(self, ended: Ended) -> tuple[AgentEnd, str]:

@@ -7,6 +7,7 @@ changed is git's to say, and an agent that prints nothing has done nothing wrong
 import shutil
 from pathlib import Path
 
+from vibeboard.domain import cellwords
 from vibeboard.engine.ports import (
     AgentEnd,
     AgentResult,
@@ -16,10 +17,10 @@ from vibeboard.engine.ports import (
 )
 from vibeboard.errors import AgentMissing
 from vibeboard.runner import process
-from vibeboard.runner.environment import Environment
 from vibeboard.runner.log import RunLog, Tail
-from vibeboard.runner.process import Command, Ended, How, Limits
-from vibeboard.runner.survey import read_inside
+from vibeboard.runner.process import Ended, How, Limits
+from vibeboard.runner.sandbox.cell import Cell, Reach, Sandbox
+from vibeboard.runner.survey import erase, read_inside
 
 SUMMARY = ".vibe/out/summary.md"
 _SUMMARY_LINES = 20
@@ -29,8 +30,8 @@ _REASON_LINES = 5
 class CommandAgent:
     """Agents of the kind ``cli: command``."""
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
 
     async def work(
         self, assignment: Assignment, stop: StopSignal, approver: Approver
@@ -43,10 +44,7 @@ class CommandAgent:
             "VIBE_RUN": assignment.run,
             "VIBE_PROMPT_FILE": str(write_prompt(assignment)),
         }
-        with (
-            RunLog(assignment.log) as log,
-            self._environment.open(assignment.home, own) as env,
-        ):
+        with RunLog(assignment.log) as log:
 
             def hear(chunk: bytes) -> None:
                 log.append(chunk)
@@ -56,17 +54,24 @@ class CommandAgent:
                 log.aside(chunk)
                 complained.append(chunk)
 
-            ended = await process.run(
-                Command(argv, assignment.tree, env, assignment.prompt.encode()),
-                limits=Limits(assignment.agent.time_limit),
-                stop=stop,
-                stdout=hear,
-                stderr=hear_complaint,
-            )
+            async with self._sandbox.open(
+                tree=assignment.tree,
+                home=assignment.home,
+                own=own,
+                reach=reach_of(assignment, Path(argv[0])),
+            ) as cell:
+                ended = await process.run(
+                    cell.command(argv, assignment.prompt.encode()),
+                    limits=Limits(assignment.agent.time_limit),
+                    stop=stop,
+                    stdout=hear,
+                    stderr=hear_complaint,
+                )
+                notes = note(log, cell)
         summary = read_inside(assignment.tree, SUMMARY) or said.lines(_SUMMARY_LINES)
         if (cut_off := end_of(ended, assignment)) is not None:
             end, reason = cut_off
-            return AgentResult(end, summary=summary, reason=reason)
+            return AgentResult(end, summary=summary, reason=reason, notes=notes)
         if ended.exit_code:
             last = complained.lines(_REASON_LINES) or said.lines(_REASON_LINES)
             reason = f"{argv[0]} ended with exit code {ended.exit_code}"
@@ -74,8 +79,9 @@ class CommandAgent:
                 AgentEnd.FAILED,
                 summary=summary,
                 reason=f"{reason}: {last}" if last else reason,
+                notes=notes,
             )
-        return AgentResult(AgentEnd.FINISHED, summary=summary)
+        return AgentResult(AgentEnd.FINISHED, summary=summary, notes=notes)
 
     def _argv(self, assignment: Assignment) -> tuple[str, ...]:
         """The argument list; a path with a slash counts from the tree."""
@@ -85,7 +91,7 @@ class CommandAgent:
         found = (
             (assignment.tree / name).is_file()
             if "/" in name
-            else shutil.which(name, path=self._environment.path) is not None
+            else shutil.which(name, path=self._sandbox.path) is not None
         )
         if not found:
             raise AgentMissing(
@@ -95,11 +101,31 @@ class CommandAgent:
         return agent.command
 
 
+def reach_of(assignment: Assignment, program: Path) -> Reach:
+    """What an agent reaches from its cell."""
+    return Reach(
+        models=True,
+        hosts=assignment.agent.network,
+        spending=assignment.spending,
+        programs=(program,) if program.is_absolute() else (),
+        required=assignment.agent.sandbox_required,
+    )
+
+
+def note(log: RunLog, cell: Cell) -> tuple[str, ...]:
+    """What a person should know of the cell, written into the log, too."""
+    for told in cell.notes:
+        log.aside(f"[vibeboard] {told}\n".encode())
+    return cell.notes
+
+
 def write_prompt(assignment: Assignment) -> Path:
     """Write the prompt where the agent may read it and will not commit it."""
     assignment.home.mkdir(parents=True, exist_ok=True)
     path = assignment.home / "prompt.md"
-    path.write_text(assignment.prompt, encoding="utf-8", errors="replace")
+    erase(path)  # an earlier run may have left a link there to what it cannot reach
+    with path.open("x", encoding="utf-8", errors="replace") as file:
+        file.write(assignment.prompt)
     return path
 
 
@@ -107,6 +133,8 @@ def end_of(ended: Ended, assignment: Assignment) -> tuple[AgentEnd, str] | None:
     """How an agent was ended from outside; None if it ended by itself."""
     if ended.how is How.STOPPED:
         return AgentEnd.STOPPED, "it was asked to stop"
+    if ended.how is How.TOOK_TOO_MUCH:
+        return AgentEnd.FAILED, cellwords.took_too_much()
     if ended.how is How.TIMED_OUT:
         minutes = assignment.agent.time_limit.total_seconds() / 60
         return AgentEnd.TIMED_OUT, f"it reached its limit of {minutes:g} minutes"

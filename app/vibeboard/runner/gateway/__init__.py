@@ -1,0 +1,1 @@
+"""What stands between an agent and the world: models, and hosts that a team allows."""
