@@ -7,7 +7,7 @@ import re
 
 FILES = (".md", ".txt")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)+{_LABEL}", re.IGNORECASE)
+_HOST = re.compile(rf"(\*\.)?({_LABEL}\.)*{_LABEL}", re.IGNORECASE)
 
 
 def fault_of_path(path: str) -> str | None:
@@ -42,7 +42,7 @@ def fault_of_host(host: str) -> str | None:
     """Why ``host`` cannot be reached by name; None if it can."""
     if "/" in host or ":" in host:
         return "must be a name alone, without https:// and a port, such as pypi.org"
-    if not _HOST.fullmatch(host):
+    if "." not in host or not _HOST.fullmatch(host):
         return "must be the name of a host, such as pypi.org or *.pypi.org"
     if host.rpartition(".")[2].isdigit():
         return "must be a name, not an address"

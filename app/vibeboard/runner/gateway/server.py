@@ -5,6 +5,7 @@ the operator's never leaves this process. Everything but the listed requests is 
 what answers used is counted, and when no more may be used that is the answer.
 """
 
+import asyncio
 import hmac
 import json
 import logging
@@ -12,6 +13,7 @@ import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 
 import aiohttp
@@ -136,11 +138,17 @@ class ModelGateway:
     ) -> tuple[bytes | None, str]:
         if kind is Kind.READ:
             return None, ""
-        wanted = asked.read(provider, await request.read())
-        model = str(wanted.get("model") or "")
+        given = await request.read()
+
+        def looked_at() -> tuple[bytes, str]:
+            wanted = asked.counted(provider, asked.read(provider, given), path)
+            return json.dumps(wanted).encode(), str(wanted.get("model") or "")
+
+        # Long conversations must not hold up everything else.
+        body, model = await asyncio.to_thread(looked_at)
         if provider is Provider.GEMINI:
             model = path.rpartition("/")[2].partition(":")[0]
-        return json.dumps(asked.counted(provider, wanted, path)).encode(), model[:200]
+        return body, model[:200]
 
     async def _pass_on(
         self,
@@ -161,7 +169,7 @@ class ModelGateway:
             request.method,
             account.url.rstrip("/") + path,
             params=query,
-            data=body,
+            data=None if body is None else BytesIO(body),
             headers=headers,
             allow_redirects=False,
         ) as answer:
