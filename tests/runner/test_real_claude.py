@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,19 @@ from tests.fakes.approver import Lets
 from tests.fakes.model_api import ModelApi, Refuse, Say, Use, model_api
 from tests.fakes.stop import Never, Stop
 from vibeboard.domain.workflow import Agent, Cli
-from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
+from vibeboard.engine.ports import (
+    AgentEnd,
+    AgentResult,
+    Assignment,
+    Spending,
+    Unbounded,
+    Usage,
+)
 from vibeboard.runner.agents.claude import INSTALL, ClaudeAgent, find_claude
 from vibeboard.runner.agents.events import events_of
 from vibeboard.runner.environment import Environment
 from vibeboard.runner.gateway.apis import Account, Provider
-from vibeboard.runner.sandbox.cell import Sandbox
+from vibeboard.runner.sandbox.cell import Policy, Sandbox
 
 PATH = os.environ["PATH"]
 
@@ -32,11 +40,14 @@ class Desk:
         self.home = folder / "home"
         self.log = folder / "run.log"
 
+        self.sandbox: dict[str, Any] = {}
+        self.spending: Spending = Unbounded()
+
     def agent(self, api: ModelApi, retries: int = 1) -> ClaudeAgent:
         account = Account(Provider.ANTHROPIC, api.url, "sk-canary")
-        return ClaudeAgent(
-            Sandbox(Environment(PATH), accounts=[account]), retries=retries
-        )
+        path = self.sandbox.pop("path", PATH)
+        sandbox = Sandbox(Environment(path), accounts=[account], **self.sandbox)
+        return ClaudeAgent(sandbox, program=find_claude(PATH), retries=retries)
 
     def assignment(
         self,
@@ -54,6 +65,7 @@ class Desk:
             log=self.log,
             session=session,
             attempt=attempt,
+            spending=self.spending,
         )
 
     async def work(self, api: ModelApi, **wanted: object) -> AgentResult:
@@ -63,6 +75,24 @@ class Desk:
     def events(self) -> list[str]:
         lines = events_of(self.log).read_text().splitlines()
         return [json.loads(line)["event"] for line in lines]
+
+
+class SpentAfter:
+    """Bounds a run to some answers of models."""
+
+    def __init__(self, most: int) -> None:
+        self.answers = 0
+        self.tokens = 0
+        self._most = most
+
+    def used(self, model: str, usage: Usage) -> None:
+        assert model
+        self.answers += 1
+        self.tokens += usage.input + usage.output
+
+    def exhausted(self) -> str | None:
+        spent = self.answers >= self._most
+        return "the run has used what it may" if spent else None
 
 
 @pytest.fixture
@@ -102,6 +132,43 @@ async def test_it_edits_the_tree_and_says_what_it_did(desk: Desk) -> None:
     assert f"HOME={desk.home}" in seen
     assert "PYTEST" not in seen
     assert "sk-canary" not in seen
+
+
+@pytest.mark.parametrize("kind", ["landlock", "none"])
+async def test_it_works_where_the_sandbox_is_weaker_and_says_so(
+    desk: Desk, kind: str
+) -> None:
+    if kind == "none":
+        desk.sandbox["policy"] = Policy.OFF
+    else:
+        desk.sandbox["path"] = "/usr/sbin"  # where bubblewrap is not
+    async with model_api(
+        [Use("Bash", {"command": "env > env.txt"})], [Say("Done.")]
+    ) as api:
+        result = await desk.work(api)
+
+    assert result.end is AgentEnd.FINISHED, result.reason
+    assert set(api.keys) == {"sk-canary"}
+    assert "sk-canary" not in (desk.tree / "env.txt").read_text()
+    assert len(result.notes) == 1
+
+
+async def test_when_no_more_may_be_used_it_ends_at_once_with_that_reason(
+    desk: Desk,
+) -> None:
+    """Most errors are tried again for minutes; this one is not."""
+    spent = desk.spending = SpentAfter(2)
+    async with model_api(
+        [writes(desk, "a", "a")], [writes(desk, "b", "b")], [writes(desk, "c", "c")]
+    ) as api:
+        agent = desk.agent(api, retries=10)
+        result = await agent.work(desk.assignment(), Never(), Lets())
+
+    assert result.end is AgentEnd.FAILED
+    assert "the run has used what it may" in result.reason
+    assert sorted(path.name for path in desk.tree.iterdir()) == ["a", "b"]
+    assert spent.answers == len(api.paths) == 2
+    assert spent.tokens == 2 * (100 + 25)
 
 
 async def test_a_session_is_continued_and_only_the_difference_is_paid(
