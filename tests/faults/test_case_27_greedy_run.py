@@ -1,8 +1,7 @@
 """Case 27: a run that takes all it can get is ended, and leaves the rest alone.
 
-Fork bombs, memory, disk and inodes are the sandbox's to bound, which is not there
-yet. What holds without it is held here: time, processes, descriptors, the size of one
-file, the log, and that nobody of the tree stays behind.
+The leash bounds time, processes, descriptors, the size of one file and the log, and
+leaves nobody of the tree behind. Memory, fork bombs, disk and inodes are the cell's.
 """
 
 import asyncio
@@ -10,13 +9,16 @@ import os
 import resource
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
 from tests.fakes.approver import Lets
 from tests.fakes.stop import Never, Stop
+from tests.runner.cells import Place, Tried, need_bubblewrap
 from tests.runner.children import (
     ENV,
     Output,
@@ -32,7 +34,9 @@ from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.environment import Environment
 from vibeboard.runner.log import RunLog
 from vibeboard.runner.process import Command, How, Limits
-from vibeboard.runner.sandbox.cell import Sandbox
+from vibeboard.runner.sandbox import groups
+from vibeboard.runner.sandbox.cell import Kind, Policy, Sandbox, look
+from vibeboard.runner.sandbox.groups import Bounds
 from vibeboard.runner.suites import ShellSuites
 
 GONE_WITHIN = 5.0
@@ -295,3 +299,118 @@ async def test_case_27_one_greedy_run_does_not_hold_up_another(
 
     assert (ended.how, ended.exit_code, good.data) == (How.EXITED, 0, b"done\n")
     assert not working_in(tmp_path)
+
+
+MIB = 1 << 20
+SMALL = Bounds(memory=256 * MIB, processes=64, disk=64 * MIB, files=2000)
+
+
+async def in_cell(
+    tmp_path: Path, script: str, *, bounds: Bounds = SMALL, seconds: float = 60
+) -> Tried:
+    """A script in a cell that may use little."""
+    need_bubblewrap()
+    sandbox = Sandbox(Environment(os.environ["PATH"]), bounds=bounds)
+    return await Place(tmp_path / "card", sandbox).python(script, seconds=seconds)
+
+
+def bounds_whole_runs(tried: Tried) -> bool:
+    """Whether control groups can be made here."""
+    return tried.kind is Kind.BUBBLEWRAP and isinstance(groups.find(), groups.Groups)
+
+
+async def test_case_27_memory_is_bounded_for_all_of_a_run_together(
+    tmp_path: Path,
+) -> None:
+    """Four processes, none of which takes more than it may alone."""
+    tried = await in_cell(
+        tmp_path,
+        "import os, sys, time\n"
+        "for n in range(4):\n"
+        "    if not os.fork():\n"
+        "        kept = bytearray(150 << 20)\n"
+        "        print('took', flush=True)\n"
+        "        time.sleep(600 if n else 0)\n"
+        "        os._exit(0)\n"
+        "ended = [os.waitpid(-1, 0)[1] for _ in range(2)]\n"
+        "sys.exit(9 if any(ended) else 0)\n",
+        seconds=20,
+    )
+
+    if bounds_whole_runs(tried):
+        assert tried.ended.exit_code == 9
+        assert "VIBEBOARD_RUN_MEMORY_GB" in "".join(tried.notes)
+    assert not working_in(tmp_path)
+
+
+async def test_case_27_without_control_groups_each_process_is_bounded(
+    tmp_path: Path,
+) -> None:
+    need_bubblewrap()
+    found = replace(look(os.environ["PATH"], Policy.PREFERRED), groups="none here")
+    sandbox = Sandbox(Environment(os.environ["PATH"]), bounds=SMALL, found=found)
+
+    tried = await Place(tmp_path / "card", sandbox).python("bytearray(1 << 30)")
+
+    assert "MemoryError" in tried.out
+
+
+async def test_case_27_a_fork_bomb_is_ended_and_leaves_nobody(tmp_path: Path) -> None:
+    began = time.monotonic()
+
+    tried = await in_cell(
+        tmp_path,
+        "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass\n",
+        seconds=1,
+    )
+
+    assert tried.ended.how is How.TIMED_OUT
+    assert time.monotonic() - began < 2 * GONE_WITHIN
+    assert not working_in(tmp_path)
+    if bounds_whole_runs(tried):
+        assert "VIBEBOARD_RUN_PROCESSES" in "".join(tried.notes)
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        pytest.param("open(name, 'wb').write(bytes(4 << 20))", id="bytes"),
+        pytest.param("[open(f'{name}-{m}', 'w') for m in range(200)]", id="files"),
+    ],
+)
+async def test_case_27_a_run_that_fills_the_disk_is_ended_with_the_reason(
+    tmp_path: Path, writes: str
+) -> None:
+    """It would write 300 MiB, or 15,000 files, and then stay."""
+    tried = await in_cell(
+        tmp_path,
+        "import os, time\n"
+        "for n in range(75):\n"
+        "    name = f'f{n}'\n"
+        f"    {writes}\n"
+        "    time.sleep(0.02)\n"
+        "time.sleep(600)\n",
+    )
+
+    assert tried.ended.how is How.TOOK_TOO_MUCH
+    assert "VIBEBOARD_RUN_DISK_GB" in "".join(tried.notes)
+    rmtree(tmp_path / "card")
+
+
+async def test_case_27_files_in_memory_and_single_files_have_an_end(
+    tmp_path: Path,
+) -> None:
+    tried = await in_cell(
+        tmp_path,
+        "import errno\n"
+        "for place in ('/tmp/x', '/dev/shm/x', 'x'):\n"
+        "    try:\n"
+        "        with open(place, 'wb') as file:\n"
+        "            while True: file.write(bytes(1 << 20))\n"
+        "    except OSError as error:\n"
+        "        print(errno.errorcode[error.errno])\n"
+        "        open(place, 'wb').close()\n",
+        bounds=replace(SMALL, memory=96 * MIB, disk=200 * MIB),
+    )
+
+    assert tried.out.split() == ["ENOSPC", "ENOSPC", "EFBIG"]

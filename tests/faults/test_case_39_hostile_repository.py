@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.runner.cells import Place, need_bubblewrap
 from tests.runner.desks import CARD, World
 from tests.runner.origin import git
 from vibeboard.errors import SettingsInvalid, WorkspaceRefused
@@ -209,6 +210,46 @@ async def test_case_39_what_an_agent_writes_beside_its_tree_does_not_run(
 
     assert not world.canary.exists()
     assert not elsewhere.exists()
+
+
+async def test_case_39_hooks_that_run_in_a_cell_reach_nothing_of_the_host(
+    world: World,
+) -> None:
+    """The agent may let its own git run what it likes; it is held all the same."""
+    need_bubblewrap()
+    workspace = await world.prepared()
+    place = Place(workspace.tree.parent / "cell")
+    place.tree, place.home = workspace.tree, world.root / "home"
+    own, host = workspace.tree / ".git", world.host
+    attack = (
+        f"touch {world.canary}; touch {world.mirror}/canary {host}/canary;"
+        f"echo x > {host}/config; mkdir -p {host}/hooks && touch {host}/hooks/pre-push;"
+        f"rm -rf {host}/objects; touch ran"
+    )
+
+    tried = await place.shell(
+        "git log --oneline\n"
+        f"mkdir -p {own}/hooks\n"
+        f"cat > {own}/hooks/pre-commit <<'END'\n#!/bin/sh\n{attack}\nexit 0\nEND\n"
+        f"chmod +x {own}/hooks/pre-commit\n"
+        f"git config core.fsmonitor '{attack}; false'\n"
+        f"echo /etc > {own}/objects/info/alternates.new\n"
+        "echo a > a; git add a; git commit -qm Mine; git log --oneline\n"
+        f"echo / > {own}/objects/info/alternates; ls /etc/shadow 2>&1"
+    )
+    again = await place.shell("ls -d /etc/shadow /home /root/.ssh")
+
+    assert tried.out.count("Mine") == 1
+    assert (workspace.tree / "ran").exists()
+    assert not world.canary.exists()
+    assert not list(world.root.rglob("canary"))
+    assert not (host / "hooks").exists()
+    assert "[core]" in (host / "config").read_text()
+    assert "/etc/shadow': No such file" in tried.out
+    assert again.ended.exit_code != 0
+    assert "shadow" not in again.out.replace("'/etc/shadow': No such file", "")
+    assert await world.workspaces.commit(CARD, "Ours") is not None
+    assert await world.pushed() == ("a", "ran")
 
 
 async def test_case_39_links_out_of_the_repository_are_not_followed(

@@ -117,6 +117,7 @@ class Sandbox:
         accounts: Sequence[Account] = (),
         view: View | None = None,
         bounds: Bounds | None = None,
+        found: "Found | None" = None,
     ) -> None:
         self.path = environment.path
         self._environment = environment
@@ -124,11 +125,12 @@ class Sandbox:
         self._accounts = tuple(accounts)
         self._view = view or View(environment.path)
         self._bounds = bounds or Bounds()
+        self._found = found
 
     @cached_property
     def found(self) -> "Found":
         """What this machine has for cells; tried once, which takes a moment."""
-        return look(self.path, self._policy)
+        return self._found or look(self.path, self._policy)
 
     @asynccontextmanager
     async def open(
@@ -154,7 +156,7 @@ class Sandbox:
             group = self._group(found)
             if group is not None:
                 stack.push_async_callback(group.close)
-            disk = DiskWatch((tree, home), self._bounds.disk)
+            disk = DiskWatch((tree, home), self._bounds.disk, self._bounds.files)
             room = Room(tree, home, lodge, self._bounds.memory // 2)
 
             def told() -> tuple[str, ...]:

@@ -9,17 +9,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-MOST_FILES = 1_000_000
 _LOOK_EVERY = 1.0
 _PART = 8  # of what it may use: so much less room, and it is measured
 
 
 class DiskWatch:
-    """Watches ``places``, on one volume, which may hold ``most`` bytes together."""
+    """Watches ``places``, on one volume: ``most`` bytes and ``files`` together."""
 
-    def __init__(
-        self, places: Sequence[Path], most: int, *, files: int = MOST_FILES
-    ) -> None:
+    def __init__(self, places: Sequence[Path], most: int, files: int) -> None:
         self._places = tuple(places)
         self._most = most
         self._files = files

@@ -22,12 +22,16 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Bounds:
-    """What a cell may use of this machine, in bytes, processes and processors."""
+    """What a cell may use of this machine, in bytes, processes and processors.
+
+    ``disk`` is what the tree and the home may hold, in so many ``files``.
+    """
 
     memory: int = 4 << 30
     processes: int = 2048
     cpus: float | None = None
     disk: int = 10 << 30
+    files: int = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,11 @@ class Groups:
         for folder in dict.fromkeys(folders.values()):
             folder.mkdir(exist_ok=True)
         for kind, file, value in _limits(bounds, unified=self.unified):
-            if kind in folders and (folders[kind] / file).exists():
+            if kind in folders:
                 (folders[kind] / file).write_text(value)
+        if self.unified:
+            with suppress(OSError):  # a kernel that does not count swap
+                (folders["memory"] / "memory.swap.max").write_text("0")
         return Group(folders, self.unified)
 
     def sweep(self) -> None:
@@ -157,7 +164,6 @@ def _limits(bounds: Bounds, *, unified: bool) -> Iterator[tuple[str, str, str]]:
     yield "pids", "pids.max", str(bounds.processes)
     if unified:
         yield "memory", "memory.max", str(bounds.memory)
-        yield "memory", "memory.swap.max", "0"
     else:
         yield "memory", "memory.limit_in_bytes", str(bounds.memory)
     if bounds.cpus is not None:
