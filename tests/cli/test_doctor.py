@@ -1,12 +1,14 @@
 """``vibeboard doctor``: every broken thing is found, and none of them breaks it."""
 
 import json
+import shutil
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Terminal
+from tests.runner.cells import need_bubblewrap
 
 
 async def findings(terminal: Terminal, **settings: str) -> tuple[int, dict[str, Any]]:
@@ -20,7 +22,8 @@ async def test_a_complete_world_is_all_right(terminal: Terminal) -> None:
     code, found = await findings(terminal)
 
     assert code == 0, found
-    marks = {each["mark"] for name, each in found.items() if name != "claude code"}
+    of_the_machine = {"claude code", "sandbox", "run bounds"}
+    marks = {found[name]["mark"] for name in found.keys() - of_the_machine}
     assert marks == {"ok"}
     assert found["github app"]["seen"] == "answers as vibeboard[bot]"
     assert "revision" in found["database"]["seen"]
@@ -83,6 +86,42 @@ async def test_a_machine_without_git(terminal: Terminal) -> None:
     assert code == 1
     assert found["git"]["mark"] == "fail"
     assert found["git"]["fix"] == "apt-get install git"
+
+
+async def test_a_full_sandbox_is_what_there_should_be(terminal: Terminal) -> None:
+    need_bubblewrap()
+
+    _, found = await findings(terminal)
+
+    assert found["sandbox"]["mark"] == "ok"
+    assert found["sandbox"]["seen"] == "bubblewrap"
+    assert found["run bounds"]["mark"] in ("ok", "warn")
+
+
+@pytest.mark.parametrize(
+    ("policy", "code", "mark"), [("preferred", 0, "warn"), ("required", 1, "fail")]
+)
+async def test_a_machine_without_bubblewrap(
+    terminal: Terminal, policy: str, code: int, mark: str
+) -> None:
+    git = terminal.home / "bin" / "git"
+    git.parent.mkdir()
+    git.symlink_to(str(shutil.which("git")))
+    terminal.variables["PATH"] = str(git.parent)
+
+    told, found = await findings(terminal, sandbox=policy)
+
+    assert (told, found["sandbox"]["mark"]) == (code, mark)
+    assert "bubblewrap is not installed" in found["sandbox"]["seen"]
+    assert found["sandbox"]["fix"].startswith("apt-get install bubblewrap.")
+
+
+async def test_a_sandbox_that_was_switched_off(terminal: Terminal) -> None:
+    code, found = await findings(terminal, sandbox="off")
+
+    assert code == 0
+    assert found["sandbox"]["mark"] == "warn"
+    assert found["sandbox"]["fix"] == "Unset VIBEBOARD_SANDBOX."
 
 
 async def test_a_git_that_is_too_old(terminal: Terminal) -> None:

@@ -277,6 +277,16 @@ SHAPE = [
 
 MEANING = [
     pytest.param(
+        with_stages("  a: {}", "agents: {x: {network: [pypi.org, 'https://a.b']}}"),
+        "4:34: network: must be a name alone",
+        id="a host with a scheme",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "tests: {u: {run: x, report: o, network: ['*.org']}}"),
+        "4:42: network: must not open a whole top-level domain",
+        id="a host that is too much",
+    ),
+    pytest.param(
         with_stages("  develop: {needs: [refin]}\n  refine: {}"),
         "3:21: needs: no stage 'refin'; did you mean 'refine'?",
         id="needs an unknown stage",
@@ -520,6 +530,25 @@ def test_a_gate_stands_before_a_column() -> None:
     (only,) = faults(with_stages("  a: {gate: {approvals: 1}}"))
 
     assert only.startswith("3:7: a gate stands before a column"), only
+
+
+def test_a_sandbox_is_required_of_all_that_runs() -> None:
+    workflow = load(
+        with_stages(
+            "  a: {tests: [u]}",
+            "sandbox: required\n"
+            "tests: {u: {run: x, report: o, network: ['*.PyPI.org']}}",
+        ),
+        path=".vibe.yml",
+        owner="acme",
+    )
+
+    stage = workflow.stages["a"]
+    assert stage.agent.sandbox_required
+    assert stage.agent.network == ()
+    assert stage.tests[0].sandbox_required
+    assert stage.tests[0].network == ("*.pypi.org",)
+    assert stage.tests[0].definition != replace(stage.tests[0], network=()).definition
 
 
 def test_all_faults_are_told_at_once_and_in_order() -> None:

@@ -98,6 +98,13 @@ def find(path: str) -> Bubblewrap | str:
     program = shutil.which("bwrap", path=path)
     if program is None:
         return "bubblewrap is not installed"
+    try:
+        return _tried(program)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"bubblewrap cannot be started: {error}"
+
+
+def _tried(program: str) -> Bubblewrap | str:
     told = _run([program, "--help"])
     features = frozenset(each for each in _FEATURES if each in told.stdout)
     tried = _run(
