@@ -3,6 +3,7 @@
 It runs as a program of its own, started by the product like any agent.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -30,6 +31,21 @@ def sleep(until: str) -> None:
         return
     while not Path(until).exists():
         time.sleep(0.02)
+
+
+def look(verb: str, what: str) -> None:
+    """Around, or where it has no business."""
+    if verb == "environment":
+        known = "\n".join(f"{k}={v}" for k, v in os.environ.items())
+        hand_over("summary.md", known)
+        return
+    from urllib.request import urlopen  # noqa: PLC0415 - takes longer than the rest
+
+    with contextlib.suppress(OSError):
+        if verb == "take":
+            Path("taken").write_bytes(Path(what).read_bytes())
+        else:
+            urlopen(what, timeout=10)  # noqa: S310 - http it is
 
 
 def obey(order: str) -> None:
@@ -60,9 +76,8 @@ def obey(order: str) -> None:
             sys.stdout.buffer.write(os.urandom(4096))
         case "exit":
             sys.exit(int(rest))
-        case "environment":
-            known = "\n".join(f"{k}={v}" for k, v in os.environ.items())
-            hand_over("summary.md", known)
+        case "environment" | "reach" | "take":
+            look(verb, rest)
 
 
 def main() -> None:

@@ -236,3 +236,25 @@ async def test_without_a_sandbox_that_is_said(tmp_path: Path) -> None:
         "This ran without a sandbox: the operator switched it off.",
         "`network` could not be kept to: without bubblewrap every host is in reach.",
     )
+
+
+async def test_hosts_are_reached_by_the_proxy_and_what_is_refused_is_told(
+    place: Place,
+) -> None:
+    script = (
+        "import urllib.request\n"
+        "for url in ('http://evil.example/x', 'https://evil.example/',\n"
+        "            'https://files.example.org:22/'):\n"
+        "    try: urllib.request.urlopen(url, timeout=10)\n"
+        "    except OSError as error: print(error)\n"
+    )
+
+    tried = await place.python(script, reach=Reach(hosts=("files.example.org",)))
+
+    assert tried.out.count("403") == 3
+    (note,) = tried.notes
+    assert note == (
+        "The network refused `evil.example:80`, `evil.example:443`, "
+        "`files.example.org:22`. What is needed can be named in `network` in "
+        "`.vibe.yml`."
+    )
