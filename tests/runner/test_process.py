@@ -1,6 +1,8 @@
 """Real processes: what the leash holds, and that nothing is left of them."""
 
 import asyncio
+import ctypes
+import os
 import signal
 import sys
 from datetime import timedelta
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import missing
 from tests.fakes.stop import Never, Stop
 from tests.runner.children import ENV, Output, daemon, daemon_pid, gone, seconds, shell
 from vibeboard.runner import process, spawn
@@ -261,3 +264,32 @@ async def test_a_child_that_multiplies_is_ended(tmp_path: Path) -> None:
     assert ended.exit_code != 0
     assert ended.seconds < 10
     assert b"more than 50 processes" in out.data
+
+
+async def test_keys_that_the_kernel_keeps_for_us_are_not_passed_on(
+    tmp_path: Path,
+) -> None:
+    """A session's keyring goes to every child, whatever its environment."""
+    if os.uname().machine != "x86_64":
+        missing("keys are looked for by numbers of system calls: run this on x86_64")
+    search = (
+        "import ctypes\n"
+        "found = ctypes.CDLL(None).syscall(250, 10, -3, b'user', b'canary', 0)\n"
+        "print('found' if found > 0 else 'nothing')\n"
+    )
+    libc = ctypes.CDLL(None)
+    key = libc.syscall(248, b"user", b"canary", b"secret", 6, -3)
+    out = Output()
+
+    await process.run(
+        Command([sys.executable, "-c", search], tmp_path, ENV),
+        limits=Limits(timedelta(seconds=60)),
+        stop=Never(),
+        stdout=out,
+    )
+
+    _, ours, _ = await spawn.collect(
+        [sys.executable, "-c", search], cwd=tmp_path, env=ENV, stdin=b"", seconds=60
+    )
+    libc.syscall(250, 9, key, -3)
+    assert (ours, out.data) == (b"found\n", b"nothing\n")

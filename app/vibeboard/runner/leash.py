@@ -24,6 +24,8 @@ import time
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
+KEYCTL = {"x86_64": 250, "aarch64": 219}
+JOIN_SESSION_KEYRING = 1
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -114,6 +116,9 @@ class Leash:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             for group in self._groups:
                 _enter(group)
+            if number := KEYCTL.get(os.uname().machine):
+                # Keys that the kernel keeps for whoever started us are not passed on.
+                libc.syscall(number, JOIN_SESSION_KEYRING, None)
             for name, value in self._limits.items():
                 _, hard = resource.getrlimit(_RESOURCES[name])
                 if hard != resource.RLIM_INFINITY:

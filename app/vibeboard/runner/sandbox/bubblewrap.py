@@ -60,7 +60,7 @@ class Bubblewrap:
             "--remount-ro", "/dev",
             *_shown(seen),
             *_etc(room.lodge),
-            *_hidden(masked),
+            *self._hidden(masked),
             *_bound("--ro-bind", *lent),
             "--symlink", "/tmp", "/var/tmp",  # noqa: S108 - the cell's own
             "--ro-bind", str(room.lodge), str(LODGE),
@@ -70,6 +70,13 @@ class Bubblewrap:
             "--chdir", str(room.tree),
             "--",
         ]  # fmt: skip
+
+    def _hidden(self, masked: Sequence[Path]) -> Iterator[str]:
+        for place in masked:
+            if place.is_dir():
+                yield from self._memory(str(place), "0755", 1 << 20)
+            else:
+                yield from ("--ro-bind", "/dev/null", str(place))
 
     def _memory(self, place: str, mode: str, size: int) -> list[str]:
         bound = ["--size", str(size)] if "--size" in self.features else []
@@ -147,14 +154,6 @@ def _shown(seen: Sequence[Path]) -> Iterator[str]:
             yield from ("--symlink", str(place.readlink()), str(place))
         else:
             yield from _bound("--ro-bind", place)
-
-
-def _hidden(masked: Sequence[Path]) -> Iterator[str]:
-    for place in masked:
-        if place.is_dir():
-            yield from ("--tmpfs", str(place))
-        else:
-            yield from ("--ro-bind", "/dev/null", str(place))
 
 
 def _etc(lodge: Path) -> Iterator[str]:
