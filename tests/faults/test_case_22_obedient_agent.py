@@ -20,10 +20,10 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 
+from tests.fakes.approver import Lets
 from tests.fakes.stop import Never
 from tests.runner.cells import PATH, need_bubblewrap
 from vibeboard.domain.workflow import Agent, Cli
-from vibeboard.engine.approvals import Unasked
 from vibeboard.engine.ports import AgentEnd, AgentResult, Assignment
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.environment import Environment
@@ -122,9 +122,7 @@ class World:
                 # An operator who named too much; what is secret stays hidden.
                 view=View(PATH, more=(OBEDIENT.parent, self.folder), hidden=hidden),
             )
-            return await CommandAgent(sandbox).work(
-                self.assignment(), Never(), Unasked()
-            )
+            return await CommandAgent(sandbox).work(self.assignment(), Never(), Lets())
 
     def assignment(self) -> Assignment:
         orders = {
