@@ -20,19 +20,23 @@ from vibeboard.store.database import Database, open_database
 pytest_plugins = ["tests.fidelity.recording"]
 
 
+# Tests with these start servers: seconds of a processor for each.
+_PROCESSES = frozenset({"beside", "doomed", "shared", "still_world", "terminal"})
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--thorough",
         action="store_true",
         default=bool(os.environ.get("VIBEBOARD_REFUSE_SKIPS")),
-        help="run each fault on PostgreSQL, too, where it runs on SQLite (CI does)",
+        help="run all there is, as CI does: each variant of what starts servers",
     )
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if config.getoption("thorough"):
         return []
-    return ["faults: on SQLite only where they run on both; --thorough runs all"]
+    return ["of tests that start servers one variant is run; --thorough runs all"]
 
 
 def pytest_collection_modifyitems(
@@ -41,15 +45,32 @@ def pytest_collection_modifyitems(
     """Leave out what takes minutes and seldom finds what the rest does not."""
     if config.getoption("thorough"):
         return
-    left_out = [item for item in items if _is_second_fault(item)]
+    met: set[object] = set()
+    left_out = [item for item in items if _is_for_ci(item, met)]
     config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    chosen = set(left_out)
+    items[:] = [item for item in items if item not in chosen]
 
 
-def _is_second_fault(item: pytest.Item) -> bool:
+def _is_for_ci(item: pytest.Item, met: set[object]) -> bool:
+    """Whether it is thorough: by its mark, or one more of what was ``met`` before.
+
+    Of the faults, each case is met once; of other tests, each function.
+    """
+    if item.get_closest_marker("thorough"):
+        return True
+    used = _PROCESSES.intersection(getattr(item, "fixturenames", ()))
+    used |= {mark.name for mark in item.iter_markers("processes")}
     params = getattr(getattr(item, "callspec", None), "params", {})
-    on_postgres = params.get("database_url") == "postgres"
-    return on_postgres and item.path.parent.name == "faults"
+    if not used:
+        folder = item.path.parent.name
+        return folder == "faults" and params.get("database_url") == "postgres"
+    is_fault = item.path.parent.name == "faults"
+    what = item.path if is_fault else (item.path, getattr(item, "originalname", ""))
+    if what in met:
+        return True
+    met.add(what)
+    return False
 
 
 def missing(what: str) -> None:

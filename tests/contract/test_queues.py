@@ -23,6 +23,8 @@ from vibeboard.store.database import Database, open_database
 
 PATIENCE = 20.0
 
+pytestmark = pytest.mark.processes
+
 
 class Process:
     """A process that takes work."""

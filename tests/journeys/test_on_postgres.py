@@ -12,7 +12,7 @@ import pytest
 from tests.journeys.conftest import free_port
 from tests.journeys.world import PATIENCE, World, make_world, processes_of
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.thorough]
 
 
 @dataclass

@@ -14,7 +14,7 @@ from tests.faults.conftest import shared
 from tests.faults.worlds import Doomed, developed
 
 __all__ = ["shared"]
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.thorough]
 
 PERMISSION = {"method": "GET", "path": "/collaborators/alice/permission$"}
 COMMENT = {"method": "POST", "path": "/comments$"}
