@@ -93,6 +93,14 @@ class Gatekeeper:
         gates = {name: judge(workflow.gates[name], head) for name in stages}
         return Look(gates, head, _others(view) if view is not None else ())
 
+    async def gates(self, card: CardKey) -> Mapping[str, tuple[Requirement, ...]]:
+        """How all gates of the card's repository stand for it, by stage."""
+        configuration = await self._workflows.read(card.repository)
+        workflow = configuration.workflow
+        if workflow is None or not workflow.gates:
+            return {}
+        return (await self.look(card, workflow, workflow.gates)).gates
+
     async def perform(self, effect: ShowGates | JudgeGroup | VouchFor) -> None:
         """Carry out what was decided about gates."""
         match effect:
