@@ -15,6 +15,7 @@ from vibeboard.domain.gate import (
     OthersCheck,
     Requirement,
     Vouch,
+    askers,
     judge,
     unmet,
 )
@@ -220,7 +221,7 @@ class Gatekeeper:
             approved_by=frozenset(may & {who for who, now in approved.items() if now}),
             approved_before=frozenset(may),
             objected_by=frozenset(objected),
-            asked_by=frozenset(run.asked_by for run in history.runs),
+            asked_by=askers(history.runs),
             results=results,
             reviews=await self._looks(card.repository, view.head, workflow),
             reviewed_now=_reviewed_now(history, workflow),
