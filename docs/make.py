@@ -9,6 +9,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,6 +32,7 @@ from vibeboard.domain.effects import Effect
 from vibeboard.domain.events import Event
 from vibeboard.github.manifest import EVENTS, NEEDS
 from vibeboard.settings import PREFIX, Settings
+from vibeboard.web import answers
 
 REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- Made by `python docs/make.py`; edit its source. -->"
@@ -454,8 +456,78 @@ def _addresses(routes: Iterable[Any]) -> Iterator[Sequence[str]]:
             yield one.method, f"`{one.path}`"
 
 
+def api() -> str:
+    """The page about the API."""
+    parts: list[type[BaseModel]] = [answers.RunAnswer]
+    for one in parts:  # grows while it is read
+        for field in one.model_fields.values():
+            parts += [each for each in _parts_of(field.annotation) if each not in parts]
+    return _page(
+        "API",
+        """
+`GET /api/runs/<id>` tells of one run, as JSON. `?gates=true` also tells how the gates
+of its card stand now; that asks GitHub. The run's id stands in its checks and in the
+log.
+
+A program shows one of the tokens of `VIBEBOARD_API_TOKEN_FILE`:
+
+    curl -H "Authorization: Bearer $(cat token)" \\
+      https://vibeboard.example.org/api/runs/r0123456789a
+
+Whoever holds it can read the runs of all repositories. The API changes nothing. Names
+stay as they are; keys may be added.
+
+| status | when |
+|---|---|
+| 200 | the run, as below |
+| 400 | `gates` is neither true nor false |
+| 401 | the token is missing or another one |
+| 404 | there is no such run; or no API, for no token is set |
+| 503 | the database or GitHub cannot be asked now |
+
+All but 200 have `{"error": "the reason"}`.
+""",
+        *(_answer(one) for one in parts),
+    )
+
+
+def _parts_of(kind: Any) -> Iterator[type[BaseModel]]:
+    if inspect.isclass(kind) and issubclass(kind, BaseModel):
+        yield kind
+    for one in get_args(kind):
+        yield from _parts_of(one)
+
+
+def _answer(model: type[BaseModel]) -> str:
+    rows = [
+        [f"`{name}`", _told(field.annotation), _cell(field.description or "")]
+        for name, field in model.model_fields.items()
+    ]
+    title = model.__name__.removesuffix("Answer")
+    return (
+        f"## {title}\n\n{_first(model)}\n\n{_table(['Key', 'Value', 'Meaning'], rows)}"
+    )
+
+
+def _told(kind: Any) -> str:
+    """A type in words, with the part that it names."""
+    if inspect.isclass(kind) and issubclass(kind, BaseModel):
+        return f"[{kind.__name__}](#{kind.__name__.lower()})"
+    if kind is datetime:
+        return "time"
+    arguments = [one for one in get_args(kind) if one is not type(None)]
+    if getattr(kind, "__origin__", None) is list:
+        return f"list of {_told(arguments[0])}"
+    if getattr(kind, "__origin__", None) is dict:
+        return f"names, each with {_told(arguments[1])}"
+    if arguments:
+        return f"{_told(arguments[0])}, or null"
+    return _words(kind)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     **CONFIG_PAGES,
+    "api": api,
     "settings": settings,
     "cli": cli,
     "errors": error_tree,

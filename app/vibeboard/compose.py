@@ -66,6 +66,7 @@ from vibeboard.store.ledger import SqlLedger, SqlMarks
 from vibeboard.store.locks import SqlLocks
 from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.notices import Notices
+from vibeboard.store.overview import SqlOverview
 from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.questions import SqlQuestions
 from vibeboard.store.results import SqlEvidence
@@ -75,6 +76,8 @@ from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings
 from vibeboard.store.vouches import SqlVouches
 from vibeboard.store.workers import SqlWorkers
+from vibeboard.web.access import Access
+from vibeboard.web.api import Api
 from vibeboard.web.metrics import Metrics, MetricsPage
 from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import Webhook
@@ -97,6 +100,7 @@ class Parts:
     housekeeper: Housekeeper
     readiness: Readiness
     metrics: MetricsPage
+    api: Api
     watch: Watch
     us: str
 
@@ -114,6 +118,7 @@ class _Kept:
     locks: SqlLocks
     pauses: SqlPauses
     gauges: SqlGauges
+    overview: SqlOverview
     archive: SqlArchive
     evidence: SqlEvidence
     reviews: SqlReviews
@@ -218,6 +223,7 @@ async def _remember(
         locks=SqlLocks(database),
         pauses=SqlPauses(engine, due, clock),
         gauges=SqlGauges(database, clock, name=name),
+        overview=SqlOverview(engine),
         archive=SqlArchive(database),
         evidence=SqlEvidence(engine, clock),
         reviews=SqlReviews(engine, clock),
@@ -277,6 +283,12 @@ async def _wire(
         housekeeper=Housekeeper(kept.archive, places, SystemClock(), _keep(settings)),
         readiness=Readiness(kept.gauges.write, lambda: dispatcher.idle),
         metrics=MetricsPage(metrics, kept.gauges.read, SystemClock()),
+        api=Api(
+            Access(settings.api_tokens()),
+            run=kept.runs.get,
+            steps=kept.overview.steps,
+            gates=_gatekeeper(crew).gates,
+        ),
         watch=Watch(kept.locks, **turns),
         us=identity.login,
     )

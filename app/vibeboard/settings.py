@@ -19,6 +19,7 @@ from vibeboard.errors import SettingsInvalid
 
 PREFIX = "VIBEBOARD_"
 PROVIDERS = ("anthropic", "openai", "gemini")
+_SHORTEST_TOKEN = 32
 
 
 class Settings(BaseModel):
@@ -73,6 +74,12 @@ class Settings(BaseModel):
         "grow in a minute, after a burst of 8. github.com allows 80, and 500 in an "
         "hour, which is kept to up to 60; above, set what your GitHub Enterprise "
         "Server allows.",
+    )
+    api_token_file: Path | None = Field(
+        default=None,
+        description="A token of 32 characters or more that programs show to read "
+        "`/api`; several lines: all are accepted (rotation). Without it there is no "
+        "API.",
     )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port.")
@@ -223,6 +230,20 @@ class Settings(BaseModel):
             message = f"{self.webhook_secret_file} is empty: a webhook secret is needed"
             raise SettingsInvalid(message)
         return secrets
+
+    def api_tokens(self) -> tuple[bytes, ...]:
+        """All accepted tokens; none without the setting. Raises SettingsInvalid."""
+        if self.api_token_file is None:
+            return ()
+        text = _secret(self.api_token_file, "api_token_file")
+        tokens = tuple(filter(None, (line.strip() for line in text.splitlines())))
+        if not tokens or min(map(len, tokens)) < _SHORTEST_TOKEN:
+            message = (
+                f"{self.api_token_file} needs a token of {_SHORTEST_TOKEN} characters "
+                "or more a line; `openssl rand -hex 32` makes one"
+            )
+            raise SettingsInvalid(message)
+        return tuple(token.encode() for token in tokens)
 
     def user_token(self) -> str:
         """A person's token; raises SettingsInvalid if it cannot be read."""

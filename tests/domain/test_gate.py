@@ -1,13 +1,26 @@
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from vibeboard.domain.board import CardKey
 from vibeboard.domain.contract import Claim, Waiver, contract
 from vibeboard.domain.evidence import CaseResult, Outcome, SuiteResult
-from vibeboard.domain.gate import Head, Vouch, judge, unmet
+from vibeboard.domain.gate import Head, Vouch, askers, judge, unmet
 from vibeboard.domain.review import Finding, ReviewResult, Severity
-from vibeboard.domain.workflow import Agent, Cli, Gate, Prompt, Review, Suite
+from vibeboard.domain.run import Run, RunState
+from vibeboard.domain.workflow import (
+    REVIEWS,
+    VERIFY,
+    Agent,
+    Cli,
+    Gate,
+    Prompt,
+    Review,
+    Suite,
+)
 
+AT = datetime(2026, 1, 2, tzinfo=UTC)
 UNIT = Suite("unit", "pytest", ("r.xml",))
 E2E = Suite("e2e", "pytest", ("e.xml",))
 GREEN = SuiteResult("unit", (CaseResult("t", Outcome.PASSED),), 0)
@@ -86,6 +99,25 @@ def test_approvals_are_of_this_head_and_not_by_who_asked(
 
     assert len(found) == len(told)
     assert all(part in whole for part, whole in zip(told, found, strict=True))
+
+
+def test_to_review_the_work_is_not_to_ask_for_it() -> None:
+    def by(login: str, stage: str, cause: str) -> Run:
+        state = RunState.SUCCEEDED
+        return Run("r", CardKey("a/b", 7), stage, cause, login, state, AT, AT)
+
+    runs = [
+        by("alice", "develop", "moved-2026"),
+        by("bob", "develop", "comment-3"),
+        by("carol", "develop", "review-4"),
+        by("dan", "develop", "review-comment-5"),
+        by("erin", "develop", "reject-comment-6"),
+        by("frank", VERIFY, "comment-7"),
+        by("grace", REVIEWS, "comment-8"),
+        by("heidi", VERIFY, f"push-{HEAD.commit}"),
+    ]
+
+    assert askers(runs) == {"alice", "bob", "heidi"}
 
 
 def test_a_head_may_have_to_be_up_to_date() -> None:

@@ -151,6 +151,7 @@ def test_a_pushed_commit_is_tested() -> None:
 
     (start,) = [effect for effect in effects if isinstance(effect, StartRun)]
     assert (start.stage, start.asked_by, start.chain) == (VERIFY, "alice", 0)
+    assert start.cause == f"push-{PUSHED.head}"
 
 
 def test_a_program_that_pushes_for_ever_is_cut() -> None:
@@ -178,6 +179,10 @@ def test_a_criterion_is_rejected_however_it_is_written(number: str) -> None:
     )
 
     assert isinstance(sent, StartRun)
+    assert sent.cause == "reject-comment-99"
+    again = replace(WORKED, id="r-2", cause=sent.cause)
+    obeyed = replace(known, history=replace(known.history, runs=(WORKED, again)))
+    assert decide(said(f"/agent reject {number}"), obeyed, cause="d2") == []
     assert "AC2. It rings.\n\nSilent." in sent.instructions
 
 

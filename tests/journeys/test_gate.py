@@ -191,6 +191,11 @@ async def test_a_rejection_sends_the_agent_back_to_the_branch(world: World) -> N
     assert card.pull is pull
     assert "Somebody rejected the work" in world.prompt(card)
     assert "more.txt" in world.files(pull.head_sha)
+    # Who sent it back did not ask for it: their approval is the one that counts.
+    reviews.create(world.hub, pull, actor=world.user("bob"), body="", event="APPROVE")
+    await world.until(
+        lambda: conclusion(world, pull.head_sha) == "success", "an open gate"
+    )
 
 
 async def test_the_base_is_tested_once(world: World) -> None:
@@ -343,3 +348,70 @@ async def test_a_bot_that_passes_a_shut_gate_is_told_of_and_left_alone(
 
     await card.replied("moved this card to *Done* although its gate is shut")
     assert card.column == "Done"
+
+
+WAVERS = """\
+import os, pathlib
+def test_wavers():
+    seen = pathlib.Path(os.environ["HOME"], os.environ["VIBE_SUITE"])
+    known = seen.exists()
+    seen.touch()
+    assert known
+"""
+
+
+async def test_what_wavers_and_what_proves_nothing_is_told_by_name(
+    world: World,
+) -> None:
+    suite = next(line for line in gated("{}").splitlines() if "run: " in line)
+    text = gated("{tests: [unit, strict, silent]}") + (
+        "    retries: 1\n"
+        f"  strict:\n{suite.replace('unit.xml', 'strict.xml')}\n"
+        "    report: out/strict.xml\n    retries: 1\n    flaky: fail\n"
+        "  silent: {run: echo Nothing here., report: out/silent.xml}\n"
+    )
+    world.commit_file(".vibe.yml", text)
+    card = world.card("Waver", "write test_w.py " + WAVERS.replace("\n", "\\n"))
+    card.moved_to("Development")
+    await card.reaches("Review")
+    shown = await card.says("✅ done", "🎲 flaky: failed and passed on this commit")
+    assert "- test\\_w::test\\_wavers" in shown
+    (unit,) = world.checks("vibeboard / unit")
+    assert (unit.conclusion, unit.title) == (
+        "success",
+        "2 tests passed, 1 of them flaky",
+    )
+
+    card.said("/agent retry tests")
+    await card.says("❌ failed", stage="verify")
+    card.moved_to("Done", by="bob")
+    said = await card.replied("@bob moved this card to *Done*")
+    assert "| ✅ | suite `unit` | 2 tests passed, 1 of them flaky on" in said
+    assert "| ❌ | suite `strict` | 1 test of `strict` failed and passed (on" in said
+    assert "| ❌ | suite `silent` | `silent` proves nothing: The command ended" in said
+    await card.reaches("Review")
+    (strict,) = world.checks("vibeboard / strict")
+    (silent,) = world.checks("vibeboard / silent")
+    assert (strict.conclusion, silent.conclusion) == ("failure", "action_required")
+
+
+async def test_remarks_of_two_people_at_once_are_one_run(world: World) -> None:
+    card = await developed(world, "{tests: [unit]}")
+    pull = card.pull
+    assert pull is not None
+    gate = world.home / "gate"
+
+    world.reviewed(pull, "tock.txt", 1, f"do: sleep {gate}", by="bob")
+    await world.until(lambda: len(world.agents()) == 1, "an agent at work")
+    world.reviewed(pull, "tock.txt", 1, "do: write one.txt one", by="alice")
+    world.reviewed(pull, "tock.txt", 1, "do: write two.txt two", by="bob")
+    await world.settled()
+    gate.touch()
+
+    def answers() -> list[str]:
+        said = [one for one in pull.review_comments if one.user.login == world.us]
+        return [one.body for one in said if pull.head_sha in one.body]
+
+    await world.until(lambda: len(answers()) == 2, "two answers of the last commit")
+    assert {"one.txt", "two.txt"} <= world.files(pull.head_sha)
+    assert len(card.tracking()) == 3

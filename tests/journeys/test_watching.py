@@ -1,22 +1,79 @@
 """What an operator's tools read of a running server."""
 
+import json
 import signal
 
 import aiohttp
 import pytest
 
+from tests.journeys.test_gate import gated
 from tests.journeys.world import World
 
 
-async def _get(world: World, path: str) -> tuple[int, str]:
+async def _get(world: World, path: str, token: str = "") -> tuple[int, str]:
     url = f"http://127.0.0.1:{world.port}{path}"
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        session.get(url) as answer,
+    ):
         return answer.status, await answer.text()
 
 
 async def test_a_running_server_is_alive_and_ready(world: World) -> None:
     assert await _get(world, "/healthz") == (200, '{"status": "ok"}')
     assert await _get(world, "/readyz") == (200, '{"status": "ready"}')
+    status, said = await _get(world, "/api/runs/r1", TOKEN)
+    assert status == 404
+    assert "VIBEBOARD_API_TOKEN_FILE" in said
+
+
+TOKEN = "0123456789abcdef" * 4
+
+
+async def test_a_run_is_told_to_programs(still_world: World) -> None:
+    world = still_world
+    (world.home / "token").write_text(f"{'z' * 40}\n{TOKEN}\n")
+    world.settings["api_token_file"] = str(world.home / "token")
+    world.commit_file(".vibe.yml", gated("{tests: [unit], approvals: 1}"))
+    await world.serve()
+    card = world.card("Tell of me", "write test_b.py def test_b():\\n    assert True")
+    card.moved_to("Development")
+    await card.reaches("Review")
+    await world.settled()
+    (check,) = world.checks("vibeboard / develop")
+    path = f"/api/runs/{check.external_id}"
+    assert card.pull is not None
+
+    assert (await _get(world, path))[0] == 401
+    assert (await _get(world, path, TOKEN[:-1]))[0] == 401
+    assert (await _get(world, "/api/runs/r0", TOKEN))[0] == 404
+    assert (await _get(world, f"{path}?gates=maybe", TOKEN))[0] == 400
+    status, said = await _get(world, path, TOKEN)
+    assert status == 200
+    run = json.loads(said)
+    assert (run["state"], run["card"]) == ("succeeded", "acme/clock#1")
+    assert (run["commit"], run["pull_request"]) == (
+        card.pull.head_sha,
+        card.pull.number,
+    )
+    steps = [step["name"] for step in run["steps"]]
+    assert steps == ["read", "workspace", "agent", "tests", "publish"]
+    (suite,) = run["suites"]
+    assert (suite["verdict"], suite["passed"], suite["compared"]) == ("passed", 2, True)
+    assert suite["changes"]["new"] == {"count": 1, "tests": ["test_b::test_b"]}
+    assert run["calls"]["requests"] > 0
+    assert run["gates"] is None
+    _, said = await _get(world, f"{path}?gates=true", TOKEN)
+    (gate,) = json.loads(said)["gates"]
+    assert (gate["stage"], gate["is_open"]) == ("done", False)
+    assert [one["met"] for one in gate["asks_for"]] == [True, False]
+    assert TOKEN not in "\n".join(world.log)
+
+
+def _taken(world: World) -> int:
+    """The deliveries that were taken so far."""
+    return len([d for d in world.hub.deliveries if d.status_code == 202])
 
 
 async def test_a_run_is_told_in_numbers(world: World) -> None:
@@ -25,16 +82,16 @@ async def test_a_run_is_told_in_numbers(world: World) -> None:
     await card.reaches("Review")
     await world.settled()
 
+    before = _taken(world)
     status, text = await _get(world, "/metrics")
 
     assert status == 200
     numbers = dict(
         line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")
     )
-    sent = len([d for d in world.hub.deliveries if d.status_code == 202])
     kept = 'vibeboard_deliveries_received_total{outcome="new",status="202"}'
-    assert float(numbers[kept]) == sent
-    assert float(numbers["vibeboard_intake_seconds_count"]) >= sent
+    assert before <= float(numbers[kept]) <= _taken(world)
+    assert float(numbers["vibeboard_intake_seconds_count"]) >= before
     ended = 'vibeboard_runs_ended_total{stage="develop",state="succeeded"}'
     assert float(numbers[ended]) == 1
     assert float(numbers['vibeboard_run_seconds_count{stage="develop"}']) == 1

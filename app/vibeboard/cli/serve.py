@@ -42,7 +42,12 @@ def run_worker(*, name: str) -> int:
 
 async def _serve(settings: Settings, name: str) -> int:
     async with running(settings, read_machine(), name=name) as parts:
-        app = make_app(parts.webhook, readiness=parts.readiness, metrics=parts.metrics)
+        app = make_app(
+            parts.webhook,
+            readiness=parts.readiness,
+            metrics=parts.metrics,
+            api=parts.api,
+        )
         runner = make_runner(parts.webhook, app)
         await runner.setup()
         try:

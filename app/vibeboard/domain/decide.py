@@ -43,7 +43,7 @@ from vibeboard.domain.events import (
     RunEnded,
     StageAsked,
 )
-from vibeboard.domain.gate import GATE
+from vibeboard.domain.gate import GATE, REJECTED, REVIEWED
 from vibeboard.domain.run import OPERATOR, Remark, RunState, Step
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.starting import Wish, cut, start
@@ -137,9 +137,9 @@ def _name(event: Event) -> str:
         case CommentMade(comment=comment):
             return f"comment-{comment}"
         case ReviewGiven(comment=int(comment)):
-            return f"review-comment-{comment}"
+            return f"{REVIEWED}comment-{comment}"
         case ReviewGiven(review=int(review)):
-            return f"review-{review}"
+            return f"{REVIEWED}{review}"
         case CardTouched(at=at) if at:
             return f"moved-{at}"
         case _:
@@ -259,7 +259,8 @@ def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[
     command = commands.parse(event.body, stages)
     if command is None:
         return []
-    if any(run.cause == cause for run in situation.history.runs):
+    causes = {run.cause.removeprefix(REJECTED) for run in situation.history.runs}
+    if cause in causes:
         return []  # it was obeyed before, told by another delivery
     thread = CardKey(event.repository, event.number)
     topic = f"command-{event.comment}"
@@ -378,7 +379,7 @@ def _rejected(
     if told is None:
         return answer(words.reject_unknown(target or "", situation.card))
     person = is_person(event.by, situation)
-    wish = Wish(cause, event.by.login, person, told, at_once=True)
+    wish = Wish(f"{REJECTED}{cause}", event.by.login, person, told, at_once=True)
     seen = React(event.repository, event.comment, "eyes")
     return [seen, *start(stage, situation, wish)]
 

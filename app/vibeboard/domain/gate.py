@@ -12,9 +12,14 @@ from vibeboard.domain.contract import Contract
 from vibeboard.domain.evidence import SuiteResult, Verdict
 from vibeboard.domain.markdown import count, inline
 from vibeboard.domain.review import ReviewResult
-from vibeboard.domain.workflow import Gate, Review, Suite
+from vibeboard.domain.run import Run
+from vibeboard.domain.workflow import REVIEWS, VERIFY, Gate, Review, Suite
 
 GATE = "gate-"  # what the checks of gates are known by, besides the card's number
+# What the causes of runs begin with.
+PUSHED = "push-"  # somebody's commit is looked at
+REVIEWED = "review-"  # somebody remarked on the work,
+REJECTED = "reject-"  # or does not take it
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,11 @@ class Head:
     """A card's pull request as a gate sees it.
 
     ``approved_by`` are people who may, on this very head; ``approved_before`` did so on
-    an earlier one, ``objected_by`` ask for changes. ``asked_by`` are those who had the
-    agent work. ``results`` are by suite, ``reviews`` by name; one that is missing was
-    not made of the head. ``tested_now`` says that a run is on its way to it, and
-    ``reviewed_now`` which reviews one will make. ``passed_over`` are reviews that
-    somebody does not want to wait for, or to be blocked by, at this head.
+    an earlier one, ``objected_by`` ask for changes. ``asked_by`` are the ``askers``.
+    ``results`` are by suite, ``reviews`` by name; one that is missing was not made of
+    the head. ``tested_now`` says that a run is on its way to it, and ``reviewed_now``
+    which reviews one will make. ``passed_over`` are reviews that somebody does not want
+    to wait for, or to be blocked by, at this head.
     """
 
     number: int
@@ -79,6 +84,21 @@ class Requirement:
     said: str
     waits: bool = False
     way: str = ""
+
+
+def askers(runs: Collection[Run]) -> frozenset[str]:
+    """Who had the agent work, or pushed commits of their own.
+
+    Who reviews the work and sends it back, or has it tested again, does not ask for it:
+    their approval is what a gate waits for.
+    """
+    return frozenset(run.asked_by for run in runs if _asks(run))
+
+
+def _asks(run: Run) -> bool:
+    if run.stage in (VERIFY, REVIEWS):
+        return run.cause.startswith(PUSHED)
+    return not run.cause.startswith((REVIEWED, REJECTED))
 
 
 def judge(gate: Gate, head: Head | None) -> tuple[Requirement, ...]:

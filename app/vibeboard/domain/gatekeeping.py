@@ -12,7 +12,7 @@ from vibeboard.domain.effects import (
     VouchFor,
 )
 from vibeboard.domain.events import CommentMade, PullRequestUpdated
-from vibeboard.domain.gate import Requirement, unmet
+from vibeboard.domain.gate import PUSHED, Requirement, unmet
 from vibeboard.domain.run import RunState
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.starting import Wish, start
@@ -54,7 +54,8 @@ def pull_request_updated(
         return [JudgeGroup(event.repository, event.head, ())] if event.new_head else []
     effects = shown(situation, cause)
     if event.new_head and may_direct(situation):
-        wish = Wish(cause, event.by.login, is_person(event.by, situation))
+        pushed = f"{PUSHED}{event.head}"
+        wish = Wish(pushed, event.by.login, is_person(event.by, situation))
         effects += verified(situation, wish)
     return effects
 

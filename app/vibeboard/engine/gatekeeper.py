@@ -15,6 +15,7 @@ from vibeboard.domain.gate import (
     OthersCheck,
     Requirement,
     Vouch,
+    askers,
     judge,
     unmet,
 )
@@ -92,6 +93,14 @@ class Gatekeeper:
             head = await self._seen(card, workflow, view, history)
         gates = {name: judge(workflow.gates[name], head) for name in stages}
         return Look(gates, head, _others(view) if view is not None else ())
+
+    async def gates(self, card: CardKey) -> Mapping[str, tuple[Requirement, ...]]:
+        """How all gates of the card's repository stand for it, by stage."""
+        configuration = await self._workflows.read(card.repository)
+        workflow = configuration.workflow
+        if workflow is None or not workflow.gates:
+            return {}
+        return (await self.look(card, workflow, workflow.gates)).gates
 
     async def perform(self, effect: ShowGates | JudgeGroup | VouchFor) -> None:
         """Carry out what was decided about gates."""
@@ -212,7 +221,7 @@ class Gatekeeper:
             approved_by=frozenset(may & {who for who, now in approved.items() if now}),
             approved_before=frozenset(may),
             objected_by=frozenset(objected),
-            asked_by=frozenset(run.asked_by for run in history.runs),
+            asked_by=askers(history.runs),
             results=results,
             reviews=await self._looks(card.repository, view.head, workflow),
             reviewed_now=_reviewed_now(history, workflow),

@@ -106,7 +106,7 @@ class Performer:
         match effect:
             case StartRun():
                 run = run_id(effect.card, effect.stage, effect.cause)
-                await self._tracking.show(run)
+                await self._tracking.show_started(run)
             case StopRun(run=run):
                 self._stops.kick(run)
                 await self._tracking.show(run)

@@ -940,6 +940,15 @@ class Runs(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class StepEnded:
+    """A step of a run, as it was written down."""
+
+    name: str
+    attempt: int
+    ended_at: datetime
+
+
 class RunQueue(Protocol):
     """The same runs as a queue. Claims are exclusive to one worker."""
 

@@ -47,6 +47,17 @@ class Tracking:
         self._clock = clock
         self._locks = locks
 
+    async def show_started(self, run_id: str) -> None:
+        """Post the comment of a run that was just asked for.
+
+        There is none if it was added to a run that waits: that one has its comment.
+        """
+        try:
+            await self._runs.get(run_id)
+        except KeyError:
+            return
+        await self.show(run_id)
+
     async def show(self, run_id: str, notes: Sequence[str] = ()) -> None:
         """Bring the comment up to date, posting it the first time."""
         async with self._locks.hold(f"tracking {run_id}"):

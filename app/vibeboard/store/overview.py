@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.run import RunState
+from vibeboard.engine.ports import StepEnded
 from vibeboard.store import schema
 from vibeboard.store.indexed import (
     GIVEN_UP,
@@ -25,6 +26,7 @@ from vibeboard.store.paused import paused
 _DELIVERY = schema.delivery.c
 _EFFECT = schema.effect.c
 _RUN = schema.run.c
+_STEP = schema.run_step.c
 _WORKER = schema.worker.c
 
 _BULKY = ("body", "headers")
@@ -147,6 +149,17 @@ class SqlOverview:
             ]  # fmt: skip
             parts = await _failed_effects(connection, most)
         return sorted([*whole, *parts], key=lambda each: (each.id, each.effect))
+
+    async def steps(self, run: str) -> Sequence[StepEnded]:
+        """The steps of a run that have ended, in order."""
+        query = (
+            select(_STEP.name, _STEP.attempt, _STEP.ended_at)
+            .where(_STEP.run == run)
+            .order_by(_STEP.ended_at)
+        )
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(query)
+            return [StepEnded(row.name, row.attempt, row.ended_at) for row in rows]
 
     async def workers(self) -> Sequence[Working]:
         """Processes that say that they live, oldest first."""

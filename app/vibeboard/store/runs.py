@@ -14,7 +14,6 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
-    delete,
     exists,
     func,
     insert,
@@ -333,7 +332,10 @@ async def _end(
     await connection.execute(
         update(schema.run).where(_RUN.id == run.id).values(worker=None, due_at=None)
     )
-    await connection.execute(delete(schema.run_step).where(_STEP.run == run.id))
+    # What they came to is in the report; when they ended is still asked for.
+    await connection.execute(
+        update(schema.run_step).where(_STEP.run == run.id).values(answer={})
+    )
     await keep_own(
         connection,
         event="run_ended",

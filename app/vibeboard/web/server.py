@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from vibeboard.config.schema import json_schema
+from vibeboard.web.api import Api
 from vibeboard.web.door import Doors, Room, room_here
 from vibeboard.web.metrics import MetricsPage
 from vibeboard.web.readiness import Readiness
@@ -18,8 +19,9 @@ def make_app(
     *,
     readiness: Readiness | None = None,
     metrics: MetricsPage | None = None,
+    api: Api | None = None,
 ) -> web.Application:
-    """The application: the webhook, the file's schema, and what operators watch."""
+    """The application: webhook, the file's schema, what operators watch, the API."""
     app = web.Application(client_max_size=LARGEST + 1)
     app.add_routes(
         [
@@ -32,6 +34,8 @@ def make_app(
         app.router.add_get("/readyz", readiness.receive)
     if metrics is not None:
         app.router.add_get("/metrics", metrics.receive)
+    if api is not None:
+        app.router.add_get("/api/runs/{run}", api.receive)
     return app
 
 
