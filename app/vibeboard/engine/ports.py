@@ -550,6 +550,39 @@ class StopSignal(Protocol):
 
 
 @dataclass(frozen=True)
+class Usage:
+    """Tokens of one answer of a model; ``input`` without those of the cache."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+
+
+class Spending(Protocol):
+    """What a run uses of models, counted where its requests pass by."""
+
+    def used(self, model: str, usage: Usage) -> None:
+        """A model answered; called once an answer."""
+        ...
+
+    def exhausted(self) -> str | None:
+        """Why the run may use no more; None while it may."""
+        ...
+
+
+class Unbounded:
+    """Counts nothing and bounds nothing. Satisfies ``Spending``."""
+
+    def used(self, model: str, usage: Usage) -> None:
+        """Nobody counts."""
+
+    def exhausted(self) -> str | None:
+        """Never."""
+        return None
+
+
+@dataclass(frozen=True)
 class Assignment:
     """What an agent is given. ``log`` is where its raw stream is appended.
 
@@ -566,6 +599,7 @@ class Assignment:
     session: str | None = None
     attempt: int = 1
     answered: tuple[Question, ...] = ()
+    spending: Spending = field(default_factory=Unbounded)
 
 
 class AgentEnd(Enum):
