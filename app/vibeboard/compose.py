@@ -11,6 +11,7 @@ from functools import partial
 import aiohttp
 
 from vibeboard.clock import SystemClock
+from vibeboard.config.prices import read_prices
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.approvals import Approvals
@@ -28,6 +29,7 @@ from vibeboard.engine.polling import Polling
 from vibeboard.engine.ports import Calls
 from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher
+from vibeboard.engine.purse import Purses
 from vibeboard.engine.reconcile import Reconciler
 from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
@@ -69,6 +71,7 @@ from vibeboard.store.reviews import SqlReviews
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings
+from vibeboard.store.spending import SqlSpending
 from vibeboard.store.vouches import SqlVouches
 from vibeboard.store.workers import SqlWorkers
 from vibeboard.web.metrics import Metrics, MetricsPage
@@ -113,6 +116,7 @@ class _Kept:
     reviews: SqlReviews
     vouches: SqlVouches
     questions: SqlQuestions
+    spending: SqlSpending
     ledger: SqlLedger
     marks: SqlMarks
     sightings: SqlSightings
@@ -217,6 +221,7 @@ async def _remember(
         reviews=SqlReviews(engine, clock),
         vouches=SqlVouches(engine),
         questions=SqlQuestions(engine, due, clock),
+        spending=SqlSpending(engine, clock),
         ledger=SqlLedger(engine, clock),
         marks=SqlMarks(engine),
         sightings=SqlSightings(engine, due, clock),
@@ -304,6 +309,7 @@ async def _crew(
             workflows=workflows,
             locks=kept.locks,
             pauses=kept.pauses,
+            expenses=kept.spending,
             clock=SystemClock(),
         ),
         metrics,
@@ -471,6 +477,7 @@ def _executor(
         stops=crew.stops,
         places=places,
         counter=crew.ports,
+        purses=Purses(crew.kept.spending, read_prices(settings.prices_file)),
         meter=crew.metrics,
     )
 

@@ -130,6 +130,11 @@ class Settings(BaseModel):
     anthropic_base_url: str | None = Field(
         default=None, description="Another address of the model API."
     )
+    prices_file: Path | None = Field(
+        default=None,
+        description="What models cost, as TOML: for models that we do not know, or at "
+        "prices of your own. They go before ours.",
+    )
 
     @property
     def database(self) -> str:

@@ -44,7 +44,7 @@ from vibeboard.domain.events import (
     StageAsked,
 )
 from vibeboard.domain.gate import GATE
-from vibeboard.domain.run import OPERATOR, Remark, RunState, Step
+from vibeboard.domain.run import OPERATOR, Remark, Run, RunState, Step
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.starting import Wish, cut, start
 from vibeboard.domain.tools import Verdict
@@ -553,9 +553,17 @@ def _stage_asked(
     return _bring_and_start(stage, situation, wish)
 
 
-def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
-    run = next(run for run in situation.history.runs if run.id == run_id)
-    workflow, place = situation.workflow, situation.place
+_CALLS_A_PERSON = (
+    RunState.FAILED,
+    RunState.TIMED_OUT,
+    RunState.OUT_OF_BUDGET,
+    RunState.NEEDS_APPROVAL,
+)
+_WAITS = (RunState.OUT_OF_BUDGET, RunState.NEEDS_APPROVAL)  # for a person, both
+
+
+def _told_of(run: Run, situation: Situation) -> list[Effect]:
+    """What people are told of a run's end, wherever its card goes."""
     effects: list[Effect] = [ShowRun(run.id, run.state.value)]
     effects += [
         AnswerReview(
@@ -563,7 +571,7 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
         )
         for remark in run.remarks
     ]
-    if run.state in (RunState.FAILED, RunState.TIMED_OUT):
+    if run.state in _CALLS_A_PERSON:
         effects.append(
             Reply(run.card, words.run_needs_you(run), topic=f"ended-{run.id}")
         )
@@ -572,12 +580,23 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
     if situation.faults and run.state is not RunState.STOPPED:
         body = words.card_not_moved(run, situation)
         effects.append(Reply(run.card, body, topic=f"not-moved-{run.id}"))
+    return effects
+
+
+def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
+    run = next(run for run in situation.history.runs if run.id == run_id)
+    workflow, place = situation.workflow, situation.place
+    effects = _told_of(run, situation)
     if workflow is None or run.state is RunState.STOPPED:
         return effects
     effects += gatekeeping.shown(situation, run.id)
     stage = workflow.stages.get(run.stage)
     if stage is None or place is None or not _same(place.column, stage.column):
         return effects  # a person put the card elsewhere meanwhile: leave it there
+    if run.state in _WAITS:
+        # Nobody's fault, so that nothing follows; where people look, if they can tell.
+        parks = run.state is RunState.OUT_OF_BUDGET
+        return [*effects, *(_park(stage, situation, run.id) if parks else ())]
     column = stage.next if run.state is RunState.SUCCEEDED else stage.otherwise
     if column is None or _same(column, place.column):
         return effects

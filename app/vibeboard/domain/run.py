@@ -14,6 +14,8 @@ from vibeboard.domain.proof import Proof
 from vibeboard.domain.review import ReviewResult
 from vibeboard.errors import IllegalTransition
 
+_N = TypeVar("_N", int, float)
+
 # Who asked, when it was not a person on GitHub but the terminal.
 OPERATOR = "operator"
 
@@ -27,6 +29,8 @@ class RunState(Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+    OUT_OF_BUDGET = "out_of_budget"  # a limit was reached; its work is saved
+    NEEDS_APPROVAL = "needs_approval"  # its work is kept here until a person looks
     STOPPED = "stopped"
 
 
@@ -38,15 +42,26 @@ NEXT: dict[RunState, frozenset[RunState]] = {
             RunState.SUCCEEDED,
             RunState.FAILED,
             RunState.TIMED_OUT,
+            RunState.OUT_OF_BUDGET,
+            RunState.NEEDS_APPROVAL,
         }
     ),
     # A run may end by itself while it is being stopped.
     RunState.STOPPING: frozenset(
-        {RunState.STOPPED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT}
+        {
+            RunState.STOPPED,
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.TIMED_OUT,
+            RunState.OUT_OF_BUDGET,
+            RunState.NEEDS_APPROVAL,
+        }
     ),
     RunState.SUCCEEDED: frozenset(),
     RunState.FAILED: frozenset(),
     RunState.TIMED_OUT: frozenset(),
+    RunState.OUT_OF_BUDGET: frozenset(),
+    RunState.NEEDS_APPROVAL: frozenset(),
     RunState.STOPPED: frozenset(),
 }
 
@@ -66,24 +81,27 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class Cost:
-    """What the agent used; None where its program does not say."""
+    """What the agent used; None where its program does not say.
+
+    ``input_tokens`` has the ``cached_tokens`` among them.
+    """
 
     usd: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     turns: int | None = None
+    cached_tokens: int | None = None
 
     def __add__(self, other: "Cost") -> "Cost":
-        """What both used together, as far as it is known."""
+        """Both together; what neither says stays unknown."""
+        usd = _sum(self.usd, other.usd)
         return Cost(
-            usd=_sum(self.usd, other.usd),
-            input_tokens=_sum(self.input_tokens, other.input_tokens),
-            output_tokens=_sum(self.output_tokens, other.output_tokens),
-            turns=_sum(self.turns, other.turns),
+            None if usd is None else round(usd, 6),
+            _sum(self.input_tokens, other.input_tokens),
+            _sum(self.output_tokens, other.output_tokens),
+            _sum(self.turns, other.turns),
+            _sum(self.cached_tokens, other.cached_tokens),
         )
-
-
-_N = TypeVar("_N", int, float)
 
 
 def _sum(one: _N | None, other: _N | None) -> _N | None:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from vibeboard.domain import commands, prompt, reviewwords, testwords
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey
 from vibeboard.domain.breaker import Trail
+from vibeboard.domain.budget import NOTHING, Kind, Room, Spent
 from vibeboard.domain.commands import Command, Unknown
 from vibeboard.domain.contract import criterion_number
 from vibeboard.domain.effects import ShowGates
@@ -28,7 +29,14 @@ from vibeboard.domain.review import MOST_FINDINGS, ReviewResult
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.workflow import REVIEWS, VERIFY, Result, Stage, Workflow
+from vibeboard.domain.workflow import (
+    REVIEWS,
+    VERIFY,
+    Agent,
+    Result,
+    Stage,
+    Workflow,
+)
 from vibeboard.errors import Fault, GitHubRefused
 
 CONFIG_CHECK = "vibeboard / config"
@@ -59,7 +67,7 @@ def cost_line(cost: Cost) -> str:
     """What the agent used, as far as its program says."""
     parts = []
     if cost.usd is not None:
-        parts.append(f"${cost.usd:.2f}")
+        parts.append(_usd(cost.usd))
     if cost.input_tokens is not None or cost.output_tokens is not None:
         tokens = (cost.input_tokens or 0) + (cost.output_tokens or 0)
         parts.append(f"{tokens:,} tokens")
@@ -75,6 +83,8 @@ _STATE_WORDS = {
     RunState.SUCCEEDED: "✅ done",
     RunState.FAILED: "❌ failed",
     RunState.TIMED_OUT: "⌛ out of time",
+    RunState.OUT_OF_BUDGET: "💰 out of budget",
+    RunState.NEEDS_APPROVAL: "✋ needs approval",
     RunState.STOPPED: "✋ stopped",
 }
 
@@ -104,6 +114,7 @@ def tracking(
     now: datetime,
     waiting_for: str = "",
     notes: Sequence[str] = (),
+    spent: Spent = NOTHING,
 ) -> str:
     """The one comment of a run, from its first second to its end."""
     began = run.started_at or run.created_at
@@ -121,8 +132,10 @@ def tracking(
         lines += [f"Stopping, and saving the work: {run.stop_reason}.", ""]
     if report is not None:
         lines += _outcome(run, report, stage)
+        if stage.caps and report.cost != Cost() and report.cost.usd is None:
+            notes = (*notes, _UNPRICED)
     lines += [f"> {note}" for note in notes]
-    cost = cost_line(report.cost) if report is not None else "running up"
+    cost = _cost_of(run, spent)
     by = f"{stage.agent.name} · {cost}"
     if stage.result is Result.EVIDENCE:
         by = f"no agent at work · {cost}" if stage.reviews else "tests only"
@@ -136,6 +149,22 @@ def tracking(
         ),
     ]
     return "\n".join(lines)
+
+
+_UNPRICED = (
+    "Nobody knows what this model costs, so limits in US dollars do not count it: the "
+    "operator of this server can add its price (`VIBEBOARD_PRICES_FILE`)."
+)
+
+
+def _cost_of(run: Run, spent: Spent) -> str:
+    """The run's cost, and its card's if that is more."""
+    cost = run.report.cost if run.report is not None else spent.run
+    line = cost_line(cost) if cost is not None else "running up"
+    alone = cost.usd or 0.0 if cost is not None else 0.0
+    if round(spent.card, 2) > round(alone, 2):
+        line += f" (this issue so far: {_usd(spent.card)})"
+    return line
 
 
 def _calls(run: Run) -> str:
@@ -237,6 +266,8 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             "</details>",
             "",
         ]
+    if run.state is RunState.OUT_OF_BUDGET:
+        lines += [_GO_ON, ""]
     if run.state is RunState.STOPPED:
         back = f"Move the card back to *{stage.column}*" if stage.column else ""
         again = f"`{_again(stage.name)}`"
@@ -719,6 +750,8 @@ def status(situation: Situation) -> str:
 def run_needs_you(run: Run) -> str:
     """The short new comment that calls a person when a run went wrong."""
     reason = run.report.reason if run.report else "it gave no reason"
+    if run.state is RunState.OUT_OF_BUDGET:
+        return f"{_mention(run)}*{run.stage}* is out of budget: {reason}.\n\n{_GO_ON}"
     told = f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
     if run.stage in _COMMANDS:
         return f"{told}`{_again(run.stage)}` does it again."
@@ -735,6 +768,40 @@ _COMMANDS = {VERIFY: "/agent retry tests", REVIEWS: "/agent retry reviews"}
 def _again(stage: str) -> str:
     """The command that does it again."""
     return _COMMANDS.get(stage, f"/agent {stage}")
+
+
+_GO_ON = (
+    "`/agent retry` goes on from the saved work, with what the limits in `.vibe.yml` "
+    "leave it; raise the one that was reached first. A day's budget is new at "
+    "00:00 UTC."
+)
+
+
+def cap_reached(room: Room) -> str:
+    """A budget that several runs share is spent."""
+    return (
+        f"the budget of {room.cap.scope.value} is spent: "
+        f"{_usd(room.spent)} of {_usd(room.cap.usd)} (`{room.cap.key}`)"
+    )
+
+
+def limit_reached(agent: Agent, reached: Kind, cost: Cost) -> str:
+    """One run's own limit was reached."""
+    tokens = (cost.input_tokens or 0) + (cost.output_tokens or 0)
+    used = {
+        Kind.USD: f"{_usd(cost.usd or 0)} of {_usd(agent.usd or 0)}",
+        Kind.TOKENS: f"{tokens:,} of {agent.tokens or 0:,} tokens",
+        Kind.TURNS: f"{cost.turns or 0} of {agent.turns or 0} turns",
+    }
+    return (
+        f"{inline(agent.name)} has used what one run may use: {used[reached]} "
+        f"(`limits: {{{reached.value}: …}}` of the agent or the stage)"
+    )
+
+
+def _usd(amount: float) -> str:
+    cent = 0.01
+    return f"${amount:.4f}" if 0 < amount < cent else f"${amount:.2f}"
 
 
 def _mention(run: Run) -> str:

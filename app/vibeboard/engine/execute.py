@@ -25,6 +25,7 @@ from vibeboard.engine.ahead import ahead
 from vibeboard.engine.approvals import Approvals, anything
 from vibeboard.engine.briefing import Briefing, Told
 from vibeboard.engine.meter import Meter, Unmetered
+from vibeboard.engine.outlast import outlast
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
     AgentEnd,
@@ -43,6 +44,7 @@ from vibeboard.engine.ports import (
 )
 from vibeboard.engine.prove import Promise, Prover
 from vibeboard.engine.publish import Publisher, Work, claimed
+from vibeboard.engine.purse import Purse, Purses
 from vibeboard.engine.specialists import Reviewed, Specialists
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
@@ -91,8 +93,10 @@ class Executor:
         stops: Stops,
         places: Places,
         counter: CallCounter,
+        purses: Purses,
         meter: Meter | None = None,
     ) -> None:
+        self._purses = purses
         self._runs = runs
         self._queue = queue
         self._cards = cards
@@ -128,7 +132,8 @@ class Executor:
                     report = await self._ended(run, following)
             finally:
                 await self._runs.spent(run, asdict(calls))
-        await self._runs.end(run, report)
+        cost = await self._purses.spent(run)
+        await self._runs.end(run, replace(report, cost=cost or report.cost))
         log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
 
     async def _ended(self, run: Run, following: Following) -> Report:
@@ -270,9 +275,13 @@ class Executor:
                 await self._prepare(card, partial(self._fetch, card.key))
                 # What the session believes it has done is gone with it.
                 run = replace(run, session=None)
+            allowed = await self._purses.allowance(run, stage)
+            if allowed.refusal:
+                refused = AgentResult(AgentEnd.OUT_OF_BUDGET, reason=allowed.refusal)
+                return _dumped(Work(refused))
             assignment = Assignment(
                 run=run.id,
-                agent=stage.agent,
+                agent=allowed.agent,
                 prompt=(await told()).prompt(run, stage, card, workspace),
                 tree=workspace.tree,
                 home=self._places.home(run),
@@ -283,12 +292,27 @@ class Executor:
             )
             await self._meter.agent_starts(run)
             approver = self._approvals.of(run, anything)
-            result = await self._agents.work(assignment, stop, approver)
+            async with self._purses.opened(run, stage, allowed, stop) as purse:
+                result = await self._agents.work(
+                    replace(assignment, spending=purse), stop, approver
+                )
+            result = await self._settled(run, stage, purse, result)
         if result.session is not None:
             await self._runs.note(run.id, session=result.session)
         if result.end is AgentEnd.WAITING:
             raise PeopleAsked(run.id)
         return _dumped(await self._taken_over(run, stage, card, result))
+
+    async def _settled(
+        self, run: Run, stage: Stage, purse: Purse, result: AgentResult
+    ) -> AgentResult:
+        """The result with what the whole run has cost by now, which is kept."""
+        result = purse.settled(result)
+        # Paid is paid, even if the database is away for a moment.
+        await outlast(
+            lambda: self._purses.record(run, stage.agent, purse.model, result.cost)
+        )
+        return replace(result, cost=await self._purses.spent(run) or result.cost)
 
     async def _taken_over(
         self, run: Run, stage: Stage, card: Card, result: AgentResult
@@ -333,7 +357,9 @@ class Executor:
 
     async def _reviews(self, run: Run, stage: Stage, card: Card) -> Any:
         async with self._stops.watch(run.id) as stop:
-            reviewed = await self._specialists.review(run, stage, card, stop)
+            room = await self._purses.room(run, stage)
+            reviewed = await self._specialists.review(run, stage, card, stop, room)
+            await outlast(lambda: self._purses.record_reviews(run, reviewed.cost))
         return _REVIEWED.dump_python(reviewed, mode="json")
 
 

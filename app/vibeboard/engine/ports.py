@@ -37,7 +37,7 @@ from vibeboard.domain.run import Cost, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import Ruling, ToolCall
 from vibeboard.domain.weakening import ChangedFile
-from vibeboard.domain.workflow import Agent, Review, Suite
+from vibeboard.domain.workflow import Agent, Review, Scope, Suite
 
 # --- GitHub -----------------------------------------------------------------
 
@@ -609,6 +609,7 @@ class AgentEnd(Enum):
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     STOPPED = "stopped"
+    OUT_OF_BUDGET = "out of budget"  # money, tokens or turns; time has its own
     WAITING = "waiting"  # for a person's answer; the session is to be resumed with it
 
 
@@ -933,6 +934,31 @@ class Runs(Protocol):
 
         Raises Fenced if another attempt has the run.
         """
+        ...
+
+
+class Expenses(Protocol):
+    """What runs spent."""
+
+    async def record(
+        self, run: Run, *, agent: str, model: str, cost: Cost, part: str = "agent"
+    ) -> None:
+        """What this attempt's part has used so far; the last word counts.
+
+        Parts are the agent's work, and the reviews.
+        """
+        ...
+
+    async def of_run(self, run: str) -> Cost | None:
+        """What all attempts of the run used; None if none has used anything."""
+        ...
+
+    async def of_card(self, card: CardKey) -> float:
+        """The US dollars that all runs of the card spent, as far as they are known."""
+        ...
+
+    async def under(self, run: Run, scopes: Sequence[Scope]) -> Mapping[Scope, float]:
+        """The US dollars that count towards each kind of limit, for this run."""
         ...
 
 

@@ -51,6 +51,7 @@ _STATES = {
     AgentEnd.FAILED: RunState.FAILED,
     AgentEnd.TIMED_OUT: RunState.TIMED_OUT,
     AgentEnd.STOPPED: RunState.STOPPED,
+    AgentEnd.OUT_OF_BUDGET: RunState.OUT_OF_BUDGET,
 }
 
 
@@ -223,6 +224,8 @@ def _judged(run: Run, stage: Stage, work: Work, proof: Proof | None) -> Report:
     reason = inline(work.agent.reason, _LONGEST_REASON)  # its last words, often
     if state is RunState.STOPPED:
         reason = run.stop_reason or reason
+    elif state is RunState.OUT_OF_BUDGET:
+        reason = work.agent.reason  # in our words
     against = _against(stage, proof) if proof is not None else ""
     if state is RunState.SUCCEEDED and against:
         state, reason = RunState.FAILED, against
@@ -317,6 +320,8 @@ def _conclusion(report: Report) -> Conclusion:
             return Conclusion.TIMED_OUT
         case RunState.STOPPED:
             return Conclusion.CANCELLED
+        case RunState.OUT_OF_BUDGET:
+            return Conclusion.NEUTRAL
         case _:
             return Conclusion.FAILURE
 
