@@ -319,6 +319,23 @@ async def test_a_remote_has_no_credential_in_its_address(world: World) -> None:
     assert token.permissions == {"contents": "write", "metadata": "read"}
 
 
+@pytest.mark.parametrize("granted", [True, False])
+async def test_workflows_are_written_by_a_persons_leave_and_the_apps(
+    world: World, *, granted: bool
+) -> None:
+    (one,) = world.small.hub.installations.values()
+    if granted:
+        one.permissions["workflows"] = "write"
+
+    async def told(*, approved: bool) -> str | None:
+        remote = await world.repositories.remote("acme/cart", approved=approved)
+        token = world.small.hub.tokens[await remote.credential()]
+        return (token.permissions or {}).get("workflows")
+
+    assert await told(approved=False) is None
+    assert await told(approved=True) == ("write" if granted else None)
+
+
 @pytest.mark.parametrize(
     ("login", "permission"),
     [

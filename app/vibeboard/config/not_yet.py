@@ -32,7 +32,6 @@ NOT_YET = (
     NotYet(("preview",)),
     NotYet(("runner",), frozenset({"actions"})),
     NotYet(("board", "cost_field")),
-    NotYet(("protected",)),
 )
 
 

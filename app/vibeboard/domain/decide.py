@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import assert_never
 
-from vibeboard.domain import asking, breaker, commands, gatekeeping, words
+from vibeboard.domain import asking, breaker, commands, gatekeeping, holding, words
 from vibeboard.domain.board import Actor, CardKey, Place
 from vibeboard.domain.commands import Command
 from vibeboard.domain.effects import (
@@ -313,9 +313,12 @@ def _obey(
             return _retried(step, event, situation, cause, answer)
         case commands.Approve(target=target, reason=reason):
             by = event.by.login
-            told = asking.answered(Verdict.ALLOW, target, reason, by, situation)
-            found = told or gatekeeping.approved(target, reason, event, situation)
-            return answer(found) if isinstance(found, str) else [seen, *found]
+            told = (
+                asking.answered(Verdict.ALLOW, target, reason, by, situation)
+                or holding.approved(target, reason, event, situation)
+                or gatekeeping.approved(target, reason, event, situation)
+            )
+            return answer(told) if isinstance(told, str) else [seen, *told]
         case commands.Reject(target=target, feedback=feedback):
             by = event.by.login
             told = asking.answered(Verdict.DENY, target, feedback, by, situation)
@@ -374,6 +377,11 @@ def _rejected(
     stage = _branch_stage(situation)
     if stage is None:
         return answer(words.nothing_to_reject())
+    forgotten = holding.thrown_away(target, feedback, event, situation)
+    if forgotten is not None:
+        return [React(event.repository, event.comment, "eyes"), *forgotten]
+    if target is not None and holding.held(situation, target) is not None:
+        target = None  # it names the work, and no criterion
     told = words.rejection(target, feedback, situation.card)
     if told is None:
         return answer(words.reject_unknown(target or "", situation.card))
@@ -531,7 +539,8 @@ def _issue_closed(card: CardKey, situation: Situation, cause: str) -> list[Effec
 def _clear_away(card: CardKey, situation: Situation, cause: str) -> list[Effect]:
     """Remove the workspace, unless it may hold work that GitHub does not have."""
     last = situation.history.last
-    saved = last is not None and last.report is not None and last.report.branch
+    report = last.report if last is not None else None
+    saved = report is not None and report.branch and report.held is None
     return [RemoveWorkspace(card, cause)] if saved else []
 
 

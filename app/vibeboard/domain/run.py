@@ -11,6 +11,7 @@ from vibeboard.domain.board import CardKey
 from vibeboard.domain.contract import Claim
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.protected import Held
 from vibeboard.domain.review import ReviewResult
 from vibeboard.errors import IllegalTransition
 
@@ -122,7 +123,8 @@ class Remark:
 class Report:
     """What a run produced: the one value its end is told with.
 
-    ``claims`` is what the agent says proves which acceptance criterion.
+    ``claims`` is what the agent says proves which acceptance criterion. ``held`` is
+    work that was not pushed because of what it changes.
     """
 
     state: RunState
@@ -137,6 +139,7 @@ class Report:
     session: str | None = None
     claims: Mapping[str, Claim] = field(default_factory=dict)
     claims_fault: str = ""
+    held: Held | None = None
 
     @property
     def tests(self) -> tuple[SuiteResult, ...]:
@@ -166,7 +169,8 @@ class Run:
     ``worker`` has it now. ``due_at`` and ``waits_for`` say until when and why it was
     given back, ``tries`` how often in a row, ``crashes`` how many processes died over
     it. ``calls`` counts what it asked of GitHub. ``asked_at`` says since when it waits
-    for people to answer its agent's questions.
+    for people to answer its agent's questions. ``approved`` is a commit that the run
+    pushes because a person has looked at it; no agent works then.
     """
 
     id: str
@@ -196,6 +200,7 @@ class Run:
     worker: str | None = None
     calls: Mapping[str, int] = field(default_factory=dict)
     asked_at: datetime | None = None
+    approved: str = ""
 
     @property
     def ended(self) -> bool:

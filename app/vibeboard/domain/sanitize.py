@@ -63,6 +63,16 @@ def clean(text: str) -> Clean:
     return Clean(text.strip(), invisible + hidden + references)
 
 
+def revealed(text: str) -> str:
+    """``text`` with its hidden characters written out, as for a diff to be judged."""
+    text = re.sub("[\r\u2028\u2029\x85]", _written_out, text)
+    return _INVISIBLE.sub(_written_out, text)
+
+
+def _written_out(match: re.Match[str]) -> str:
+    return "".join(f"⟨U+{ord(character):04X}⟩" for character in match[0])
+
+
 def closing_nothing(text: str) -> str:
     """``text`` with its closing words made ordinary ones."""
     return _CLOSING.sub("\\1\N{ZERO WIDTH SPACE}\\2", text)

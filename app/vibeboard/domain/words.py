@@ -23,8 +23,10 @@ from vibeboard.domain.markdown import (
     duration,
     foreign,
     inline,
+    quoted,
 )
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.protected import MOST_SHOWN, Held
 from vibeboard.domain.review import MOST_FINDINGS, ReviewResult
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
@@ -173,17 +175,19 @@ def _calls(run: Run) -> str:
     return f" · {requests} calls to GitHub" if requests else ""
 
 
-def _steps(stage: Stage) -> list[Step]:
+def _steps(run: Run, stage: Stage) -> list[Step]:
     left_out = {Step.TESTS} if not stage.tests else set()
     if not stage.reviews:
         left_out.add(Step.REVIEWS)
     if stage.result is Result.EVIDENCE:
         left_out.add(Step.AGENT)
+    if run.approved:
+        left_out |= {Step.AGENT, Step.TESTS, Step.REVIEWS}
     return [step for step in Step if step not in left_out]
 
 
 def _checklist(run: Run, stage: Stage) -> list[str]:
-    steps = _steps(stage)
+    steps = _steps(run, stage)
     reached = steps.index(run.step) if run.step in steps else -1
     lines = []
     for position, step in enumerate(steps):
@@ -250,11 +254,13 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             ),
             "",
         ]
-    elif report.branch is not None and report.commit is not None:
+    elif report.branch is not None and report.commit is not None and not report.held:
         lines += [
             f"The work is saved on branch `{report.branch}` (`{report.commit[:7]}`).",
             "",
         ]
+    if report.held is not None:
+        lines += _held(report.held, run.state)
     if report.proof:
         lines += [*_proved(report.proof), ""]
     if report.summary and stage.result is not Result.ISSUE:
@@ -750,6 +756,11 @@ def status(situation: Situation) -> str:
 def run_needs_you(run: Run) -> str:
     """The short new comment that calls a person when a run went wrong."""
     reason = run.report.reason if run.report else "it gave no reason"
+    if run.state is RunState.NEEDS_APPROVAL and run.report and run.report.held:
+        return (
+            f"{_mention(run)}*{run.stage}* is done, and {reason}. Look at the changes "
+            f"in its comment above.\n\n{_how_to_approve(run.report.held)}"
+        )
     if run.state is RunState.OUT_OF_BUDGET:
         return f"{_mention(run)}*{run.stage}* is out of budget: {reason}.\n\n{_GO_ON}"
     told = f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
@@ -770,6 +781,82 @@ def _again(stage: str) -> str:
     return _COMMANDS.get(stage, f"/agent {stage}")
 
 
+def held_back(held: Held) -> str:
+    """Why work is not pushed."""
+    files = f"{count(len(held.files), 'protected file')}"
+    return f"nothing was pushed, because it changes {files}"
+
+
+def _how_to_approve(held: Held) -> str:
+    if not held.whole:
+        return held_too_large()
+    short = held.commit[:7]
+    return (
+        f"Somebody with write permission can look at it: `/agent approve {short}` "
+        "pushes exactly this commit, `/agent reject <feedback>` sends the agent back, "
+        "and `/agent reject` throws it away."
+    )
+
+
+def held_too_large() -> str:
+    """A change of protected files that no comment can show."""
+    return (
+        "What it changes in protected files is too large to be shown whole, so it "
+        "cannot be approved here. Send the agent back with `/agent reject <feedback>`, "
+        "throw it away with `/agent reject`, or make that change yourself."
+    )
+
+
+def approval_is_for_writers(by: Actor) -> str:
+    """An approval by somebody who may not give it."""
+    return (
+        "Did nothing: to approve changes of protected files needs a person with write "
+        f"permission on this repository, and {inline(by.login)} is none."
+    )
+
+
+def held_thrown_away(run: Run) -> str:
+    """`/agent reject` without a word, where work is held back."""
+    return (
+        f"Thrown away: what run `{run.id}` of *{run.stage}* made was not pushed, and "
+        "is not kept. What was pushed before stays."
+    )
+
+
+def approved_gone(commit: str) -> str:
+    """The commit that was approved is not what would be pushed."""
+    return (
+        f"the approved commit `{commit[:7]}` is not the newest work on this runner any "
+        "more: somebody pushed to the branch meanwhile, or another runner has it. "
+        "`/agent retry` does the work again"
+    )
+
+
+def _held(held: Held, state: RunState) -> list[str]:
+    """The protected files of work that was not pushed, and their diff."""
+    files = [f"- {code(path)}" for path in held.files[:_MOST_FILES]]
+    if len(held.files) > _MOST_FILES:
+        files.append(f"- … and {len(held.files) - _MOST_FILES} more")
+    last = _how_to_approve(held)
+    if state is not RunState.NEEDS_APPROVAL:
+        last = "It is kept on the runner; `/agent retry` goes on from it."
+    return [
+        f"Commit `{held.commit[:7]}` is not pushed: these files are protected here.",
+        "",
+        *files,
+        "",
+        "<details><summary>What it changes in them</summary>",
+        "",
+        quoted(held.diff, MOST_SHOWN + 1_000, "diff"),
+        "",
+        "</details>",
+        "",
+        last,
+        "",
+    ]
+
+
+_MOST_FILES = 50
 _GO_ON = (
     "`/agent retry` goes on from the saved work, with what the limits in `.vibe.yml` "
     "leave it; raise the one that was reached first. A day's budget is new at "
@@ -867,6 +954,8 @@ def review_answered(run: Run) -> str:
     if run.state is RunState.STOPPED:
         return f"Stopped before this was done: {run.stop_reason}."
     reason = report.reason if report is not None else ""
+    if run.state is RunState.NEEDS_APPROVAL:
+        return f"Worked on this; {reason}. A person has to approve it first."
     return f"Could not do this: {reason or 'the run failed'}."
 
 

@@ -174,7 +174,7 @@ class Executor:
         first = run.attempt == 1
         async with ahead(partial(self._fetch, run.card), now=first) as fetched:
             stage, card = _SUBJECT.validate_python(await _recorded(step, "read", read))
-            tells = first and stage.result is not Result.EVIDENCE
+            tells = first and not run.approved and stage.result is not Result.EVIDENCE
             telling = partial(self._briefing.gather, run, stage, card)
             async with ahead(telling, now=tells) as told:
                 workspace = _WORKSPACE.validate_python(
@@ -188,11 +188,10 @@ class Executor:
                     await following.is_seen()
                     return await self._agent(run, stage, card, workspace, told)
 
-                work = _TESTED_ONLY
-                if stage.result is not Result.EVIDENCE:
-                    work = _WORK.validate_python(await part(Step.AGENT, agent))
-        proof: Proof | None = None
-        if stage.tests and work.agent.end is AgentEnd.FINISHED:
+                works = partial(part, Step.AGENT, agent)
+                work, proof = await self._made(run, stage, works)
+        at_work = work.agent.end is AgentEnd.FINISHED and not run.approved
+        if stage.tests and at_work:
             proof = _PROOF.validate_python(
                 await part(Step.TESTS, lambda: self._tests(run, stage, card, work))
             )
@@ -202,7 +201,7 @@ class Executor:
             return await self._reviews(run, stage, card)
 
         green = proof is None or proof.verdict is Verdict.PASSED
-        if stage.reviews and green and work.agent.end is AgentEnd.FINISHED:
+        if stage.reviews and green and at_work:
             reviewed = _REVIEWED.validate_python(await part(Step.REVIEWS, reviews))
             proof = proof or Proof(reviewed.commit, reviewed.base)
             proof = replace(proof, reviews=reviewed.results)
@@ -222,6 +221,26 @@ class Executor:
             )
 
         return self._publisher.read(await part(Step.PUBLISH, publish))
+
+    async def _made(
+        self, run: Run, stage: Stage, works: Callable[[], Awaitable[Any]]
+    ) -> tuple[Work, Proof | None]:
+        """What an agent makes now, or made already."""
+        if run.approved:
+            return await self._approved(run)
+        if stage.result is Result.EVIDENCE:
+            return _TESTED_ONLY, None
+        return _WORK.validate_python(await works()), None
+
+    async def _approved(self, run: Run) -> tuple[Work, Proof | None]:
+        """What the run made whose commit was approved: it is pushed as it is."""
+        history = await self._runs.history(run.card)
+        for earlier in reversed(history.runs):
+            report = earlier.report
+            if report and report.held and report.held.commit == run.approved:
+                made = Work(AgentResult(AgentEnd.FINISHED), summary=report.summary)
+                return made, report.proof
+        raise UserError(words.approved_gone(run.approved))
 
     async def _stage(self, run: Run) -> Stage:
         stage = await self._workflows.stage(run)

@@ -31,6 +31,7 @@ from vibeboard.domain.board import (
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
+from vibeboard.domain.protected import Held
 from vibeboard.domain.question import Question
 from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.run import Cost, Report, Run, Step
@@ -72,7 +73,13 @@ class Repositories(Protocol):
         """The file at ``ref`` (default branch if None); None if it is not there."""
         ...
 
-    async def remote(self, repository: str) -> Remote: ...
+    async def remote(self, repository: str, *, approved: bool = False) -> Remote:
+        """Where it is, and tokens that can write to it.
+
+        They can write workflow files if a person ``approved`` what is pushed, and the
+        App may.
+        """
+        ...
 
     async def permission(self, repository: str, login: str) -> Permission:
         """Effective permission now; NONE for strangers, and no guess on errors."""
@@ -487,6 +494,13 @@ class Workspaces(Protocol):
         """Push the branch if it is ahead; what it holds over the default branch.
 
         Never forces over commits of others. Raises PushRefused.
+        """
+        ...
+
+    async def held(self, card: CardKey, protects: Callable[[str], bool]) -> Held | None:
+        """What a push would change in files that ``protects`` picks; None if nothing.
+
+        Their diff shows hidden characters, and is bounded.
         """
         ...
 

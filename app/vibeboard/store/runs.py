@@ -156,10 +156,12 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
                 _RUN.number == card.number,
                 _RUN.stage == effect.stage,
                 is_held(),
+                # What pushes an approved commit does nothing else.
+                _RUN.approved == "",
             )
         )
     ).first()
-    if waiting is not None:
+    if waiting is not None and not effect.approved:
         await _add(connection, waiting, effect, due_at)
     else:
         await _queue(connection, effect, due_at, now)
@@ -223,6 +225,7 @@ async def _queue(
             parent=effect.parent,
             priority=effect.priority,
             due_at=due_at,
+            approved=effect.approved,
             created_at=now,
             changed_at=now,
         )
@@ -444,6 +447,7 @@ def _read(row: Row[Any]) -> Run:
         tries=row.tries,
         calls=row.calls or {},
         asked_at=row.asked_at,
+        approved=row.approved,
     )
 
 
