@@ -1,4 +1,4 @@
-"""What runs spend, and the commit that a run pushes because a person approved it."""
+"""What runs spend, what they push by a person's leave, and what they were asked."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,6 +32,12 @@ def upgrade() -> None:
         "spending_by_day", "spending", ["repository", "spent_at", "stage", "micro_usd"]
     )
     op.create_index("spending_by_time", "spending", ["spent_at"])
+    op.create_table(
+        "asked",
+        sa.Column("run", sa.String(32), primary_key=True),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+    )
     op.add_column(
         "run",
         sa.Column("approved", sa.String(64), nullable=False, server_default=""),

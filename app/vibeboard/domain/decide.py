@@ -313,12 +313,12 @@ def _obey(
             return _retried(step, event, situation, cause, answer)
         case commands.Approve(target=target, reason=reason):
             by = event.by.login
-            told = (
+            found = (
                 asking.answered(Verdict.ALLOW, target, reason, by, situation)
                 or holding.approved(target, reason, event, situation)
                 or gatekeeping.approved(target, reason, event, situation)
             )
-            return answer(told) if isinstance(told, str) else [seen, *told]
+            return answer(found) if isinstance(found, str) else [seen, *found]
         case commands.Reject(target=target, feedback=feedback):
             by = event.by.login
             told = asking.answered(Verdict.DENY, target, feedback, by, situation)
@@ -515,11 +515,11 @@ def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
     if situation.history.unfinished is not None:
         return []
     causes = [run.cause for run in situation.history.runs if run.stage == stage.name]
-    in_a_row = list(takewhile(lambda one: one.startswith(_CHECKS), reversed(causes)))
+    in_a_row = list(takewhile(lambda one: one.startswith(CHECKS), reversed(causes)))
     if len(in_a_row) >= stage.fix_checks:
         return []
     wish = Wish(
-        f"{_CHECKS}{head.commit}",
+        f"{CHECKS}{head.commit}",
         OPERATOR,
         is_persons=False,
         instructions=words.checks_failed(failed),
@@ -527,7 +527,7 @@ def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
     return start(stage, situation, wish)
 
 
-_CHECKS = "checks-"  # begins the cause of a run that other people's checks caused
+CHECKS = "checks-"  # begins the cause of a run that other people's checks caused
 
 
 def _issue_closed(card: CardKey, situation: Situation, cause: str) -> list[Effect]:

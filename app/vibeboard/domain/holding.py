@@ -10,6 +10,7 @@ from vibeboard.domain.trust import is_person
 from vibeboard.domain.workflow import REVIEWS, VERIFY
 
 _SHORTEST = 7
+_LOOK = (VERIFY, REVIEWS)  # these change nothing
 
 
 def held(situation: Situation, target: str | None = None) -> Run | None:
@@ -17,11 +18,8 @@ def held(situation: Situation, target: str | None = None) -> Run | None:
 
     What came after it builds on it: only the card's newest run can be approved.
     """
-    worked = [
-        run for run in situation.history.runs if run.stage not in (VERIFY, REVIEWS)
-    ]
     newest = max(
-        (run for run in worked if run.ended),
+        (run for run in situation.history.runs if run.ended and run.stage not in _LOOK),
         key=lambda run: run.changed_at,
         default=None,
     )

@@ -124,7 +124,8 @@ class Report:
     """What a run produced: the one value its end is told with.
 
     ``claims`` is what the agent says proves which acceptance criterion. ``held`` is
-    work that was not pushed because of what it changes.
+    work that was not pushed because of what it changes. ``hidden`` counts what was
+    taken out of people's words before the agent read them.
     """
 
     state: RunState
@@ -140,6 +141,7 @@ class Report:
     claims: Mapping[str, Claim] = field(default_factory=dict)
     claims_fault: str = ""
     held: Held | None = None
+    hidden: int = 0
 
     @property
     def tests(self) -> tuple[SuiteResult, ...]:

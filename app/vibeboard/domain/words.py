@@ -136,6 +136,8 @@ def tracking(
         lines += _outcome(run, report, stage)
         if stage.caps and report.cost != Cost() and report.cost.usd is None:
             notes = (*notes, _UNPRICED)
+        if report.hidden:
+            notes = (*notes, _hidden(report.hidden))
     lines += [f"> {note}" for note in notes]
     cost = _cost_of(run, spent)
     by = f"{stage.agent.name} · {cost}"
@@ -157,6 +159,17 @@ _UNPRICED = (
     "Nobody knows what this model costs, so limits in US dollars do not count it: the "
     "operator of this server can add its price (`VIBEBOARD_PRICES_FILE`)."
 )
+
+
+def _hidden(number: int) -> str:
+    """Noted where people's words held what they could not see."""
+    what = "1 hidden character or comment was"
+    if number > 1:
+        what = f"{number:,} hidden characters and comments were"
+    return (
+        f"{what} taken out of the issue and its comments before the agent read them: "
+        "look who wrote them."
+    )
 
 
 def _cost_of(run: Run, spent: Spent) -> str:

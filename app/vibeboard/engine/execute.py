@@ -298,10 +298,11 @@ class Executor:
             if allowed.refusal:
                 refused = AgentResult(AgentEnd.OUT_OF_BUDGET, reason=allowed.refusal)
                 return _dumped(Work(refused))
+            briefed = (await told()).prompt(run, stage, card, workspace)
             assignment = Assignment(
                 run=run.id,
                 agent=allowed.agent,
-                prompt=(await told()).prompt(run, stage, card, workspace),
+                prompt=briefed.text,
                 tree=workspace.tree,
                 home=self._places.home(run),
                 log=self._places.log(run, "agent"),
@@ -320,7 +321,8 @@ class Executor:
             await self._runs.note(run.id, session=result.session)
         if result.end is AgentEnd.WAITING:
             raise PeopleAsked(run.id)
-        return _dumped(await self._taken_over(run, stage, card, result))
+        work = await self._taken_over(run, stage, card, result)
+        return _dumped(replace(work, hidden=briefed.removed))
 
     async def _settled(
         self, run: Run, stage: Stage, purse: Purse, result: AgentResult

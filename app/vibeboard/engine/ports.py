@@ -27,6 +27,7 @@ from vibeboard.domain.board import (
     Comment,
     Permission,
     Place,
+    Wording,
 )
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
@@ -811,7 +812,8 @@ class Sorted:
 class Decision:
     """What was decided about one delivery, to be written down at once.
 
-    ``seen`` is where the card stands after the effects.
+    ``seen`` is where the card stands after the effects, ``asked`` what its issue says:
+    runs that the decision starts are about that.
     """
 
     effects: Sequence[Effect]
@@ -819,6 +821,7 @@ class Decision:
     card: CardKey | None = None
     seen: str | None = None
     saw_place: bool = False
+    asked: Wording | None = None
     actor: str = ""
     state: DeliveryState = DeliveryState.DECIDED
 
@@ -915,6 +918,10 @@ class Runs(Protocol):
     async def get(self, run: str) -> Run: ...
 
     async def history(self, card: CardKey) -> CardHistory: ...
+
+    async def asked(self, run: str) -> Wording | None:
+        """The issue as it stood when the run was asked for; None if nobody kept it."""
+        ...
 
     async def hold(self, run: Run) -> None:
         """Raise Fenced unless this attempt still has the run."""

@@ -58,13 +58,17 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Work:
-    """What an agent left behind, taken over by us."""
+    """What an agent left behind, taken over by us.
+
+    ``hidden`` counts what was taken out of people's words before it read them.
+    """
 
     agent: AgentResult
     summary: str = ""
     spec: str | None = None
     claims: str | None = None
     change: Change | None = None
+    hidden: int = 0
 
 
 class Publisher:
@@ -268,6 +272,7 @@ def _judged(run: Run, stage: Stage, work: Work, proof: Proof | None) -> Report:
         proof=proof,
         cost=work.agent.cost,
         session=work.agent.session,
+        hidden=work.hidden,
     )
 
 

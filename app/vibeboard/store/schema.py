@@ -215,6 +215,15 @@ spending = Table(
     Index("spending_by_time", "spent_at"),
 )
 
+# The issue as it stood when a run was asked for, until the run ends.
+asked = Table(
+    "asked",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 # What a suite gave on a commit, whole. The columns beside it are for lists.
 suite_result = Table(
     "suite_result",
