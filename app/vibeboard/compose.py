@@ -12,6 +12,7 @@ import aiohttp
 
 from vibeboard.clock import SystemClock
 from vibeboard.config.prices import read_prices
+from vibeboard.domain.redact import Redactor
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.approvals import Approvals
@@ -171,6 +172,7 @@ async def running(
                     session,
                     clock=SystemClock(),
                     pace=partial(Pace, settings.writes_per_minute),
+                    redactor=Redactor(settings.secrets()),
                 )
                 places = Places(settings.data_dir.resolve())
                 bell = _Bell()

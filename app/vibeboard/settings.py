@@ -6,7 +6,7 @@ that a typing error cannot pass for a setting. Secrets come from files.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -179,6 +179,15 @@ class Settings(BaseModel):
         """A person's token; raises SettingsInvalid if it cannot be read."""
         assert self.user_token_file is not None
         return _secret(self.user_token_file, "user_token_file").strip()
+
+    def secrets(self) -> Sequence[str]:
+        """All that nobody may see; raises SettingsInvalid if it cannot be read."""
+        return (
+            self.private_key(),
+            *(secret.decode(errors="replace") for secret in self.webhook_secrets()),
+            *([self.user_token()] if self.user_token_file is not None else ()),
+            self.anthropic_api_key() or "",
+        )
 
     def anthropic_api_key(self) -> str | None:
         """The model API's key, if one is set."""
