@@ -11,6 +11,8 @@ from functools import partial
 import aiohttp
 
 from vibeboard.clock import SystemClock
+from vibeboard.config.prices import read_prices
+from vibeboard.domain.redact import Redactor
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.approvals import Approvals
@@ -28,6 +30,7 @@ from vibeboard.engine.polling import Polling
 from vibeboard.engine.ports import Calls
 from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher
+from vibeboard.engine.purse import Purses
 from vibeboard.engine.reconcile import Reconciler
 from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
@@ -74,6 +77,7 @@ from vibeboard.store.reviews import SqlReviews
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings
+from vibeboard.store.spending import SqlSpending
 from vibeboard.store.vouches import SqlVouches
 from vibeboard.store.workers import SqlWorkers
 from vibeboard.web.access import Access
@@ -124,6 +128,7 @@ class _Kept:
     reviews: SqlReviews
     vouches: SqlVouches
     questions: SqlQuestions
+    spending: SqlSpending
     ledger: SqlLedger
     marks: SqlMarks
     sightings: SqlSightings
@@ -178,6 +183,7 @@ async def running(
                     session,
                     clock=SystemClock(),
                     pace=partial(Pace, settings.writes_per_minute),
+                    redactor=Redactor(settings.secrets()),
                 )
                 places = Places(settings.data_dir.resolve())
                 bell = _Bell()
@@ -229,6 +235,7 @@ async def _remember(
         reviews=SqlReviews(engine, clock),
         vouches=SqlVouches(engine),
         questions=SqlQuestions(engine, due, clock),
+        spending=SqlSpending(engine, clock),
         ledger=SqlLedger(engine, clock),
         marks=SqlMarks(engine),
         sightings=SqlSightings(engine, due, clock),
@@ -322,6 +329,7 @@ async def _crew(
             workflows=workflows,
             locks=kept.locks,
             pauses=kept.pauses,
+            expenses=kept.spending,
             clock=SystemClock(),
         ),
         metrics,
@@ -489,6 +497,7 @@ def _executor(
         stops=crew.stops,
         places=places,
         counter=crew.ports,
+        purses=Purses(crew.kept.spending, read_prices(settings.prices_file)),
         meter=crew.metrics,
     )
 

@@ -6,7 +6,7 @@ that a typing error cannot pass for a setting. Secrets come from files.
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -191,6 +191,11 @@ class Settings(BaseModel):
     gemini_base_url: str | None = Field(
         default=None, description="Another address of Gemini's API."
     )
+    prices_file: Path | None = Field(
+        default=None,
+        description="What models cost, as TOML: for models that we do not know, or at "
+        "prices of your own. They go before ours.",
+    )
 
     @property
     def database(self) -> str:
@@ -281,6 +286,16 @@ class Settings(BaseModel):
             *(getattr(self, f"{provider}_api_key_file") for provider in PROVIDERS),
         )
         return tuple(path.resolve() for path in given if path is not None)
+
+    def secrets(self) -> Sequence[str]:
+        """All that nobody may see; raises SettingsInvalid if it cannot be read."""
+        return (
+            self.private_key(),
+            *(secret.decode(errors="replace") for secret in self.webhook_secrets()),
+            *([self.user_token()] if self.user_token_file is not None else ()),
+            *(token.decode(errors="replace") for token in self.api_tokens()),
+            *(key for _, key in self.model_accounts().values() if key),
+        )
 
 
 def _secret(path: Path, name: str) -> str:

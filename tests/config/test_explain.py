@@ -19,9 +19,9 @@ stays | stays |  | normal |
 
 ### Agents
 
-| Agent | Program | Model | Minutes | Turns | USD |
-| --- | --- | --- | --- | --- | --- |
-| `claude` | Claude Code | its default | 45 | no limit | no limit |
+| Agent | Program | Model | Minutes | Turns | USD | Tokens |
+| --- | --- | --- | --- | --- | --- | --- |
+| `claude` | Claude Code | its default | 45 | no limit | no limit | no limit |
 
 ### Limits
 

@@ -17,11 +17,13 @@ from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.review import Severity
 from vibeboard.domain.workflow import (
     Agent,
+    Cap,
     Cli,
     Priority,
     Prompt,
     Result,
     Review,
+    Scope,
     Stage,
     Suite,
     Workflow,
@@ -406,10 +408,6 @@ NOT_YET = [
     pytest.param("agents: {x: {tools: {ask: [y]}}}", "4:14: `tools`", id="tools"),
     pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
-    pytest.param("limits: {usd_per_day: 1}", "4:10: `usd_per_day`", id="a day's money"),
-    pytest.param(
-        "limits: {usd_per_issue: 1}", "4:10: `usd_per_issue`", id="an issue's"
-    ),
 ]
 
 
@@ -524,6 +522,33 @@ def test_a_gate_alone_starts_no_agent() -> None:
     assert workflow.stages["b"].result is Result.NOTHING
     assert workflow.stages["a"].result is Result.BRANCH
     assert workflow.verification().tests == gate.tests
+
+
+def test_the_lower_limit_of_agent_and_stage_counts() -> None:
+    own = "minutes: 60, turns: 5, tokens: 90000"
+    agents = "agents: {claude: {limits: {minutes: 9, usd: 4, tokens: 50000}}}"
+    stage = loaded(with_stages(f"  a: {{limits: {{{own}}}}}", agents)).stages["a"]
+
+    agent = stage.agent
+    assert agent.time_limit == timedelta(minutes=9)
+    assert (agent.turns, agent.usd, agent.tokens) == (5, 4, 50_000)
+    assert stage.caps == ()
+
+
+def test_caps_say_where_they_come_from() -> None:
+    stages = "  a: {limits: {usd_per_issue: 2, usd_per_day: 3}}\n  b: {}"
+    found = loaded(with_stages(stages, "limits: {usd_per_issue: 20, usd_per_day: 50}"))
+
+    shared = [
+        Cap(Scope.ISSUE, 20, "limits.usd_per_issue"),
+        Cap(Scope.DAY, 50, "limits.usd_per_day"),
+    ]
+    assert sorted(found.stages["a"].caps, key=lambda cap: cap.usd) == [
+        Cap(Scope.STAGE_OF_ISSUE, 2, "stages.a.limits.usd_per_issue"),
+        Cap(Scope.STAGE_OF_DAY, 3, "stages.a.limits.usd_per_day"),
+        *shared,
+    ]
+    assert list(found.stages["b"].caps) == shared
 
 
 def test_a_gate_stands_before_a_column() -> None:

@@ -319,6 +319,23 @@ async def test_a_remote_has_no_credential_in_its_address(world: World) -> None:
     assert token.permissions == {"contents": "write", "metadata": "read"}
 
 
+@pytest.mark.parametrize("granted", [True, False])
+async def test_workflows_are_written_by_a_persons_leave_and_the_apps(
+    world: World, *, granted: bool
+) -> None:
+    (one,) = world.small.hub.installations.values()
+    if granted:
+        one.permissions["workflows"] = "write"
+
+    async def told(*, approved: bool) -> str | None:
+        remote = await world.repositories.remote("acme/cart", approved=approved)
+        token = world.small.hub.tokens[await remote.credential()]
+        return (token.permissions or {}).get("workflows")
+
+    assert await told(approved=False) is None
+    assert await told(approved=True) == ("write" if granted else None)
+
+
 @pytest.mark.parametrize(
     ("login", "permission"),
     [
@@ -505,6 +522,34 @@ async def test_saying_the_same_again_writes_nothing(world: World) -> None:
     await replies.ensure(CARD, MARK, "Working.")
 
     assert sum(world.ports.github.calls.values()) == before + 1
+
+
+async def test_nothing_that_is_written_holds_a_secret(world: World) -> None:
+    token = f"ghp_{'x1Y2' * 9}"
+    leak = f"It said {token} there."
+
+    await world.replies.ensure(CARD, MARK, leak)
+    before = sum(world.ports.github.calls.values())
+    await world.replies.ensure(CARD, MARK, leak)
+    assert sum(world.ports.github.calls.values()) == before + 1, "it says so already"
+    await world.cards.write_body(CARD, leak)
+    note = Annotation("cart.py", 1, leak, title=leak)
+    leaky = check(world, title=leak, conclusion=Conclusion.FAILURE, annotations=(note,))
+    await world.checks.put("acme/cart", leaky)
+    await world.checks.put("acme/cart", leaky)
+    commit(world.small.repository, world.small.clock, "x", {"a": "b"}, "vibe/9-leak")
+    await world.pulls.ensure(
+        "acme/cart", branch="vibe/9-leak", base="main", title=leak, body=leak
+    )
+
+    (pull,) = [p for p in world.small.repository.pulls if p.head_ref == "vibe/9-leak"]
+    (run,) = shown(world)
+    (remark,) = run.annotations
+    written = [world.ours[0], world.small.issue.body or "", run.title or ""]
+    written += [pull.title, pull.body or "", *map(str, remark.values())]
+    assert all(token not in text for text in written)
+    assert sum("It said [redacted] there." in text for text in written) == 7
+    assert sum("PATCH" in c and "check" in c for c in world.ports.github.calls) == 0
 
 
 async def test_a_known_comment_is_edited_without_a_search(world: World) -> None:

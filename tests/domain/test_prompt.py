@@ -97,13 +97,21 @@ FOREIGN = st.one_of(
 
 
 @settings(deadline=None)
-@given(title=FOREIGN, body=FOREIGN, comment=FOREIGN)
-def test_no_text_can_close_its_frame(title: str, body: str, comment: str) -> None:
+@given(title=FOREIGN, body=FOREIGN, comment=FOREIGN, other=FOREIGN)
+def test_no_text_can_close_its_frame(
+    title: str, body: str, comment: str, other: str
+) -> None:
+    """Whatever it is: words of people, file names, or what a test printed."""
     text = render(
         card=a_card(title, body),
         stage=a_stage(),
         text="Do it.",
         comments=[a_comment(comment)],
+        earlier={"refine": other},
+        instructions=other,
+        checks=other,
+        threads=[other],
+        notes=[f"Submodules are not fetched: {other}."],
     ).text
 
     named = re.search(r"Text between `<(quoted-text[-0-9]*) from=", text)
@@ -113,6 +121,11 @@ def test_no_text_can_close_its_frame(title: str, body: str, comment: str) -> Non
     assert text.count(f"<{tag} from=") == told_of + frames
     assert text.count(f"</{tag}>") == told_of + frames
     assert "\x00" not in text
+    # Outside of the frames there are our own words alone.
+    frame = rf"<{tag} from=[^>\n]*>\n.*?\n</{tag}>"
+    ours = re.sub(frame, "", text, flags=re.DOTALL)
+    assert f"<{tag}" not in ours.replace(f"`<{tag} from=…>`", "")
+    assert "evil" not in ours
 
 
 def test_hidden_words_are_removed_and_counted() -> None:
@@ -315,9 +328,12 @@ Keep the API.
 
 ## Of this workspace
 
-- The branch already holds earlier work on this card. Read it first (`git log`, `git \
+The branch already holds earlier work on this card. Read it first (`git log`, `git \
 diff` against the default branch) and go on from it.
-- 2 files of Git LFS are pointers
+
+<quoted-text from="names in the repository">
+2 files of Git LFS are pointers
+</quoted-text>
 
 ## How to end
 

@@ -124,6 +124,31 @@ async def test_a_card_becomes_a_pull_request_and_a_review_goes_on_in_the_session
     assert desk.leaks() == []
 
 
+async def test_an_agent_that_reaches_its_budget_is_parked_with_its_work_saved(
+    desk: Desk,
+) -> None:
+    desk.commit_file(".vibe.yml", with_claude().replace("usd: 1}", "usd: 0.001}"))
+    await desk.plays(
+        [Say("I will."), writes("half.txt", "half")],
+        [writes("more.txt", "more")],
+        [writes("all.txt", "all")],
+        [Say("Done.")],
+    )
+    card = desk.card("Work for ever")
+
+    card.moved_to("Development")
+    await card.reaches("Attention")
+
+    shown = await card.says("💰 out of budget", "The work is saved on branch")
+    assert "has used what one run may use: $0.00" in shown
+    assert "of $0.0010 (`limits: {usd: …}`" in shown
+    files = desk.files(f"vibe/{card.issue.number}-work-for-ever")
+    assert "half.txt" in files
+    assert "all.txt" not in files
+    assert card.pull is None
+    assert not [c for c in desk.checks("vibeboard / develop") if c.conclusion]
+
+
 async def test_a_refused_key_fails_the_run_at_once_with_the_reason(desk: Desk) -> None:
     await desk.plays(Refuse(401, "authentication_error"))
     card = desk.card("Add a tock")

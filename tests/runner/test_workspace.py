@@ -492,6 +492,68 @@ async def test_many_cards_share_one_mirror_and_nothing_else(world: World) -> Non
     assert git("branch", "--list", "vibe/*", cwd=world.origin.path).count("vibe/") == 6
 
 
+def protects(path: str) -> bool:
+    return path.startswith("safe")
+
+
+async def test_what_a_push_would_change_is_held_with_its_diff(world: World) -> None:
+    workspace = await world.prepared()
+    (workspace.tree / "a.txt").write_text("free\n")
+    await world.workspaces.commit(CARD, "Free")
+    assert await world.workspaces.held(CARD, protects) is None
+
+    (workspace.tree / "safe.txt").write_text("one\u202e\n")
+    (workspace.tree / "safe~ ':(x)").symlink_to("/etc/passwd")
+    change = await world.workspaces.commit(CARD, "Both")
+
+    held = await world.workspaces.held(CARD, protects)
+    assert held is not None
+    assert change is not None
+    assert held.commit == change.commit
+    assert set(held.files) == {"safe.txt", "safe~ ':(x)"}
+    assert "+one⟨U+202E⟩" in held.diff, "a reader sees what is hidden"
+    assert "+/etc/passwd" in held.diff
+    assert "a.txt" not in held.diff
+    assert held.whole
+
+
+async def test_what_was_pushed_is_not_held_again(world: World) -> None:
+    workspace = await world.prepared()
+    (workspace.tree / "safe.txt").write_text("one\n")
+    await world.workspaces.commit(CARD, "Ours")
+    await world.pushed()
+
+    assert await world.workspaces.held(CARD, protects) is None
+    (workspace.tree / "safe.txt").unlink()
+    await world.workspaces.commit(CARD, "Take it away")
+
+    held = await world.workspaces.held(CARD, protects)
+    assert held is not None
+    assert "-one" in held.diff
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("x" * 40_000, id="one large file"),
+        pytest.param("\0" * 40_000, id="binary, and large"),
+    ],
+)
+async def test_what_is_too_large_to_be_shown_says_so(world: World, text: str) -> None:
+    workspace = await world.prepared()
+    (workspace.tree / "safe.txt").write_text(text)
+    (workspace.tree / "safe.md").write_text("short\n")
+    await world.workspaces.commit(CARD, "Ours")
+
+    held = await world.workspaces.held(CARD, protects)
+
+    assert held is not None
+    assert not held.whole
+    assert set(held.files) == {"safe.txt", "safe.md"}
+    assert "+short" in held.diff
+    assert len(held.diff) < 31_000
+
+
 async def test_a_push_over_work_of_others_is_refused(world: World) -> None:
     workspace = await world.prepared()
     (workspace.tree / "a").write_text("a")

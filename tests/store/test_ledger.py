@@ -244,3 +244,19 @@ async def test_the_column_a_card_was_seen_in_is_remembered(ledger: Ledger) -> No
 
     await ledger.decided(card=CARD, seen=None, saw_place=True)
     assert (await ledger.runs.history(CARD)).column is None
+
+
+async def test_a_run_that_pushes_an_approved_commit_does_nothing_else(
+    ledger: Ledger,
+) -> None:
+    await ledger.decided(start(cause="d0"))  # has the card
+    await ledger.decided(start(cause="d1", approved="c" * 40))
+    await ledger.decided(start(cause="d2", instructions="And this, too."))
+    await ledger.decided(start(cause="d3", instructions="And that."))
+
+    found = (await ledger.runs.history(CARD)).runs
+    assert [(run.cause, run.approved[:1], run.instructions) for run in found] == [
+        ("d0", "", ""),
+        ("d1", "c", ""),
+        ("d2", "", "And this, too.\n\nAnd that."),
+    ]

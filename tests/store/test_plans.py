@@ -12,6 +12,8 @@ from sqlalchemy import event
 
 from tests.conftest import HandClock
 from vibeboard.domain.board import CardKey
+from vibeboard.domain.run import Run, RunState
+from vibeboard.domain.workflow import Scope
 from vibeboard.engine.ports import OPEN, Sorted
 from vibeboard.store import migrate
 from vibeboard.store.database import Database, open_database
@@ -27,10 +29,13 @@ from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings
+from vibeboard.store.spending import SqlSpending
 from vibeboard.store.workers import SqlWorkers
 
 CARD = CardKey("acme/clock", 7)
-GROWING = ("delivery", "run", "effect", "audit", "card")
+_AT = datetime(2026, 1, 2, tzinfo=UTC)
+_RUN = Run("r1", CARD, "develop", "d1", "alice", RunState.RUNNING, _AT, _AT)
+GROWING = ("delivery", "run", "effect", "audit", "card", "spending")
 
 
 @dataclass
@@ -96,6 +101,12 @@ LOOKS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "busy": lambda store: SqlSightings(
         store.database.engine, store.due, store.clock
     ).busy(),
+    "spending": lambda store: SqlSpending(store.database.engine, store.clock).under(
+        _RUN, list(Scope)
+    ),
+    "cost of a run": lambda store: SqlSpending(
+        store.database.engine, store.clock
+    ).of_run("r1"),
     "quiet": lambda store: SqlArchive(store.database).is_quiet(
         CARD, datetime(2026, 1, 2, tzinfo=UTC)
     ),

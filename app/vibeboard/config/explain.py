@@ -37,7 +37,7 @@ def explain(workflow: Workflow) -> str:
         ),
         _table(
             "Agents",
-            ["Agent", "Program", "Model", "Minutes", "Turns", "USD"],
+            ["Agent", "Program", "Model", "Minutes", "Turns", "USD", "Tokens"],
             [_agent(agent) for agent in _agents(workflow)],
         ),
         _table(
@@ -92,9 +92,10 @@ def _prompt(prompt: Prompt) -> str:
 
 
 def _agents(workflow: Workflow) -> list[Agent]:
+    """Each agent once for each set of limits that a stage leaves it."""
     used = [stage.agent for stage in workflow.stages.values() if stage.has_agent]
     used += [review.agent for review in workflow.reviews.values()]
-    return list({agent.name: agent for agent in used}.values())
+    return list(dict.fromkeys(used))
 
 
 def _agent(agent: Agent) -> list[str]:
@@ -108,6 +109,7 @@ def _agent(agent: Agent) -> list[str]:
         f"{agent.time_limit.total_seconds() / 60:g}",
         "no limit" if agent.turns is None else str(agent.turns),
         "no limit" if agent.usd is None else f"{agent.usd:g}",
+        "no limit" if agent.tokens is None else f"{agent.tokens:,}",
     ]
 
 
@@ -132,11 +134,16 @@ def _review(review: Review) -> list[str]:
 def _limits(workflow: Workflow) -> str:
     bots = _codes(sorted(workflow.trusted_bots))
     least = workflow.least_permission.name.lower()
+    caps = dict.fromkeys(cap for s in workflow.stages.values() for cap in s.caps)
     lines = [
         "### Limits",
         "",
         f"- At most {workflow.parallel} runs at the same time.",
         f"- Runs are started by people with at least {least} permission.",
+        *(
+            f"- At most ${cap.usd:g} for {cap.scope.value} (`{cap.key}`)."
+            for cap in caps
+        ),
     ]
     return "\n".join([*lines, f"- Bots that may, too: {bots}."] if bots else lines)
 

@@ -4,15 +4,15 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vibeboard.config.document import Document, Key
+from vibeboard.config.models import MOST_MINUTES, Limits, StageLimits, VibeYml
 from vibeboard.config.models import Agent as AgentModel
 from vibeboard.config.models import Gate as GateModel
 from vibeboard.config.models import Review as ReviewModel
 from vibeboard.config.models import Stage as StageModel
 from vibeboard.config.models import Suite as SuiteModel
-from vibeboard.config.models import VibeYml
 from vibeboard.config.paths import FILES, fault_of_glob, fault_of_host, fault_of_path
 from vibeboard.config.presets import builtin_names, review_key, review_names
 from vibeboard.config.shape import MOST_FAULTS, nearest
@@ -25,12 +25,14 @@ from vibeboard.domain.workflow import (
     REVIEWS,
     VERIFY,
     Agent,
+    Cap,
     Cli,
     Gate,
     Priority,
     Prompt,
     Result,
     Review,
+    Scope,
     Stage,
     Suite,
     Workflow,
@@ -61,6 +63,7 @@ class Ours:
 
 OF_STAGES = Ours(builtin_names(), str)
 OF_REVIEWS = Ours(review_names(), review_key)
+_N = TypeVar("_N", int, float)
 
 
 class Reader:
@@ -80,6 +83,7 @@ class Reader:
         self._check_names()
         self._check_columns()
         self._check_circles()
+        self._check_protected()
         return Workflow(
             board=self._board(owner),
             column_field=model.board.field if model.board else "Status",
@@ -93,6 +97,7 @@ class Reader:
             least_permission=Permission[model.commands.role.upper()],
             trusted_bots=frozenset(model.commands.bots),
             commit=commit,
+            cost_field=model.board.cost_field if model.board else None,
         )
 
     def _complain(
@@ -126,6 +131,7 @@ class Reader:
             usd=agent.limits.usd,
             network=self._hosts((*place, "network"), agent.network),
             sandbox_required=self._boxed,
+            tokens=agent.limits.tokens,
         )
 
     @property
@@ -273,7 +279,7 @@ class Reader:
             name=name,
             column=stage.column,
             gate=gate,
-            agent=self._agent_of(place, stage, agents, result),
+            agent=_limited(self._agent_of(place, stage, agents, result), stage.limits),
             prompt=self._prompt(name, stage, result),
             result=result,
             needs=tuple(stage.needs),
@@ -284,6 +290,8 @@ class Reader:
             priority=Priority[stage.priority.upper()],
             delay=timedelta(minutes=stage.delay),
             fix_checks=stage.fix_checks,
+            caps=tuple(_caps(name, stage.limits, self._model.limits)),
+            protected=tuple(self._model.protected),
         )
 
     def _check_evidence(self, place: tuple[Key, ...], stage: StageModel) -> None:
@@ -391,6 +399,13 @@ class Reader:
                 self._complain(("stages", name, "column"), message)
             seen.setdefault(column, name)
 
+    def _check_protected(self) -> None:
+        for index, glob in enumerate(self._model.protected):
+            # A folder's files are protected by `folder/**`.
+            fault = fault_of_glob(glob.removesuffix("/**") or glob)
+            if fault is not None:
+                self._complain(("protected", index), fault)
+
     def _check_circles(self) -> None:
         """Chains that never end: `needs` in a circle, `next` in a circle."""
         stages = self._model.stages
@@ -409,6 +424,35 @@ class Reader:
             if len(circle) > 2:  # noqa: PLR2004 - more than the stage and itself
                 message = f"leads the card in a circle: {' → '.join(circle)}"
             self._complain(("stages", circle[0], "next"), message)
+
+
+def _limited(agent: Agent, limits: StageLimits) -> Agent:
+    """The agent with what a stage leaves it; the lower limit counts."""
+    minutes = timedelta(minutes=limits.minutes or MOST_MINUTES)
+    return replace(
+        agent,
+        time_limit=min(agent.time_limit, minutes),
+        turns=_lower(agent.turns, limits.turns),
+        usd=_lower(agent.usd, limits.usd),
+        tokens=_lower(agent.tokens, limits.tokens),
+    )
+
+
+def _lower(one: _N | None, other: _N | None) -> _N | None:
+    return min((limit for limit in (one, other) if limit is not None), default=None)
+
+
+def _caps(stage: str, own: StageLimits, limits: Limits) -> Iterator[Cap]:
+    """What runs of a stage may spend together with others."""
+    key = f"stages.{stage}.limits"
+    for scope, usd, name in (
+        (Scope.STAGE_OF_ISSUE, own.usd_per_issue, f"{key}.usd_per_issue"),
+        (Scope.ISSUE, limits.usd_per_issue, "limits.usd_per_issue"),
+        (Scope.STAGE_OF_DAY, own.usd_per_day, f"{key}.usd_per_day"),
+        (Scope.DAY, limits.usd_per_day, "limits.usd_per_day"),
+    ):
+        if usd is not None:
+            yield Cap(scope, usd, name)
 
 
 _WORK = frozenset({"agent", "prompt", "result", "tests", "reviews", "next"})

@@ -50,6 +50,7 @@ Number = Annotated[int, Field(ge=1, le=999_999_999)]
 BoardName = Annotated[str, StringConstraints(pattern=BOARD)]
 Minutes = Annotated[float, Field(ge=0.01, le=MOST_MINUTES, allow_inf_nan=False)]
 Usd = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)]
+Tokens = Annotated[int, Field(ge=1_000, le=1_000_000_000)]
 BlocksOn = Literal["critical", "major", "minor", "note", "never"]
 Where = Literal["own", "actions"]
 
@@ -76,6 +77,10 @@ class Board(Part):
     field: OneLine = "Status"
     """The single-select field whose options are the columns."""
 
+    cost_field: OneLine | None = None
+    """A number field that gets the US dollars spent on the card so far, for people who
+    look at the board."""
+
 
 class AgentLimits(Part):
     """What one run of an agent may use."""
@@ -87,7 +92,34 @@ class AgentLimits(Part):
     """The most turns the agent may take, where its program can count them."""
 
     usd: Usd | None = None
-    """The most US dollars the agent may spend, where its program can count them."""
+    """The most US dollars the agent may spend, where its program can count them or the
+    model's price is known."""
+
+    tokens: Tokens | None = None
+    """The most tokens the agent may use, in and out together, where its program can
+    count them."""
+
+
+class StageLimits(Part):
+    """What runs of a stage may use; of its agent's limits, the lower one counts."""
+
+    minutes: Minutes | None = None
+    """Wall-clock minutes of one run."""
+
+    turns: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The most turns of one run."""
+
+    usd: Usd | None = None
+    """The most US dollars of one run."""
+
+    tokens: Tokens | None = None
+    """The most tokens of one run."""
+
+    usd_per_issue: Usd | None = None
+    """The most US dollars all runs of this stage may spend on one issue."""
+
+    usd_per_day: Usd | None = None
+    """The most US dollars all runs of this stage may spend on one day (UTC)."""
 
 
 class Tools(Part):
@@ -220,6 +252,10 @@ class Stage(Part):
     """What must be true before a card may stand in this column. A stage that has a
     gate and says nothing of an agent, a prompt, a result or tests starts no agent."""
 
+    limits: StageLimits = Field(default_factory=StageLimits)
+    """What runs of this stage may use, besides the limits of the agent and of the
+    repository."""
+
     runner: Where | None = None
     """Where this stage's runs are carried out, if not where all others are."""
 
@@ -304,10 +340,11 @@ class Limits(Part):
     """How many runs may work at the same time."""
 
     usd_per_issue: Usd | None = None
-    """The most US dollars all runs of one issue may spend."""
+    """The most US dollars all runs of one issue may spend. A run that reaches a limit
+    ends with its work saved, and no other starts before the limit is raised."""
 
     usd_per_day: Usd | None = None
-    """The most US dollars all runs of one day may spend."""
+    """The most US dollars all runs of one day may spend. Days begin at 00:00 UTC."""
 
 
 class Commands(Part):
@@ -361,3 +398,10 @@ class VibeYml(Part):
 
     commands: Commands = Field(default_factory=Commands)
     """Who may start runs."""
+
+    protected: Annotated[list[Path], Field(max_length=MOST_ENTRIES)] = Field(
+        default_factory=list
+    )
+    """Files that an agent may change only if a person approves the commit: paths and
+    globs such as `infra/**` or `**/*.lock`. Workflows, actions, CODEOWNERS, `.vibe.yml`
+    and the settings of agents are always among them."""

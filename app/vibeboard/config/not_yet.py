@@ -30,8 +30,7 @@ NOT_YET = (
     NotYet(("stages", "*", "runner"), frozenset({"actions"})),
     NotYet(("preview",)),
     NotYet(("runner",), frozenset({"actions"})),
-    NotYet(("limits", "usd_per_issue")),
-    NotYet(("limits", "usd_per_day")),
+    NotYet(("board", "cost_field")),
 )
 
 

@@ -89,6 +89,14 @@ class Comment:
 
 
 @dataclass(frozen=True)
+class Wording:
+    """What an issue says at some moment."""
+
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
 class Card:
     """An issue with what a run needs to know of it."""
 
@@ -101,6 +109,11 @@ class Card:
     is_open: bool
     labels: tuple[str, ...] = ()
     places: tuple[Place, ...] = field(default=())
+
+    @property
+    def wording(self) -> Wording:
+        """What the issue says now."""
+        return Wording(self.title, self.body)
 
     def place_on(self, board: BoardKey) -> Place | None:
         """Where the card stands on ``board``, if it is there."""

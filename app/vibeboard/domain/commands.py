@@ -140,14 +140,16 @@ COMMANDS = (
         "/agent approve [question | sha | AC number | review] [reason]",
         "Allow what an agent asks (`always`: until the run ends); or, for gates that "
         "ask for it, approve the newest commit of the pull request, accept a criterion "
-        "that no test proves, or pass over a review of that commit.",
+        "that no test proves, or pass over a review of that commit; or push a commit "
+        "that is held back because it changes protected files (its sha or its run).",
         "/agent approve q17",
     ),
     Spec(
         "reject",
         "/agent reject [question | number] [feedback]",
         "Refuse what an agent asks; or send it back to the work on the branch with "
-        "what is wrong. A number names an acceptance criterion.",
+        "what is wrong. A number names an acceptance criterion. Without words, work "
+        "that is held back is thrown away.",
         "/agent reject 3 The time zone is still missing.",
     ),
     Spec(
@@ -194,7 +196,7 @@ _FIRST_LINE = re.compile(r" {0,3}/agent(?=\s|$)(?P<rest>.*)", re.IGNORECASE)
 
 # An id has a digit, so that "reject defaced …" is feedback.
 _TARGET = re.compile(
-    r"[#q]?\d{1,19}|AC-?\d{1,4}|(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE
+    r"[#q]?\d{1,19}|AC-?\d{1,4}|r?(?=[a-f]*\d)[0-9a-f]{7,40}", re.IGNORECASE
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import assert_never
 
-from vibeboard.domain import asking, breaker, commands, gatekeeping, words
+from vibeboard.domain import asking, breaker, commands, gatekeeping, holding, words
 from vibeboard.domain.board import Actor, CardKey, Place
 from vibeboard.domain.commands import Command
 from vibeboard.domain.effects import (
@@ -44,7 +44,7 @@ from vibeboard.domain.events import (
     StageAsked,
 )
 from vibeboard.domain.gate import GATE, REJECTED, REVIEWED
-from vibeboard.domain.run import OPERATOR, Remark, RunState, Step
+from vibeboard.domain.run import OPERATOR, Remark, Run, RunState, Step
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.starting import Wish, cut, start
 from vibeboard.domain.tools import Verdict
@@ -314,8 +314,11 @@ def _obey(
             return _retried(step, event, situation, cause, answer)
         case commands.Approve(target=target, reason=reason):
             by = event.by.login
-            told = asking.answered(Verdict.ALLOW, target, reason, by, situation)
-            found = told or gatekeeping.approved(target, reason, event, situation)
+            found = (
+                asking.answered(Verdict.ALLOW, target, reason, by, situation)
+                or holding.approved(target, reason, event, situation)
+                or gatekeeping.approved(target, reason, event, situation)
+            )
             return answer(found) if isinstance(found, str) else [seen, *found]
         case commands.Reject(target=target, feedback=feedback):
             by = event.by.login
@@ -375,6 +378,11 @@ def _rejected(
     stage = _branch_stage(situation)
     if stage is None:
         return answer(words.nothing_to_reject())
+    forgotten = holding.thrown_away(target, feedback, event, situation)
+    if forgotten is not None:
+        return [React(event.repository, event.comment, "eyes"), *forgotten]
+    if target is not None and holding.held(situation, target) is not None:
+        target = None  # it names the work, and no criterion
     told = words.rejection(target, feedback, situation.card)
     if told is None:
         return answer(words.reject_unknown(target or "", situation.card))
@@ -508,11 +516,11 @@ def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
     if situation.history.unfinished is not None:
         return []
     causes = [run.cause for run in situation.history.runs if run.stage == stage.name]
-    in_a_row = list(takewhile(lambda one: one.startswith(_CHECKS), reversed(causes)))
+    in_a_row = list(takewhile(lambda one: one.startswith(CHECKS), reversed(causes)))
     if len(in_a_row) >= stage.fix_checks:
         return []
     wish = Wish(
-        f"{_CHECKS}{head.commit}",
+        f"{CHECKS}{head.commit}",
         OPERATOR,
         is_persons=False,
         instructions=words.checks_failed(failed),
@@ -520,7 +528,7 @@ def _checks_ended(event: ChecksEnded, situation: Situation) -> list[Effect]:
     return start(stage, situation, wish)
 
 
-_CHECKS = "checks-"  # begins the cause of a run that other people's checks caused
+CHECKS = "checks-"  # begins the cause of a run that other people's checks caused
 
 
 def _issue_closed(card: CardKey, situation: Situation, cause: str) -> list[Effect]:
@@ -532,7 +540,8 @@ def _issue_closed(card: CardKey, situation: Situation, cause: str) -> list[Effec
 def _clear_away(card: CardKey, situation: Situation, cause: str) -> list[Effect]:
     """Remove the workspace, unless it may hold work that GitHub does not have."""
     last = situation.history.last
-    saved = last is not None and last.report is not None and last.report.branch
+    report = last.report if last is not None else None
+    saved = report is not None and report.branch and report.held is None
     return [RemoveWorkspace(card, cause)] if saved else []
 
 
@@ -554,9 +563,17 @@ def _stage_asked(
     return _bring_and_start(stage, situation, wish)
 
 
-def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
-    run = next(run for run in situation.history.runs if run.id == run_id)
-    workflow, place = situation.workflow, situation.place
+_CALLS_A_PERSON = (
+    RunState.FAILED,
+    RunState.TIMED_OUT,
+    RunState.OUT_OF_BUDGET,
+    RunState.NEEDS_APPROVAL,
+)
+_WAITS = (RunState.OUT_OF_BUDGET, RunState.NEEDS_APPROVAL)  # for a person, both
+
+
+def _told_of(run: Run, situation: Situation) -> list[Effect]:
+    """What people are told of a run's end, wherever its card goes."""
     effects: list[Effect] = [ShowRun(run.id, run.state.value)]
     effects += [
         AnswerReview(
@@ -564,7 +581,7 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
         )
         for remark in run.remarks
     ]
-    if run.state in (RunState.FAILED, RunState.TIMED_OUT):
+    if run.state in _CALLS_A_PERSON:
         effects.append(
             Reply(run.card, words.run_needs_you(run), topic=f"ended-{run.id}")
         )
@@ -573,12 +590,23 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
     if situation.faults and run.state is not RunState.STOPPED:
         body = words.card_not_moved(run, situation)
         effects.append(Reply(run.card, body, topic=f"not-moved-{run.id}"))
+    return effects
+
+
+def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
+    run = next(run for run in situation.history.runs if run.id == run_id)
+    workflow, place = situation.workflow, situation.place
+    effects = _told_of(run, situation)
     if workflow is None or run.state is RunState.STOPPED:
         return effects
     effects += gatekeeping.shown(situation, run.id)
     stage = workflow.stages.get(run.stage)
     if stage is None or place is None or not _same(place.column, stage.column):
         return effects  # a person put the card elsewhere meanwhile: leave it there
+    if run.state in _WAITS:
+        # Nobody's fault, so that nothing follows; where people look, if they can tell.
+        parks = run.state is RunState.OUT_OF_BUDGET
+        return [*effects, *(_park(stage, situation, run.id) if parks else ())]
     column = stage.next if run.state is RunState.SUCCEEDED else stage.otherwise
     if column is None or _same(column, place.column):
         return effects

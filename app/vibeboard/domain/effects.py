@@ -17,7 +17,8 @@ class StartRun:
     """Queue a run of ``stage`` on ``card``; unique by card, stage and cause.
 
     ``chain`` and ``parent`` as in ``Run``. Of those that wait, the one with the higher
-    ``priority`` goes first. It does not start before ``delay`` is over.
+    ``priority`` goes first. It does not start before ``delay`` is over. ``approved`` is
+    a commit that it pushes, and then no agent works.
     """
 
     card: CardKey
@@ -32,6 +33,7 @@ class StartRun:
     parent: str = ""
     priority: int = 0
     delay: timedelta = timedelta(0)
+    approved: str = ""
 
     @property
     def key(self) -> str:

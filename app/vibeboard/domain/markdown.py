@@ -35,13 +35,13 @@ def ours(text: str, limit: int) -> str:
     return flat_line(text, limit).replace("@", f"@{BREAK}").replace("<", "&lt;")
 
 
-def quoted(text: str, limit: int = _LONGEST_DETAIL) -> str:
+def quoted(text: str, limit: int = _LONGEST_DETAIL, kind: str = "text") -> str:
     """Foreign text as a code block that it cannot close."""
     if len(text) > limit:
         text = text[:limit].rstrip() + "\n… (cut)"
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
+    return f"{fence}{kind}\n{text}\n{fence}"
 
 
 _COMMAND = re.compile(r"^(\s*)/(?=agent\b)", re.IGNORECASE | re.MULTILINE)

@@ -51,6 +51,7 @@ def render(
     comments: Sequence[Comment] = (),
     earlier: Mapping[str, str] | None = None,
     instructions: str = "",
+    checks: str = "",
     threads: Sequence[str] = (),
     notes: Sequence[str] = (),
     branch_has_work: bool = False,
@@ -58,13 +59,16 @@ def render(
     """Everything an agent is told about its stage.
 
     ``text`` is the stage's prompt. ``comments`` are those of people who may direct
-    agents, oldest first; ``earlier`` maps finished stages to their summaries, and
-    ``threads`` are what review remarks of this run answer.
+    agents, oldest first; ``earlier`` maps finished stages to their summaries,
+    ``threads`` are what review remarks of this run answer, and ``checks`` is what
+    other programs found on the newest commit.
     """
     words = _Words()
     title = words.quote("issue title", card.title, MOST_TITLE)
     body = words.quote("issue body", card.body, MOST_BODY)
     asked = words.quote("instructions", instructions, MOST_INSTRUCTIONS)
+    found = words.quote("output of other checks", checks, MOST_INSTRUCTIONS)
+    seen = words.quote("names in the repository", "\n".join(notes), MOST_NOTES)
     before = [words.quote("review thread", one, MOST_COMMENT) for one in threads]
     done = [
         words.quote(f"result of stage {name}", summary, MOST_COMMENT)
@@ -83,7 +87,8 @@ def render(
         _section("## What people with write permission said", _newest(said)),
         _section("## Asked for with this run; it goes before the issue", [asked]),
         _section("## Said earlier in the threads of that review", before),
-        _section("## Of this workspace", _workspace(notes, begun=branch_has_work)),
+        _section("## Checks that failed; mend what they found", [found]),
+        _section("## Of this workspace", [_BEGUN if branch_has_work else "", seen]),
         _ending(stage, criteria(card.body)),
     ]
     whole = "\n\n".join(section for section in sections if section)
@@ -157,16 +162,10 @@ def _opening(card: Card, stage: Stage) -> str:
     )
 
 
-def _workspace(notes: Sequence[str], *, begun: bool) -> list[str]:
-    lines = []
-    if begun:
-        lines.append(
-            "- The branch already holds earlier work on this card. Read it first "
-            "(`git log`, `git diff` against the default branch) and go on from it."
-        )
-    lines += [f"- {_one_line(note)}" for note in notes]
-    return [_cut("\n".join(lines), MOST_NOTES)]
-
+_BEGUN = (
+    "The branch already holds earlier work on this card. Read it first (`git log`, "
+    "`git diff` against the default branch) and go on from it."
+)
 
 _RESULT = {
     Result.BRANCH: (

@@ -11,8 +11,11 @@ from vibeboard.domain.board import CardKey
 from vibeboard.domain.contract import Claim
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.protected import Held
 from vibeboard.domain.review import ReviewResult
 from vibeboard.errors import IllegalTransition
+
+_N = TypeVar("_N", int, float)
 
 # Who asked, when it was not a person on GitHub but the terminal.
 OPERATOR = "operator"
@@ -27,6 +30,8 @@ class RunState(Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+    OUT_OF_BUDGET = "out_of_budget"  # a limit was reached; its work is saved
+    NEEDS_APPROVAL = "needs_approval"  # its work is kept here until a person looks
     STOPPED = "stopped"
 
 
@@ -38,15 +43,26 @@ NEXT: dict[RunState, frozenset[RunState]] = {
             RunState.SUCCEEDED,
             RunState.FAILED,
             RunState.TIMED_OUT,
+            RunState.OUT_OF_BUDGET,
+            RunState.NEEDS_APPROVAL,
         }
     ),
     # A run may end by itself while it is being stopped.
     RunState.STOPPING: frozenset(
-        {RunState.STOPPED, RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT}
+        {
+            RunState.STOPPED,
+            RunState.SUCCEEDED,
+            RunState.FAILED,
+            RunState.TIMED_OUT,
+            RunState.OUT_OF_BUDGET,
+            RunState.NEEDS_APPROVAL,
+        }
     ),
     RunState.SUCCEEDED: frozenset(),
     RunState.FAILED: frozenset(),
     RunState.TIMED_OUT: frozenset(),
+    RunState.OUT_OF_BUDGET: frozenset(),
+    RunState.NEEDS_APPROVAL: frozenset(),
     RunState.STOPPED: frozenset(),
 }
 
@@ -66,24 +82,27 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class Cost:
-    """What the agent used; None where its program does not say."""
+    """What the agent used; None where its program does not say.
+
+    ``input_tokens`` has the ``cached_tokens`` among them.
+    """
 
     usd: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     turns: int | None = None
+    cached_tokens: int | None = None
 
     def __add__(self, other: "Cost") -> "Cost":
-        """What both used together, as far as it is known."""
+        """Both together; what neither says stays unknown."""
+        usd = _sum(self.usd, other.usd)
         return Cost(
-            usd=_sum(self.usd, other.usd),
-            input_tokens=_sum(self.input_tokens, other.input_tokens),
-            output_tokens=_sum(self.output_tokens, other.output_tokens),
-            turns=_sum(self.turns, other.turns),
+            None if usd is None else round(usd, 6),
+            _sum(self.input_tokens, other.input_tokens),
+            _sum(self.output_tokens, other.output_tokens),
+            _sum(self.turns, other.turns),
+            _sum(self.cached_tokens, other.cached_tokens),
         )
-
-
-_N = TypeVar("_N", int, float)
 
 
 def _sum(one: _N | None, other: _N | None) -> _N | None:
@@ -105,7 +124,9 @@ class Report:
     """What a run produced: the one value its end is told with.
 
     ``claims`` is what the agent says proves which acceptance criterion; ``notes`` are
-    things a person should know of how it ran.
+    things a person should know of how it ran. ``held`` is work that was not pushed
+    because of what it changes. ``hidden`` counts what was taken out of people's words
+    before the agent read them.
     """
 
     state: RunState
@@ -121,6 +142,8 @@ class Report:
     claims: Mapping[str, Claim] = field(default_factory=dict)
     claims_fault: str = ""
     notes: tuple[str, ...] = ()
+    held: Held | None = None
+    hidden: int = 0
 
     @property
     def tests(self) -> tuple[SuiteResult, ...]:
@@ -150,7 +173,8 @@ class Run:
     ``worker`` has it now. ``due_at`` and ``waits_for`` say until when and why it was
     given back, ``tries`` how often in a row, ``crashes`` how many processes died over
     it. ``calls`` counts what it asked of GitHub. ``asked_at`` says since when it waits
-    for people to answer its agent's questions.
+    for people to answer its agent's questions. ``approved`` is a commit that the run
+    pushes because a person has looked at it; no agent works then.
     """
 
     id: str
@@ -180,6 +204,7 @@ class Run:
     worker: str | None = None
     calls: Mapping[str, int] = field(default_factory=dict)
     asked_at: datetime | None = None
+    approved: str = ""
 
     @property
     def ended(self) -> bool:

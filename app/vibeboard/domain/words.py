@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from vibeboard.domain import commands, prompt, reviewwords, testwords
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey
 from vibeboard.domain.breaker import Trail
+from vibeboard.domain.budget import NOTHING, Kind, Room, Spent
 from vibeboard.domain.commands import Command, Unknown
 from vibeboard.domain.contract import criterion_number
 from vibeboard.domain.effects import ShowGates
@@ -22,13 +23,22 @@ from vibeboard.domain.markdown import (
     duration,
     foreign,
     inline,
+    quoted,
 )
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.protected import MOST_SHOWN, Held
 from vibeboard.domain.review import MOST_FINDINGS, ReviewResult
 from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
-from vibeboard.domain.workflow import REVIEWS, VERIFY, Result, Stage, Workflow
+from vibeboard.domain.workflow import (
+    REVIEWS,
+    VERIFY,
+    Agent,
+    Result,
+    Stage,
+    Workflow,
+)
 from vibeboard.errors import Fault, GitHubRefused
 
 CONFIG_CHECK = "vibeboard / config"
@@ -59,7 +69,7 @@ def cost_line(cost: Cost) -> str:
     """What the agent used, as far as its program says."""
     parts = []
     if cost.usd is not None:
-        parts.append(f"${cost.usd:.2f}")
+        parts.append(_usd(cost.usd))
     if cost.input_tokens is not None or cost.output_tokens is not None:
         tokens = (cost.input_tokens or 0) + (cost.output_tokens or 0)
         parts.append(f"{tokens:,} tokens")
@@ -75,6 +85,8 @@ _STATE_WORDS = {
     RunState.SUCCEEDED: "✅ done",
     RunState.FAILED: "❌ failed",
     RunState.TIMED_OUT: "⌛ out of time",
+    RunState.OUT_OF_BUDGET: "💰 out of budget",
+    RunState.NEEDS_APPROVAL: "✋ needs approval",
     RunState.STOPPED: "✋ stopped",
 }
 
@@ -104,6 +116,7 @@ def tracking(
     now: datetime,
     waiting_for: str = "",
     notes: Sequence[str] = (),
+    spent: Spent = NOTHING,
 ) -> str:
     """The one comment of a run, from its first second to its end."""
     began = run.started_at or run.created_at
@@ -121,8 +134,13 @@ def tracking(
         lines += [f"Stopping, and saving the work: {run.stop_reason}.", ""]
     if report is not None:
         lines += _outcome(run, report, stage)
-    lines += [f"> {note}" for note in (*notes, *(report.notes if report else ()))]
-    cost = cost_line(report.cost) if report is not None else "running up"
+        if stage.caps and report.cost != Cost() and report.cost.usd is None:
+            notes = (*notes, _UNPRICED)
+        if report.hidden:
+            notes = (*notes, _hidden(report.hidden))
+        notes = (*notes, *report.notes)
+    lines += [f"> {note}" for note in notes]
+    cost = _cost_of(run, spent)
     by = f"{stage.agent.name} · {cost}"
     if stage.result is Result.EVIDENCE:
         by = f"no agent at work · {cost}" if stage.reviews else "tests only"
@@ -138,23 +156,52 @@ def tracking(
     return "\n".join(lines)
 
 
+_UNPRICED = (
+    "Nobody knows what this model costs, so limits in US dollars do not count it: the "
+    "operator of this server can add its price (`VIBEBOARD_PRICES_FILE`)."
+)
+
+
+def _hidden(number: int) -> str:
+    """Noted where people's words held what they could not see."""
+    what = "1 hidden character or comment was"
+    if number > 1:
+        what = f"{number:,} hidden characters and comments were"
+    return (
+        f"{what} taken out of the issue and its comments before the agent read them: "
+        "look who wrote them."
+    )
+
+
+def _cost_of(run: Run, spent: Spent) -> str:
+    """The run's cost, and its card's if that is more."""
+    cost = run.report.cost if run.report is not None else spent.run
+    line = cost_line(cost) if cost is not None else "running up"
+    alone = cost.usd or 0.0 if cost is not None else 0.0
+    if round(spent.card, 2) > round(alone, 2):
+        line += f" (this issue so far: {_usd(spent.card)})"
+    return line
+
+
 def _calls(run: Run) -> str:
     """What the run asked of GitHub, once it is known."""
     requests = run.calls.get("requests", 0)
     return f" · {requests} calls to GitHub" if requests else ""
 
 
-def _steps(stage: Stage) -> list[Step]:
+def _steps(run: Run, stage: Stage) -> list[Step]:
     left_out = {Step.TESTS} if not stage.tests else set()
     if not stage.reviews:
         left_out.add(Step.REVIEWS)
     if stage.result is Result.EVIDENCE:
         left_out.add(Step.AGENT)
+    if run.approved:
+        left_out |= {Step.AGENT, Step.TESTS, Step.REVIEWS}
     return [step for step in Step if step not in left_out]
 
 
 def _checklist(run: Run, stage: Stage) -> list[str]:
-    steps = _steps(stage)
+    steps = _steps(run, stage)
     reached = steps.index(run.step) if run.step in steps else -1
     lines = []
     for position, step in enumerate(steps):
@@ -221,11 +268,13 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             ),
             "",
         ]
-    elif report.branch is not None and report.commit is not None:
+    elif report.branch is not None and report.commit is not None and not report.held:
         lines += [
             f"The work is saved on branch `{report.branch}` (`{report.commit[:7]}`).",
             "",
         ]
+    if report.held is not None:
+        lines += _held(report.held, run.state)
     if report.proof:
         lines += [*_proved(report.proof), ""]
     if report.summary and stage.result is not Result.ISSUE:
@@ -237,6 +286,8 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             "</details>",
             "",
         ]
+    if run.state is RunState.OUT_OF_BUDGET:
+        lines += [_GO_ON, ""]
     if run.state is RunState.STOPPED:
         back = f"Move the card back to *{stage.column}*" if stage.column else ""
         again = f"`{_again(stage.name)}`"
@@ -719,6 +770,13 @@ def status(situation: Situation) -> str:
 def run_needs_you(run: Run) -> str:
     """The short new comment that calls a person when a run went wrong."""
     reason = run.report.reason if run.report else "it gave no reason"
+    if run.state is RunState.NEEDS_APPROVAL and run.report and run.report.held:
+        return (
+            f"{_mention(run)}*{run.stage}* is done, and {reason}. Look at the changes "
+            f"in its comment above.\n\n{_how_to_approve(run.report.held)}"
+        )
+    if run.state is RunState.OUT_OF_BUDGET:
+        return f"{_mention(run)}*{run.stage}* is out of budget: {reason}.\n\n{_GO_ON}"
     told = f"{_mention(run)}*{run.stage}* {_ended_words(run)}: {reason}\n\n"
     if run.stage in _COMMANDS:
         return f"{told}`{_again(run.stage)}` does it again."
@@ -735,6 +793,116 @@ _COMMANDS = {VERIFY: "/agent retry tests", REVIEWS: "/agent retry reviews"}
 def _again(stage: str) -> str:
     """The command that does it again."""
     return _COMMANDS.get(stage, f"/agent {stage}")
+
+
+def held_back(held: Held) -> str:
+    """Why work is not pushed."""
+    files = f"{count(len(held.files), 'protected file')}"
+    return f"nothing was pushed, because it changes {files}"
+
+
+def _how_to_approve(held: Held) -> str:
+    if not held.whole:
+        return held_too_large()
+    short = held.commit[:7]
+    return (
+        f"Somebody with write permission can look at it: `/agent approve {short}` "
+        "pushes exactly this commit, `/agent reject <feedback>` sends the agent back, "
+        "and `/agent reject` throws it away."
+    )
+
+
+def held_too_large() -> str:
+    """A change of protected files that no comment can show."""
+    return (
+        "What it changes in protected files is too large to be shown whole, so it "
+        "cannot be approved here. Send the agent back with `/agent reject <feedback>`, "
+        "throw it away with `/agent reject`, or make that change yourself."
+    )
+
+
+def approval_is_for_writers(by: Actor) -> str:
+    """An approval by somebody who may not give it."""
+    return (
+        "Did nothing: to approve changes of protected files needs a person with write "
+        f"permission on this repository, and {inline(by.login)} is none."
+    )
+
+
+def held_thrown_away(run: Run) -> str:
+    """`/agent reject` without a word, where work is held back."""
+    return (
+        f"Thrown away: what run `{run.id}` of *{run.stage}* made was not pushed, and "
+        "is not kept. What was pushed before stays."
+    )
+
+
+def approved_gone(commit: str) -> str:
+    """The commit that was approved is not what would be pushed."""
+    return (
+        f"the approved commit `{commit[:7]}` is not the newest work on this runner any "
+        "more: somebody pushed to the branch meanwhile, or another runner has it. "
+        "`/agent retry` does the work again"
+    )
+
+
+def _held(held: Held, state: RunState) -> list[str]:
+    """The protected files of work that was not pushed, and their diff."""
+    files = [f"- {code(path)}" for path in held.files[:_MOST_FILES]]
+    if len(held.files) > _MOST_FILES:
+        files.append(f"- … and {len(held.files) - _MOST_FILES} more")
+    last = _how_to_approve(held)
+    if state is not RunState.NEEDS_APPROVAL:
+        last = "It is kept on the runner; `/agent retry` goes on from it."
+    return [
+        f"Commit `{held.commit[:7]}` is not pushed: these files are protected here.",
+        "",
+        *files,
+        "",
+        "<details><summary>What it changes in them</summary>",
+        "",
+        quoted(held.diff, MOST_SHOWN + 1_000, "diff"),
+        "",
+        "</details>",
+        "",
+        last,
+        "",
+    ]
+
+
+_MOST_FILES = 50
+_GO_ON = (
+    "`/agent retry` goes on from the saved work, with what the limits in `.vibe.yml` "
+    "leave it; raise the one that was reached first. A day's budget is new at "
+    "00:00 UTC."
+)
+
+
+def cap_reached(room: Room) -> str:
+    """A budget that several runs share is spent."""
+    return (
+        f"the budget of {room.cap.scope.value} is spent: "
+        f"{_usd(room.spent)} of {_usd(room.cap.usd)} (`{room.cap.key}`)"
+    )
+
+
+def limit_reached(agent: Agent, reached: Kind, cost: Cost) -> str:
+    """One run's own limit was reached."""
+    tokens = (cost.input_tokens or 0) + (cost.output_tokens or 0)
+    used = {
+        Kind.USD: f"{_usd(cost.usd or 0)} of {_usd(agent.usd or 0)}",
+        Kind.TOKENS: f"{tokens:,} of {agent.tokens or 0:,} tokens",
+        Kind.TURNS: f"{cost.turns or 0} of {agent.turns or 0} turns",
+    }
+    return (
+        f"{inline(agent.name)} has used what one run may use: {used[reached]} "
+        f"(`limits: {{{reached.value}: …}}` of the agent or the stage)"
+    )
+
+
+def _usd(amount: float) -> str:
+    cent = 0.01
+    return f"${amount:.4f}" if 0 < amount < cent else f"${amount:.2f}"
 
 
 def _mention(run: Run) -> str:
@@ -800,6 +968,8 @@ def review_answered(run: Run) -> str:
     if run.state is RunState.STOPPED:
         return f"Stopped before this was done: {run.stop_reason}."
     reason = report.reason if report is not None else ""
+    if run.state is RunState.NEEDS_APPROVAL:
+        return f"Worked on this; {reason}. A person has to approve it first."
     return f"Could not do this: {reason or 'the run failed'}."
 
 

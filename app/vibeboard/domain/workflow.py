@@ -49,11 +49,30 @@ class Agent:
     time_limit: timedelta = timedelta(minutes=45)
     turns: int | None = None
     usd: float | None = None
+    tokens: int | None = None
     network: tuple[str, ...] = ()
     sandbox_required: bool = False
 
 
 _NOBODY = Agent("nobody", Cli.COMMAND)
+
+
+class Scope(Enum):
+    """Whose spending counts towards a cap."""
+
+    STAGE_OF_ISSUE = "this stage on this issue"
+    ISSUE = "this issue"
+    STAGE_OF_DAY = "this stage today"
+    DAY = "this repository today"
+
+
+@dataclass(frozen=True)
+class Cap:
+    """The most US dollars that runs spend together; ``key`` is where that is said."""
+
+    scope: Scope
+    usd: float
+    key: str
 
 
 @dataclass(frozen=True)
@@ -137,7 +156,11 @@ class Gate:
 
 @dataclass(frozen=True)
 class Stage:
-    """What a column does with a card."""
+    """What a column does with a card.
+
+    The limits of ``agent`` are those of one run here. ``protected`` are globs of the
+    team's own, besides those that are always protected.
+    """
 
     name: str
     column: str | None
@@ -153,6 +176,8 @@ class Stage:
     delay: timedelta = timedelta(0)
     gate: Gate | None = None
     fix_checks: int = 0
+    caps: tuple[Cap, ...] = ()
+    protected: tuple[str, ...] = ()
 
     @property
     def has_agent(self) -> bool:
@@ -173,6 +198,7 @@ class Workflow:
     least_permission: Permission = Permission.WRITE
     trusted_bots: frozenset[str] = field(default_factory=frozenset)
     commit: str = ""
+    cost_field: str | None = None
 
     def stage_of(self, column: str | None) -> Stage | None:
         """The stage whose column this is; names compare without case."""

@@ -350,6 +350,7 @@ def _written(event: Event, situation: Situation, effects: list[Effect]) -> Decis
         effects,
         f"{type(event).__name__}: {names}",
         actor=by.login if isinstance(by, Actor) else "",
+        asked=situation.card.wording if situation.card is not None else None,
     )
     if situation.card is None or not (moves or sees_place(event, situation)):
         return decision

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vibeboard.config.presets import builtin_prompt
 from vibeboard.domain import prompt, words
-from vibeboard.domain.board import Actor, Card, Comment, Permission
+from vibeboard.domain.board import Actor, Card, Comment, Permission, Wording
+from vibeboard.domain.decide import CHECKS
+from vibeboard.domain.prompt import Rendered
 from vibeboard.domain.run import Run, RunState
 from vibeboard.domain.workflow import Prompt, Review, Stage
 from vibeboard.engine.ports import (
@@ -26,27 +28,35 @@ _MOST_THREADS = 10
 
 @dataclass(frozen=True)
 class Told:
-    """What a run's agent is told, but for what its workspace adds."""
+    """What a run's agent is told, but for what its workspace adds.
 
+    ``asked`` is what the issue said when the run was asked for, if somebody kept it.
+    """
+
+    asked: Wording | None
     text: str
     comments: tuple[Comment, ...]
     earlier: Mapping[str, str]
     threads: tuple[str, ...]
     branch_has_work: bool
 
-    def prompt(self, run: Run, stage: Stage, card: Card, workspace: Workspace) -> str:
+    def prompt(
+        self, run: Run, stage: Stage, card: Card, workspace: Workspace
+    ) -> Rendered:
         """The whole prompt of a run."""
+        by_checks = run.cause.startswith(CHECKS)
         return prompt.render(
-            card=card,
+            card=_as_asked(card, self.asked),
             stage=stage,
             text=self.text,
             comments=self.comments,
             earlier=self.earlier,
-            instructions=run.instructions,
+            instructions="" if by_checks else run.instructions,
+            checks=run.instructions if by_checks else "",
             threads=self.threads,
             notes=workspace.notes,
             branch_has_work=self.branch_has_work,
-        ).text
+        )
 
 
 class Briefing:
@@ -70,9 +80,13 @@ class Briefing:
         self._workflows = workflows
 
     async def gather(self, run: Run, stage: Stage, card: Card) -> "Told":
-        """Ask GitHub and the store for all that goes into a prompt."""
-        history, text, comments, threads = await asyncio.gather(
+        """Ask GitHub and the store for all that goes into a prompt.
+
+        The issue is as it was when the run was asked for.
+        """
+        history, asked, text, comments, threads = await asyncio.gather(
             self._runs.history(card.key),
+            self._runs.asked(run.id),
             self._text(run, stage.prompt, stage.name),
             self._comments(card),
             self._threads(run, card),
@@ -87,6 +101,7 @@ class Briefing:
             for each in history.runs
         )
         return Told(
+            asked=asked,
             text=text,
             comments=tuple(comments),
             earlier=earlier,
@@ -102,9 +117,15 @@ class Briefing:
 
         What the agent says of its own work is not in it: it may be wrong.
         """
-        text = await self._text(run, review.prompt, review.name)
+        asked, text = await asyncio.gather(
+            self._runs.asked(run.id), self._text(run, review.prompt, review.name)
+        )
         return prompt.render_review(
-            card=card, name=review.name, text=text, base=base.commit, head=base.head
+            card=_as_asked(card, asked),
+            name=review.name,
+            text=text,
+            base=base.commit,
+            head=base.head,
         ).text
 
     async def session(self, run: Run, stage: Stage) -> str | None:
@@ -165,3 +186,8 @@ class Briefing:
             if permission.covers(Permission.WRITE):
                 trusted.add(login)
         return trusted
+
+
+def _as_asked(card: Card, asked: Wording | None) -> Card:
+    """The card with the words that the run is about."""
+    return card if asked is None else replace(card, title=asked.title, body=asked.body)

@@ -25,6 +25,7 @@ from vibeboard.engine.ahead import ahead
 from vibeboard.engine.approvals import Approvals, anything
 from vibeboard.engine.briefing import Briefing, Told
 from vibeboard.engine.meter import Meter, Unmetered
+from vibeboard.engine.outlast import outlast
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
     AgentEnd,
@@ -43,6 +44,7 @@ from vibeboard.engine.ports import (
 )
 from vibeboard.engine.prove import Promise, Prover
 from vibeboard.engine.publish import Publisher, Work, claimed
+from vibeboard.engine.purse import Purse, Purses
 from vibeboard.engine.specialists import Reviewed, Specialists
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
@@ -91,8 +93,10 @@ class Executor:
         stops: Stops,
         places: Places,
         counter: CallCounter,
+        purses: Purses,
         meter: Meter | None = None,
     ) -> None:
+        self._purses = purses
         self._runs = runs
         self._queue = queue
         self._cards = cards
@@ -128,7 +132,8 @@ class Executor:
                     report = await self._ended(run, following)
             finally:
                 await self._runs.spent(run, asdict(calls))
-        await self._runs.end(run, report)
+        cost = await self._purses.spent(run)
+        await self._runs.end(run, replace(report, cost=cost or report.cost))
         log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
 
     async def _ended(self, run: Run, following: Following) -> Report:
@@ -169,7 +174,7 @@ class Executor:
         first = run.attempt == 1
         async with ahead(partial(self._fetch, run.card), now=first) as fetched:
             stage, card = _SUBJECT.validate_python(await _recorded(step, "read", read))
-            tells = first and stage.result is not Result.EVIDENCE
+            tells = first and not run.approved and stage.result is not Result.EVIDENCE
             telling = partial(self._briefing.gather, run, stage, card)
             async with ahead(telling, now=tells) as told:
                 workspace = _WORKSPACE.validate_python(
@@ -183,11 +188,10 @@ class Executor:
                     await following.is_seen()
                     return await self._agent(run, stage, card, workspace, told)
 
-                work = _TESTED_ONLY
-                if stage.result is not Result.EVIDENCE:
-                    work = _WORK.validate_python(await part(Step.AGENT, agent))
-        proof: Proof | None = None
-        if stage.tests and work.agent.end is AgentEnd.FINISHED:
+                works = partial(part, Step.AGENT, agent)
+                work, proof = await self._made(run, stage, works)
+        at_work = work.agent.end is AgentEnd.FINISHED and not run.approved
+        if stage.tests and at_work:
             proof = _PROOF.validate_python(
                 await part(Step.TESTS, lambda: self._tests(run, stage, card, work))
             )
@@ -197,7 +201,7 @@ class Executor:
             return await self._reviews(run, stage, card)
 
         green = proof is None or proof.verdict is Verdict.PASSED
-        if stage.reviews and green and work.agent.end is AgentEnd.FINISHED:
+        if stage.reviews and green and at_work:
             reviewed = _REVIEWED.validate_python(await part(Step.REVIEWS, reviews))
             proof = proof or Proof(reviewed.commit, reviewed.base)
             proof = replace(proof, reviews=reviewed.results)
@@ -217,6 +221,26 @@ class Executor:
             )
 
         return self._publisher.read(await part(Step.PUBLISH, publish))
+
+    async def _made(
+        self, run: Run, stage: Stage, works: Callable[[], Awaitable[Any]]
+    ) -> tuple[Work, Proof | None]:
+        """What an agent makes now, or made already."""
+        if run.approved:
+            return await self._approved(run)
+        if stage.result is Result.EVIDENCE:
+            return _TESTED_ONLY, None
+        return _WORK.validate_python(await works()), None
+
+    async def _approved(self, run: Run) -> tuple[Work, Proof | None]:
+        """What the run made whose commit was approved: it is pushed as it is."""
+        history = await self._runs.history(run.card)
+        for earlier in reversed(history.runs):
+            report = earlier.report
+            if report and report.held and report.held.commit == run.approved:
+                made = Work(AgentResult(AgentEnd.FINISHED), summary=report.summary)
+                return made, report.proof
+        raise UserError(words.approved_gone(run.approved))
 
     async def _stage(self, run: Run) -> Stage:
         stage = await self._workflows.stage(run)
@@ -270,10 +294,15 @@ class Executor:
                 await self._prepare(card, partial(self._fetch, card.key))
                 # What the session believes it has done is gone with it.
                 run = replace(run, session=None)
+            allowed = await self._purses.allowance(run, stage)
+            if allowed.refusal:
+                refused = AgentResult(AgentEnd.OUT_OF_BUDGET, reason=allowed.refusal)
+                return _dumped(Work(refused))
+            briefed = (await told()).prompt(run, stage, card, workspace)
             assignment = Assignment(
                 run=run.id,
-                agent=stage.agent,
-                prompt=(await told()).prompt(run, stage, card, workspace),
+                agent=allowed.agent,
+                prompt=briefed.text,
                 tree=workspace.tree,
                 home=self._places.home(run),
                 log=self._places.log(run, "agent"),
@@ -283,12 +312,28 @@ class Executor:
             )
             await self._meter.agent_starts(run)
             approver = self._approvals.of(run, anything)
-            result = await self._agents.work(assignment, stop, approver)
+            async with self._purses.opened(run, stage, allowed, stop) as purse:
+                result = await self._agents.work(
+                    replace(assignment, spending=purse), stop, approver
+                )
+            result = await self._settled(run, stage, purse, result)
         if result.session is not None:
             await self._runs.note(run.id, session=result.session)
         if result.end is AgentEnd.WAITING:
             raise PeopleAsked(run.id)
-        return _dumped(await self._taken_over(run, stage, card, result))
+        work = await self._taken_over(run, stage, card, result)
+        return _dumped(replace(work, hidden=briefed.removed))
+
+    async def _settled(
+        self, run: Run, stage: Stage, purse: Purse, result: AgentResult
+    ) -> AgentResult:
+        """The result with what the whole run has cost by now, which is kept."""
+        result = purse.settled(result)
+        # Paid is paid, even if the database is away for a moment.
+        await outlast(
+            lambda: self._purses.record(run, stage.agent, purse.model, result.cost)
+        )
+        return replace(result, cost=await self._purses.spent(run) or result.cost)
 
     async def _taken_over(
         self, run: Run, stage: Stage, card: Card, result: AgentResult
@@ -333,7 +378,9 @@ class Executor:
 
     async def _reviews(self, run: Run, stage: Stage, card: Card) -> Any:
         async with self._stops.watch(run.id) as stop:
-            reviewed = await self._specialists.review(run, stage, card, stop)
+            room = await self._purses.room(run, stage)
+            reviewed = await self._specialists.review(run, stage, card, stop, room)
+            await outlast(lambda: self._purses.record_reviews(run, reviewed.cost))
         return _REVIEWED.dump_python(reviewed, mode="json")
 
 

@@ -27,17 +27,19 @@ from vibeboard.domain.board import (
     Comment,
     Permission,
     Place,
+    Wording,
 )
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
+from vibeboard.domain.protected import Held
 from vibeboard.domain.question import Question
 from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.run import Cost, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import Ruling, ToolCall
 from vibeboard.domain.weakening import ChangedFile
-from vibeboard.domain.workflow import Agent, Review, Suite
+from vibeboard.domain.workflow import Agent, Review, Scope, Suite
 
 # --- GitHub -----------------------------------------------------------------
 
@@ -72,7 +74,13 @@ class Repositories(Protocol):
         """The file at ``ref`` (default branch if None); None if it is not there."""
         ...
 
-    async def remote(self, repository: str) -> Remote: ...
+    async def remote(self, repository: str, *, approved: bool = False) -> Remote:
+        """Where it is, and tokens that can write to it.
+
+        They can write workflow files if a person ``approved`` what is pushed, and the
+        App may.
+        """
+        ...
 
     async def permission(self, repository: str, login: str) -> Permission:
         """Effective permission now; NONE for strangers, and no guess on errors."""
@@ -490,6 +498,13 @@ class Workspaces(Protocol):
         """
         ...
 
+    async def held(self, card: CardKey, protects: Callable[[str], bool]) -> Held | None:
+        """What a push would change in files that ``protects`` picks; None if nothing.
+
+        Their diff shows hidden characters, and is bounded.
+        """
+        ...
+
     async def base(self, card: CardKey) -> "Base":
         """What the tree's commit builds on, and what changed in the tests since."""
         ...
@@ -609,6 +624,7 @@ class AgentEnd(Enum):
     FAILED = "failed"
     TIMED_OUT = "timed_out"
     STOPPED = "stopped"
+    OUT_OF_BUDGET = "out of budget"  # money, tokens or turns; time has its own
     WAITING = "waiting"  # for a person's answer; the session is to be resumed with it
 
 
@@ -800,7 +816,8 @@ class Sorted:
 class Decision:
     """What was decided about one delivery, to be written down at once.
 
-    ``seen`` is where the card stands after the effects.
+    ``seen`` is where the card stands after the effects, ``asked`` what its issue says:
+    runs that the decision starts are about that.
     """
 
     effects: Sequence[Effect]
@@ -808,6 +825,7 @@ class Decision:
     card: CardKey | None = None
     seen: str | None = None
     saw_place: bool = False
+    asked: Wording | None = None
     actor: str = ""
     state: DeliveryState = DeliveryState.DECIDED
 
@@ -905,6 +923,10 @@ class Runs(Protocol):
 
     async def history(self, card: CardKey) -> CardHistory: ...
 
+    async def asked(self, run: str) -> Wording | None:
+        """The issue as it stood when the run was asked for; None if nobody kept it."""
+        ...
+
     async def hold(self, run: Run) -> None:
         """Raise Fenced unless this attempt still has the run."""
         ...
@@ -947,6 +969,31 @@ class StepEnded:
     name: str
     attempt: int
     ended_at: datetime
+
+
+class Expenses(Protocol):
+    """What runs spent."""
+
+    async def record(
+        self, run: Run, *, agent: str, model: str, cost: Cost, part: str = "agent"
+    ) -> None:
+        """What this attempt's part has used so far; the last word counts.
+
+        Parts are the agent's work, and the reviews.
+        """
+        ...
+
+    async def of_run(self, run: str) -> Cost | None:
+        """What all attempts of the run used; None if none has used anything."""
+        ...
+
+    async def of_card(self, card: CardKey) -> float:
+        """The US dollars that all runs of the card spent, as far as they are known."""
+        ...
+
+    async def under(self, run: Run, scopes: Sequence[Scope]) -> Mapping[Scope, float]:
+        """The US dollars that count towards each kind of limit, for this run."""
+        ...
 
 
 class RunQueue(Protocol):

@@ -11,6 +11,7 @@ from vibeboard.domain.contract import Claim, ProposalInvalid, proposal
 from vibeboard.domain.evidence import SuiteResult, Verdict
 from vibeboard.domain.markdown import inline
 from vibeboard.domain.proof import Proof
+from vibeboard.domain.protected import is_protected
 from vibeboard.domain.review import ReviewResult, Severity
 from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.domain.workflow import Result, Stage
@@ -51,18 +52,23 @@ _STATES = {
     AgentEnd.FAILED: RunState.FAILED,
     AgentEnd.TIMED_OUT: RunState.TIMED_OUT,
     AgentEnd.STOPPED: RunState.STOPPED,
+    AgentEnd.OUT_OF_BUDGET: RunState.OUT_OF_BUDGET,
 }
 
 
 @dataclass(frozen=True)
 class Work:
-    """What an agent left behind, taken over by us."""
+    """What an agent left behind, taken over by us.
+
+    ``hidden`` counts what was taken out of people's words before it read them.
+    """
 
     agent: AgentResult
     summary: str = ""
     spec: str | None = None
     claims: str | None = None
     change: Change | None = None
+    hidden: int = 0
 
 
 class Publisher:
@@ -150,9 +156,13 @@ class Publisher:
     ) -> Report:
         repository = card.key.repository
         report = _judged(run, stage, work, proof)
+        kept_back = await self._kept_back(run, stage, card, workspace, report)
+        if kept_back is not None:
+            return kept_back
         await self._runs.hold(run)
         pushed = await self._workspaces.push(
-            card.key, await self._repositories.remote(repository)
+            card.key,
+            await self._repositories.remote(repository, approved=bool(run.approved)),
         )
         if pushed is None:
             if report.state is RunState.SUCCEEDED:
@@ -172,6 +182,30 @@ class Publisher:
         await self._runs.hold(run)
         await self.check(run, stage, report)
         return report
+
+    async def _kept_back(
+        self, run: Run, stage: Stage, card: Card, workspace: Workspace, report: Report
+    ) -> Report | None:
+        """The report of work that a person has to look at first; None if none has."""
+        if run.approved:
+            # Pushed before a crash, it is not held any more, and still the newest.
+            if (await self._workspaces.base(card.key)).head != run.approved:
+                raise UserError(words.approved_gone(run.approved))
+            return None
+        held = await self._workspaces.held(
+            card.key, lambda path: is_protected(path, stage.protected)
+        )
+        if held is None:
+            return None
+        done = report.state is RunState.SUCCEEDED
+        return replace(
+            report,
+            state=RunState.NEEDS_APPROVAL if done else report.state,
+            reason=words.held_back(held) if done else report.reason,
+            commit=held.commit,
+            branch=workspace.branch,
+            held=held,
+        )
 
     async def check(self, run: Run, stage: Stage, report: Report) -> None:
         """Put the stage's check on the commit, and one for each suite and review."""
@@ -223,6 +257,8 @@ def _judged(run: Run, stage: Stage, work: Work, proof: Proof | None) -> Report:
     reason = inline(work.agent.reason, _LONGEST_REASON)  # its last words, often
     if state is RunState.STOPPED:
         reason = run.stop_reason or reason
+    elif state is RunState.OUT_OF_BUDGET:
+        reason = work.agent.reason  # in our words
     against = _against(stage, proof) if proof is not None else ""
     if state is RunState.SUCCEEDED and against:
         state, reason = RunState.FAILED, against
@@ -237,6 +273,7 @@ def _judged(run: Run, stage: Stage, work: Work, proof: Proof | None) -> Report:
         cost=work.agent.cost,
         session=work.agent.session,
         notes=work.agent.notes,
+        hidden=work.hidden,
     )
 
 
@@ -318,6 +355,8 @@ def _conclusion(report: Report) -> Conclusion:
             return Conclusion.TIMED_OUT
         case RunState.STOPPED:
             return Conclusion.CANCELLED
+        case RunState.OUT_OF_BUDGET:
+            return Conclusion.NEUTRAL
         case _:
             return Conclusion.FAILURE
 

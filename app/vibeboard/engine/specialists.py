@@ -5,8 +5,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from vibeboard.domain import budget, words
 from vibeboard.domain import review as reviews
 from vibeboard.domain.board import Card
+from vibeboard.domain.budget import Room
 from vibeboard.domain.markdown import inline
 from vibeboard.domain.review import FindingsInvalid, ReviewResult, standing
 from vibeboard.domain.run import Cost, Run
@@ -34,6 +36,7 @@ _ENDS = {
     AgentEnd.FAILED: "the agent failed",
     AgentEnd.TIMED_OUT: "the agent ran out of time",
     AgentEnd.STOPPED: "the agent was stopped",
+    AgentEnd.OUT_OF_BUDGET: "the agent is out of budget",
     AgentEnd.WAITING: "the agent waits for an answer, which nobody gives it here",
 }
 
@@ -57,6 +60,7 @@ class _Look:
     card: Card
     base: Base
     text: str
+    refusal: str = ""
 
 
 class Specialists:
@@ -83,17 +87,28 @@ class Specialists:
         self._places = places
 
     async def review(
-        self, run: Run, stage: Stage, card: Card, stop: StopSignal
+        self,
+        run: Run,
+        stage: Stage,
+        card: Card,
+        stop: StopSignal,
+        room: Room | None = None,
     ) -> Reviewed:
-        """What the stage's reviews say of the commit that the card's tree is at."""
+        """What the stage's reviews say of the commit that the card's tree is at.
+
+        None of them may spend more than there is ``room`` for.
+        """
         base = await self._workspaces.base(card.key)
+        is_spent = room is not None and room.is_empty
+        refusal = words.cap_reached(room) if room is not None and is_spent else ""
         looks = [
             _Look(
                 run,
-                one,
+                replace(one, agent=budget.within(one.agent, room)),
                 card,
                 base,
                 await self._briefing.specialist(run, one, card, base),
+                refusal,
             )
             for one in stage.reviews
         ]
@@ -127,7 +142,9 @@ class Specialists:
             return replace(kept, blocks_on=review.blocks_on), Cost()
         began = monotonic()
         cost = Cost()
-        if commit == look.base.commit:
+        if look.refusal:
+            result = ReviewResult(review.name, fault=look.refusal)
+        elif commit == look.base.commit:
             result = ReviewResult(review.name, fault="the branch changes nothing")
         else:
             try:

@@ -7,9 +7,18 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from vibeboard.domain import words
+from vibeboard.domain.budget import Spent
 from vibeboard.domain.run import ACTIVE, Run, RunState
 from vibeboard.engine.ending import end
-from vibeboard.engine.ports import Clock, Locks, Marker, Pauses, Replies, Runs
+from vibeboard.engine.ports import (
+    Clock,
+    Expenses,
+    Locks,
+    Marker,
+    Pauses,
+    Replies,
+    Runs,
+)
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import AppAbsent, GitHubRefused, RetryLater
 
@@ -38,8 +47,10 @@ class Tracking:
         workflows: Workflows,
         locks: Locks,
         pauses: Pauses,
+        expenses: Expenses,
         clock: Clock,
     ) -> None:
+        self._expenses = expenses
         self._pauses = pauses
         self._runs = runs
         self._replies = replies
@@ -80,6 +91,10 @@ class Tracking:
             now=self._clock.now(),
             waiting_for=await self._waiting_for(run),
             notes=(*notes, *_held_up(run)),
+            spent=Spent(
+                await self._expenses.of_run(run.id),
+                await self._expenses.of_card(run.card),
+            ),
         )
         marker = Marker(words.tracking_topic(run))
         comment = await self._replies.ensure(run.card, marker, body, known=run.comment)

@@ -109,7 +109,7 @@ class GitHubCards:
         await installation.patch(
             "/repos/{owner}/{name}/issues/{number}",
             {**names, "number": str(card.number)},
-            {"body": cut(body, LONGEST_BODY)},
+            {"body": cut(self._github.redacted(body), LONGEST_BODY)},
         )
 
 

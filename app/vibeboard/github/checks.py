@@ -6,8 +6,8 @@ states of one check run that wait for their turn, only the last is written.
 Source: docs.github.com, "Using the REST API to interact with checks".
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,8 @@ from vibeboard.github.answers import read
 from vibeboard.github.client import GitHub, Installation
 from vibeboard.github.text import cut, in_bytes, one_line
 from vibeboard.github.turns import Turn, Turns
+
+Redact = Callable[[str], str]
 
 _LONGEST_TITLE = 255
 _LONGEST_TEXT = 65_535
@@ -36,6 +38,7 @@ class GitHubChecks:
     async def put(self, repository: str, check: CheckRun) -> int:
         """Create the check run or bring the one of this name and id up to date."""
         one = (repository, check.head, check.name, check.external_id)
+        check = _redacted(check, self._github.redacted)
         return await self._putting.share(one, check, partial(self._put, repository))
 
     async def _put(self, repository: str, turn: Turn[CheckRun]) -> int:
@@ -174,3 +177,17 @@ def _annotation(annotation: Annotation) -> dict[str, Any]:
     if annotation.column is not None:
         body["start_column"] = body["end_column"] = max(annotation.column, 1)
     return body
+
+
+def _redacted(check: CheckRun, redact: Redact) -> CheckRun:
+    """The check run without secrets in anything that a test or an agent said."""
+    return replace(
+        check,
+        title=redact(check.title),
+        summary=redact(check.summary),
+        text=redact(check.text),
+        annotations=tuple(
+            replace(one, message=redact(one.message), title=redact(one.title))
+            for one in check.annotations
+        ),
+    )

@@ -13,6 +13,7 @@ from http import HTTPStatus
 import aiohttp
 
 from vibeboard.domain.board import BoardKey
+from vibeboard.domain.redact import Redactor
 from vibeboard.engine.ports import Clock, PointsLeft
 from vibeboard.errors import AppAbsent, GitHubRefused, GitHubUnavailable
 from vibeboard.github import objects
@@ -186,7 +187,7 @@ class GitHub:
     """One App on one GitHub, github.com or an Enterprise Server.
 
     ``app_id`` is the client id or the numeric id; ``private_key`` is PEM text, or
-    what reads it when it may have changed.
+    what reads it when it may have changed. ``redactor`` knows what must not be shown.
     """
 
     def __init__(
@@ -200,8 +201,10 @@ class GitHub:
         retries: Retries | None = None,
         pause: Pause = sleep,
         pace: Callable[[], Pace] = Pace,
+        redactor: Redactor | None = None,
     ) -> None:
         self._access = Access(session, api_url, retries or Retries(), pause, pace)
+        self._redactor = redactor or Redactor()
         self._installations: dict[str, Installation] = {}
         self._looking_up: Turns[None, Installation] = Turns()
         self._identity: Identity | None = None
@@ -218,6 +221,10 @@ class GitHub:
         """What is left of the primary limits: by account, then by resource."""
         known = self._installations.values()
         return {one.owner: one.quotas for one in known if one.quotas}
+
+    def redacted(self, text: str) -> str:
+        """Text for others to read, without secrets."""
+        return self._redactor.redact(text)
 
     def now(self) -> datetime:
         """The present by GitHub's clock, as far as we know it."""

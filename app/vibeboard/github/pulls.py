@@ -42,13 +42,13 @@ class GitHubPulls:
     ) -> PullRequest:
         """Open a draft, or update the open one's body."""
         installation, names = await self._github.of(repository)
-        text = cut(body, LONGEST_BODY)
+        text = cut(self._github.redacted(body), LONGEST_BODY)
         found = await _of_branch(installation, names, branch)
         if found is None or not found.is_open:
             wanted = {
                 "head": branch,
                 "base": base,
-                "title": one_line(title, _LONGEST_TITLE),
+                "title": one_line(self._github.redacted(title), _LONGEST_TITLE),
                 "body": text,
             }
             found = await _open(installation, names, wanted)

@@ -52,7 +52,7 @@ class GitHubReplies:
         """Post once, or edit the comment that has the marker; gives its id."""
         return await self._saying.share(
             (card, marker.topic),
-            marked(body, marker.topic),
+            marked(self._github.redacted(body), marker.topic),
             partial(self._say, card, marker.topic, known),
         )
 
@@ -73,7 +73,7 @@ class GitHubReplies:
         """Edit the comment that has the marker; False if we never said it."""
         return await self._amending.share(
             (card, marker.topic),
-            marked(body, marker.topic),
+            marked(self._github.redacted(body), marker.topic),
             partial(self._amend, card, marker.topic),
         )
 
@@ -122,7 +122,7 @@ class GitHubReplies:
         """Reply in a review comment's thread, once."""
         await self._answering.share(
             (repository, comment),
-            body,
+            self._github.redacted(body),
             partial(self._answer, repository, pull_request, comment),
         )
 

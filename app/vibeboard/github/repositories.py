@@ -71,13 +71,16 @@ class GitHubRepositories:
             self._files.popitem(last=False)
         return file
 
-    async def remote(self, repository: str) -> Remote:
+    async def remote(self, repository: str, *, approved: bool = False) -> Remote:
         """Its address and default branch, and tokens that can write to it alone."""
         installation, names = await self._github.of(repository)
         answer = await installation.getitem("/repos/{owner}/{name}", names)
         # Workflow files are left out on purpose: an agent must not change what
-        # runs with the repository's secrets.
-        scope = Scope((names["name"],), (("contents", "write"),))
+        # runs with the repository's secrets, unless a person has looked.
+        may = [("contents", "write")]
+        if approved and installation.permissions.get("workflows") == "write":
+            may.append(("workflows", "write"))
+        scope = Scope((names["name"],), tuple(may))
         links = read(RepositoryLinks, answer)
         token = partial(installation.token, scope)
         return Remote(links.clone_url, token, links.default_branch)

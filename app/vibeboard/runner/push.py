@@ -33,7 +33,7 @@ _REASONS = (
     ),
     (
         r"workflows? permission|without `workflows?`",
-        "the app may not change GitHub Actions workflows",
+        "the app may not change GitHub Actions workflows (its permission `workflows`)",
     ),
     (r"hook declined", "a hook declined it"),
     (

@@ -8,13 +8,15 @@ did is what the files say.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.markdown import code
+from vibeboard.domain.protected import MOST_SHOWN, Held
+from vibeboard.domain.sanitize import revealed
 from vibeboard.domain.weakening import ChangedFile, is_test_file, is_test_setup
 from vibeboard.engine.ports import Base, Change, Lent, Remote, Workspace
 from vibeboard.errors import WorkspaceRefused
@@ -115,6 +117,10 @@ class GitWorkspaces:
         return await push_branch(
             self._git, desk.bare, remote, branch=branch, default=_DEFAULT
         )
+
+    async def held(self, card: CardKey, protects: Callable[[str], bool]) -> Held | None:
+        """What a push would change in protected files; None if nothing."""
+        return await self._desk(card).held(protects)
 
     async def base(self, card: CardKey) -> Base:
         """What the tree's commit builds on, and what changed in the tests since."""
@@ -250,6 +256,49 @@ class _Desk:
             for name in told[:_MOST_CHANGED]
         ]
         return Base(base, head, tuple(changed))
+
+    async def held(self, protects: Callable[[str], bool]) -> Held | None:
+        """HEAD against what GitHub has of the branch, else against where it began."""
+        head = await self._commit_at("HEAD")
+        assert head is not None
+        base = await self._commit_at(f"refs/vibe/pushed/{await self.branch()}")
+        base = base or (await self.base()).commit
+        listed = await self._git.run(
+            "diff-tree", "-r", "--name-only", "--no-renames", "-z", base, head,
+            at=self.bare,
+        )  # fmt: skip
+        names = [name for name in paths(listed) if protects(name)]
+        if not names:
+            return None
+        small = [name for name in names[:_MOST_CHANGED] if await self._fits(name, base)]
+        diff = await self._diff(base, head, small) if small else ""
+        return Held(
+            head,
+            tuple(map(survey.printable, names)),
+            diff[:MOST_SHOWN],
+            whole=len(small) == len(names) and len(diff) <= MOST_SHOWN,
+        )
+
+    async def _fits(self, name: str, base: str) -> bool:
+        """Whether the file is small enough to be shown, before and after."""
+        sizes = [await self._size(commit, name) for commit in (base, "HEAD")]
+        return max(sizes) <= MOST_SHOWN
+
+    async def _size(self, commit: str, name: str) -> int:
+        out = await self._git.run(
+            "ls-tree", "-l", "-z", commit, "--", f":(top,literal){name}", at=self.bare
+        )
+        size = out.split(b"\t", 1)[0].split()[-1:]
+        return int(size[0]) if size and size[0].isdigit() else 0
+
+    async def _diff(self, base: str, head: str, names: Sequence[str]) -> str:
+        shown = await self._git.run(
+            "diff-tree", "-p", "-r", "--no-renames", "--no-color", "--no-ext-diff",
+            "--no-textconv", "--full-index", base, head, "--",
+            *(f":(top,literal){name}" for name in names),
+            at=self.bare,
+        )  # fmt: skip
+        return revealed(shown.decode(errors="backslashreplace").rstrip("\n"))
 
     async def _text(self, commit: str, name: str) -> str | None:
         """A file at a commit; None if it is not there, or too large for a test."""

@@ -122,7 +122,7 @@ class SqlDeliveries:
                 if not await self._write(connection, delivery, position, effect):
                     continue  # told twice, under another GUID
                 if isinstance(effect, StartRun):
-                    await runs.start(connection, effect, now)
+                    await runs.start(connection, effect, now, asked=decision.asked)
                 elif isinstance(effect, StopRun):
                     await runs.stop(connection, effect, now)
                 elif isinstance(effect, VouchFor):

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +27,7 @@ SHORTEST = timedelta(days=4)
 _DELIVERY = schema.delivery.c
 _AUDIT = schema.audit.c
 _RESULTS = (schema.suite_result, schema.review_result)
+_SPENDING = schema.spending.c
 _RUN = schema.run.c
 _GONE = (
     DeliveryState.SETTLED.value,
@@ -58,7 +60,12 @@ class SqlArchive:
         return forgotten
 
     async def forget_audit(self, before: datetime) -> int:
-        """Take out lines of the audit written before then; how many."""
+        """Take out lines of the audit written before then; how many.
+
+        What was spent before then goes with them.
+        """
+        spent = select(_SPENDING.run).where(_SPENDING.spent_at < before)
+        await self._forget(schema.spending, _SPENDING.run, spent)
         old = select(_AUDIT.id).where(_AUDIT.at < before)
         return await self._forget(schema.audit, _AUDIT.id, old)
 
@@ -71,7 +78,7 @@ class SqlArchive:
         return forgotten
 
     async def _forget(
-        self, table: Table, key: ColumnElement[int], old: Select[tuple[int]]
+        self, table: Table, key: ColumnElement[Any], old: Select[tuple[Any]]
     ) -> int:
         forgotten = 0
         while True:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
+    delete,
     exists,
     func,
     insert,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from vibeboard.domain.board import CardKey
+from vibeboard.domain.board import CardKey, Wording
 from vibeboard.domain.effects import StartRun, StopRun
 from vibeboard.domain.run import Report, Run, RunState, Step, run_id
 from vibeboard.domain.situation import CardHistory
@@ -35,9 +36,11 @@ from vibeboard.store.due import Due
 from vibeboard.store.indexed import UNENDED, is_queued, is_unended
 from vibeboard.store.outbox import keep_own
 from vibeboard.store.paused import paused
+from vibeboard.store.upsert import inserting
 
 _RUN = schema.run.c
 _STEP = schema.run_step.c
+_ASKED = schema.asked.c
 
 
 class SqlRuns:
@@ -90,6 +93,16 @@ class SqlRuns:
             await connection.execute(
                 update(schema.run).where(_RUN.id == run).values(**changes)
             )
+
+    async def asked(self, run: str) -> Wording | None:
+        """The issue as it stood when the run was asked for; None if nobody kept it."""
+        async with self._engine.connect() as connection:
+            row = (
+                await connection.execute(
+                    select(_ASKED.title, _ASKED.body).where(_ASKED.run == run)
+                )
+            ).first()
+        return None if row is None else Wording(row.title, row.body)
 
     async def hold(self, run: Run) -> None:
         """Raise Fenced unless this attempt still has the run."""
@@ -144,8 +157,17 @@ class SqlRuns:
             await _end(connection, await _load(connection, run.id), report, now)
 
 
-async def start(connection: AsyncConnection, effect: StartRun, now: datetime) -> None:
-    """Queue a run, or add to the one of the same stage that still waits."""
+async def start(
+    connection: AsyncConnection,
+    effect: StartRun,
+    now: datetime,
+    *,
+    asked: Wording | None = None,
+) -> None:
+    """Queue a run, or add to the one of the same stage that still waits.
+
+    It is about the issue as it was ``asked``, whoever edits that afterwards.
+    """
     card, due_at = effect.card, now + effect.delay if effect.delay else None
     await _lock(connection, card.repository)
     waiting = (
@@ -155,13 +177,23 @@ async def start(connection: AsyncConnection, effect: StartRun, now: datetime) ->
                 _RUN.number == card.number,
                 _RUN.stage == effect.stage,
                 is_held(),
+                # What pushes an approved commit does nothing else.
+                _RUN.approved == "",
             )
         )
     ).first()
-    if waiting is not None:
+    if waiting is not None and not effect.approved:
         await _add(connection, waiting, effect, due_at)
+        run = waiting.id
     else:
-        await _queue(connection, effect, due_at, now)
+        run = await _queue(connection, effect, due_at, now)
+    if asked is not None and run is not None:
+        wording = {"title": asked.title, "body": asked.body}
+        await connection.execute(
+            inserting(connection, schema.asked)
+            .values(run=run, **wording)
+            .on_conflict_do_update(index_elements=["run"], set_=wording)
+        )
     await _dispatch(connection, card.repository, now)
 
 
@@ -197,13 +229,13 @@ async def _queue(
     effect: StartRun,
     due_at: datetime | None,
     now: datetime,
-) -> None:
-    """Write a run down, unless the same cause did so before."""
+) -> str | None:
+    """Write a run down; None if the same cause did so before."""
     card = effect.card
     identity = run_id(card, effect.stage, effect.cause)
     known = await connection.scalar(select(_RUN.id).where(_RUN.id == identity))
     if known is not None:
-        return
+        return None
     await connection.execute(
         insert(schema.run).values(
             id=identity,
@@ -222,10 +254,12 @@ async def _queue(
             parent=effect.parent,
             priority=effect.priority,
             due_at=due_at,
+            approved=effect.approved,
             created_at=now,
             changed_at=now,
         )
     )
+    return identity
 
 
 def is_held() -> ColumnElement[bool]:
@@ -336,6 +370,7 @@ async def _end(
     await connection.execute(
         update(schema.run_step).where(_STEP.run == run.id).values(answer={})
     )
+    await connection.execute(delete(schema.asked).where(_ASKED.run == run.id))
     await keep_own(
         connection,
         event="run_ended",
@@ -446,6 +481,7 @@ def _read(row: Row[Any]) -> Run:
         tries=row.tries,
         calls=row.calls or {},
         asked_at=row.asked_at,
+        approved=row.approved,
     )
 
 

@@ -143,6 +143,7 @@ run = Table(
     Column("waits_for", Text, nullable=False, server_default=""),
     Column("calls", JSON),
     Column("asked_at", UtcDateTime),  # waits for people's answers since then
+    Column("approved", String(64), nullable=False, server_default=""),
     UniqueConstraint("repository", "number", "stage", "cause", name="run_once"),
     # The last word on "one active run a card", on both databases.
     Index(
@@ -187,6 +188,40 @@ run_step = Table(
     Column("attempt", Integer, nullable=False),
     Column("answer", JSON, nullable=False),
     Column("ended_at", UtcDateTime, nullable=False),
+)
+
+# What an attempt of a run used for its agent or for reviews (``part``), in millionths
+# of a US dollar and in tokens; no amount where nobody knows it. The card is here, too,
+# so that sums need no other table.
+spending = Table(
+    "spending",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("part", String(16), primary_key=True),
+    Column("repository", String(255), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("stage", String(100), nullable=False),
+    Column("agent", String(100), nullable=False),
+    Column("model", String(200), nullable=False, server_default=""),
+    Column("micro_usd", BigInteger),
+    Column("input_tokens", BigInteger),
+    Column("cached_tokens", BigInteger),
+    Column("output_tokens", BigInteger),
+    Column("turns", Integer),
+    Column("spent_at", UtcDateTime, nullable=False),
+    Index("spending_by_card", "repository", "number", "stage", "micro_usd"),
+    Index("spending_by_day", "repository", "spent_at", "stage", "micro_usd"),
+    Index("spending_by_time", "spent_at"),
+)
+
+# The issue as it stood when a run was asked for, until the run ends.
+asked = Table(
+    "asked",
+    metadata,
+    Column("run", String(32), primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
 )
 
 # What a suite gave on a commit, whole. The columns beside it are for lists.
