@@ -425,6 +425,7 @@ def _performer(crew: _Crew) -> Performer:
     return Performer(
         deliveries=crew.kept.deliveries,
         cards=crew.ports.cards,
+        expenses=crew.kept.spending,
         replies=crew.ports.replies,
         asker=Asker(
             questions=crew.kept.questions,

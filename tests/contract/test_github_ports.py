@@ -125,6 +125,38 @@ async def test_a_card_moves_to_a_column_by_name_whatever_its_case(world: World) 
     assert card.places[0].column == "Develop"
 
 
+async def test_a_number_is_shown_on_the_card_and_written_once(world: World) -> None:
+    cards, hub, place = world.cards, world.small.hub, world.place()
+    item = world.small.card("Fix the rounding")
+    field = projects.add_field(hub, item.project, "Cost", "NUMBER")
+
+    for number in (1.25, 1.25, 3.5, 0.0):
+        await cards.show_number(place, number, field="cost")
+        assert item.values[field.id] == number
+
+    assert world.ports.github.calls["set_number"] == 3
+
+
+@pytest.mark.parametrize("field", ["Status", "Note", "Nothing"])
+async def test_a_field_that_takes_no_number_is_told(world: World, field: str) -> None:
+    item = world.small.card("Fix the rounding")
+    projects.add_field(world.small.hub, item.project, "Note", "TEXT")
+
+    with pytest.raises(UserError, match=f"has no number field “{field}”"):
+        await world.cards.show_number(world.place(), 1, field=field)
+
+
+async def test_a_card_that_left_its_board_gets_no_number(world: World) -> None:
+    hub, place = world.small.hub, world.place()
+    item = world.small.card("Fix the rounding")
+    projects.add_field(hub, item.project, "Cost", "NUMBER")
+    projects.archive(hub, item, actor=world.small.alice)
+
+    await world.cards.show_number(place, 1, field="Cost")
+
+    assert world.ports.github.calls["set_number"] == 0
+
+
 async def test_moving_twice_writes_once(world: World) -> None:
     cards, place = world.cards, world.place()
 

@@ -14,6 +14,7 @@ from vibeboard.domain.effects import (
     MoveCard,
     React,
     Reply,
+    ShowCost,
     ShowRun,
     StartRun,
     StopRun,
@@ -650,3 +651,18 @@ def test_a_rerun_of_our_check_repeats_its_stage() -> None:
     effects = decide(event, situation(runs=ended(RunState.FAILED)), cause="d1")
 
     assert kinds(effects) == ["StartRun"]
+
+
+@pytest.mark.parametrize("state", [RunState.SUCCEEDED, RunState.STOPPED])
+def test_what_a_card_has_cost_is_shown_where_the_board_has_a_field(
+    state: RunState,
+) -> None:
+    known = situation(runs=ended(state))
+    costly = replace(known, workflow=replace(WORKFLOW, cost_field="Cost"))
+    of_run = RunEnded("r-develop", KEY)
+
+    (shown,) = [e for e in decide(of_run, costly, cause="r") if isinstance(e, ShowCost)]
+    plain = decide(of_run, known, cause="r")
+
+    assert shown == ShowCost(KEY, costly.place, "Cost", "r-develop")  # type: ignore[arg-type]  # it has one
+    assert not any(isinstance(effect, ShowCost) for effect in plain)

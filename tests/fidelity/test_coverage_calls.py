@@ -66,6 +66,19 @@ async def test_the_product_reads_and_moves_cards(ports: GitHubPorts) -> None:
     assert (moved.body, moved.places[0].column) == ("As specified.", "Code")
 
 
+async def test_the_product_shows_numbers_on_boards(
+    world: World, ports: GitHubPorts
+) -> None:
+    card = await ports.cards.read(CARD)
+    assert card is not None
+    (project,) = world.hub.projects
+    projects.add_field(world.hub, project, "Cost", "NUMBER")
+
+    await ports.cards.show_number(card.places[0], 1.25, field="Cost")
+
+    assert 1.25 in project.items[0].values.values()
+
+
 async def test_the_product_speaks_on_issues(ports: GitHubPorts) -> None:
     marker = Marker("run=1")
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from localhub import projects
 from tests.conftest import HandClock
 from tests.journeys.world import REPOSITORY, World, config
 from vibeboard.domain.board import CardKey
@@ -32,7 +33,10 @@ async def spent(world: World, number: int, usd: float) -> None:
 async def test_a_card_whose_budget_is_spent_waits_for_a_person_and_then_goes_on(
     world: World,
 ) -> None:
-    world.commit_file(".vibe.yml", f"{config()}limits: {{usd_per_issue: 5}}\n")
+    text = config().replace("/1}", "/1, cost_field: Cost}")
+    world.commit_file(".vibe.yml", f"{text}limits: {{usd_per_issue: 5}}\n")
+    (project,) = world.hub.projects
+    field = projects.add_field(world.hub, project, "Cost", "NUMBER")
     rich = world.card("Cheap", "write cheap.txt x")
     poor = world.card("Dear", "write dear.txt x")
     await spent(world, poor.issue.number, 5.25)
@@ -48,6 +52,7 @@ async def test_a_card_whose_budget_is_spent_waits_for_a_person_and_then_goes_on(
     called = await poor.replied("@alice *develop* is out of budget", "$5.25 of $5.00")
     assert "`limits.usd_per_issue`" in called
     assert not world.wrote("dear.txt")
+    assert poor.item.values[field.id] == 5.25
     assert world.checks("vibeboard / develop")[0].conclusion == "success", "the other's"
     assert len(world.checks("vibeboard / develop")) == 1
 

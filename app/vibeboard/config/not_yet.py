@@ -30,7 +30,6 @@ NOT_YET = (
     NotYet(("stages", "*", "runner"), frozenset({"actions"})),
     NotYet(("preview",)),
     NotYet(("runner",), frozenset({"actions"})),
-    NotYet(("board", "cost_field")),
 )
 
 

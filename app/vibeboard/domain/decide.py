@@ -20,6 +20,7 @@ from vibeboard.domain.effects import (
     React,
     RemoveWorkspace,
     Reply,
+    ShowCost,
     ShowGates,
     ShowRun,
     StartRun,
@@ -597,6 +598,8 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
     run = next(run for run in situation.history.runs if run.id == run_id)
     workflow, place = situation.workflow, situation.place
     effects = _told_of(run, situation)
+    if workflow is not None and workflow.cost_field and place is not None:
+        effects.append(ShowCost(run.card, place, workflow.cost_field, run.id))
     if workflow is None or run.state is RunState.STOPPED:
         return effects
     effects += gatekeeping.shown(situation, run.id)

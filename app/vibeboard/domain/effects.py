@@ -80,6 +80,20 @@ class MoveCard:
 
 
 @dataclass(frozen=True)
+class ShowCost:
+    """Put what a card has cost by now into a number field of its board."""
+
+    card: CardKey
+    place: Place
+    field: str
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"cost:{self.card}:{self.cause}"
+
+
+@dataclass(frozen=True)
 class Reply:
     """Say something once on an issue or pull request; ``topic`` makes it once."""
 
@@ -236,6 +250,7 @@ Effect = (
     | StopRun
     | ShowRun
     | MoveCard
+    | ShowCost
     | Reply
     | React
     | AnswerReview

@@ -12,6 +12,7 @@ from vibeboard.domain.effects import (
     React,
     RemoveWorkspace,
     Reply,
+    ShowCost,
     ShowGates,
     ShowQuestion,
     ShowRun,
@@ -28,6 +29,7 @@ from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.ports import (
     Cards,
     Deliveries,
+    Expenses,
     Marker,
     Replies,
     Workspaces,
@@ -47,6 +49,7 @@ class Performer:
         *,
         deliveries: Deliveries,
         cards: Cards,
+        expenses: Expenses,
         replies: Replies,
         asker: Asker,
         inspector: Inspector,
@@ -59,6 +62,7 @@ class Performer:
         self._meter = meter or Unmetered()
         self._deliveries = deliveries
         self._cards = cards
+        self._expenses = expenses
         self._replies = replies
         self._asker = asker
         self._inspector = inspector
@@ -112,8 +116,8 @@ class Performer:
                 await self._tracking.show(run)
             case ShowRun(run=run):
                 await self._tracking.show(run)
-            case MoveCard():
-                await self._cards.move(effect.place, effect.column, field=effect.field)
+            case MoveCard() | ShowCost():
+                await self._on_board(effect)
             case Reply():
                 marker = Marker(effect.topic)
                 await self._replies.ensure(effect.card, marker, effect.body)
@@ -137,8 +141,19 @@ class Performer:
             case ShowGates() | JudgeGroup() | VouchFor():
                 await self._gatekeeper.perform(effect)
 
+    async def _on_board(self, effect: MoveCard | ShowCost) -> None:
+        place, field = effect.place, effect.field
+        if isinstance(effect, MoveCard):
+            await self._cards.move(place, effect.column, field=field)
+        else:
+            usd = round(await self._expenses.of_card(effect.card), 2)
+            await self._cards.show_number(place, usd, field=field)
+
     async def _say(self, effect: Effect, why: str) -> None:
         """A person must know when their board cannot take a move."""
         if isinstance(effect, MoveCard):
             marker = Marker(f"refused-{effect.cause}")
             await self._replies.ensure(effect.card, marker, why)
+        elif isinstance(effect, ShowCost):
+            told = f"{why} `board.cost_field` in `.vibe.yml` names it."
+            await self._replies.ensure(effect.card, Marker("cost-field"), told)

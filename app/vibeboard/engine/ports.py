@@ -145,6 +145,13 @@ class Cards(Protocol):
         """
         ...
 
+    async def show_number(self, place: Place, number: float, *, field: str) -> None:
+        """Put a number into a field of the card. Doing it twice does nothing more.
+
+        Raises UserError if the board has no number field of that name.
+        """
+        ...
+
     async def comments(self, card: CardKey) -> Sequence[Comment]:
         """All comments, oldest first."""
         ...

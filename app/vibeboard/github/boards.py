@@ -19,6 +19,7 @@ from vibeboard.github.objects import (
     BoardItem,
     BoardItems,
     ItemColumns,
+    ItemNumber,
     Items,
     Option,
     SelectField,
@@ -28,6 +29,8 @@ _CARDS = load("cards_of_board")
 _COLUMNS = load("columns_at_item")
 _OF_BOARD = load("columns_of_board")
 _MOVE = load("move_item")
+_NUMBER = load("number_at_item")
+_SET_NUMBER = load("set_number")
 _STALE_OPTION = "does not belong to the field"
 
 
@@ -98,6 +101,32 @@ class Boards:
             if _STALE_OPTION not in str(refusal):
                 raise
             await self._move(connection, place, column, field)
+
+    async def show_number(self, place: Place, number: float, *, field: str) -> None:
+        """Put a number into a field of the card, if it has another one there."""
+        connection = await self._github.of_board(place.board)
+        answer = await connection.graphql(
+            _NUMBER, {"item": place.item, "field": field}, tolerated=absence
+        )
+        if not answer.get("node"):
+            return  # taken off the board meanwhile
+        item = read(ItemNumber, answer["node"])
+        found = item.project.field
+        if found is None or found.id is None or found.data_type != "NUMBER":
+            message = f"Board {place.board} has no number field “{field}”."
+            raise UserError(message)
+        value = item.field_value_by_name
+        if item.is_archived or (value is not None and value.number == number):
+            return
+        await connection.graphql(
+            _SET_NUMBER,
+            {
+                "project": item.project.id,
+                "item": place.item,
+                "field": found.id,
+                "number": number,
+            },
+        )
 
     async def _move(
         self, connection: Connection, place: Place, column: str, field: str

@@ -80,6 +80,10 @@ class GitHubCards:
         """Put the card into ``column``; doing it twice does nothing more."""
         await self._boards.move(place, column, field=field)
 
+    async def show_number(self, place: Place, number: float, *, field: str) -> None:
+        """Put a number into a field of the card; doing it twice does nothing more."""
+        await self._boards.show_number(place, number, field=field)
+
     async def comments(self, card: CardKey) -> Sequence[Comment]:
         """All comments, oldest first."""
         installation, names = await self._github.of(card.repository)

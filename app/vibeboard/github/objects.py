@@ -388,6 +388,34 @@ class ItemColumns(Node):
     field_value_by_name: FieldValue | None = None
 
 
+class NumberField(Node):
+    """A field that is no single-select one; what kind it is, GitHub says."""
+
+    id: str | None = None
+    data_type: str | None = None
+
+
+class ProjectNumber(Node):
+    """A project with one of its plain fields."""
+
+    id: str
+    field: NumberField | None = None
+
+
+class NumberValue(Node):
+    """An item's number; nothing where it has none."""
+
+    number: float | None = None
+
+
+class ItemNumber(Node):
+    """An item, and its number in a field."""
+
+    is_archived: bool
+    project: ProjectNumber
+    field_value_by_name: NumberValue | None = None
+
+
 class Blob(Node):
     """A file's content; a binary one has no text."""
 
