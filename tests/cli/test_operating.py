@@ -45,6 +45,7 @@ async def test_a_quiet_server_has_nothing_to_show(beside: Terminal) -> None:
     assert (await beside.types("audit", "acme/clock#7")).out == (
         "nothing about acme/clock#7\n"
     )
+    assert (await beside.types("costs")).out == "nothing spent\n"
     workers = (await beside.types("workers")).out
     assert "server" in workers
     assert workers.endswith("1 worker\n")

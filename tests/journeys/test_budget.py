@@ -1,5 +1,6 @@
 """A budget that is spent parks the card with its work saved; nothing turns red."""
 
+import json
 from datetime import UTC, datetime
 
 from localhub import projects
@@ -52,6 +53,12 @@ async def test_a_card_whose_budget_is_spent_waits_for_a_person_and_then_goes_on(
     called = await poor.replied("@alice *develop* is out of budget", "$5.25 of $5.00")
     assert "`limits.usd_per_issue`" in called
     assert not world.wrote("dear.txt")
+    code, told, _ = await world.vibeboard("costs", "--by", "issue", "--json")
+    assert code == 0
+    assert [(one["name"], one["cost"]["usd"]) for one in json.loads(told)] == [
+        (f"{REPOSITORY}#{poor.issue.number}", 5.25)
+    ]
+    assert "5.25 in 30 days" in (await world.vibeboard("costs"))[1]
     assert poor.item.values[field.id] == 5.25
     assert world.checks("vibeboard / develop")[0].conclusion == "success", "the other's"
     assert len(world.checks("vibeboard / develop")) == 1

@@ -1,10 +1,12 @@
 """``vibeboard queue``, ``dead``, ``workers`` and ``audit``: what an operator sees."""
 
 import asyncio
+from datetime import timedelta
 
 import typer
 
 from vibeboard.cli.desk import age, as_dict, at_the_desk, print_json, show
+from vibeboard.clock import SystemClock
 from vibeboard.domain.markdown import count
 
 
@@ -135,6 +137,39 @@ async def _audit(subject: str, *, most: int, as_json: bool) -> int:
     if not lines:
         typer.echo(f"nothing about {subject}" if subject else "nothing yet")
     return 0
+
+
+def run_costs(by: str, *, days: int, repository: str, as_json: bool) -> int:
+    """Print what runs spent."""
+    return asyncio.run(_costs(by, days, repository, as_json=as_json))
+
+
+async def _costs(by: str, days: int, repository: str, *, as_json: bool) -> int:
+    since = SystemClock().now() - timedelta(days=days)
+    async with at_the_desk() as desk:
+        bills = await desk.spending.bills(by, since, repository=repository or None)
+    if as_json:
+        print_json([as_dict(bill) for bill in bills])
+        return 0
+    show(
+        f"Costs by {by}",
+        [by, "runs", "USD", "tokens in", "cached", "tokens out", "without a price"],
+        [
+            [
+                bill.name, bill.runs, _usd(bill.cost.usd), bill.cost.input_tokens or "",
+                bill.cost.cached_tokens or "", bill.cost.output_tokens or "",
+                bill.unpriced or "",
+            ]
+            for bill in bills
+        ],
+    )  # fmt: skip
+    total = sum(bill.cost.usd or 0.0 for bill in bills)
+    typer.echo(f"{_usd(total)} in {count(days, 'day')}" if bills else "nothing spent")
+    return 0
+
+
+def _usd(amount: float | None) -> str:
+    return "" if amount is None else f"{amount:.2f}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -4,7 +4,7 @@ import json
 import sys
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -282,6 +282,23 @@ def audit(
     from vibeboard.cli.look import run_audit
 
     raise typer.Exit(run_audit(subject, most=most, as_json=as_json))
+
+
+@app.command()
+def costs(
+    by: Annotated[
+        Literal["day", "stage", "issue", "model"], typer.Option(help="What adds up.")
+    ] = "day",
+    days: Annotated[int, typer.Option(min=1, help="How far to look back.")] = 30,
+    repository: Annotated[
+        str, typer.Option(help="Only this one (owner/repository).")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what runs spent."""
+    from vibeboard.cli.look import run_costs
+
+    raise typer.Exit(run_costs(by, days=days, repository=repository, as_json=as_json))
 
 
 @db.command()

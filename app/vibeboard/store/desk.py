@@ -15,6 +15,7 @@ from vibeboard.store.orders import SqlOrders
 from vibeboard.store.overview import SqlOverview
 from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.runs import SqlRuns
+from vibeboard.store.spending import SqlSpending
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Desk:
     pauses: SqlPauses
     runs: SqlRuns
     audit: SqlAudit
+    spending: SqlSpending
 
 
 def existing(url: str) -> Database:
@@ -52,6 +54,7 @@ async def opened(url: str, clock: Clock, *, by: str) -> AsyncIterator[Desk]:
             SqlPauses(database.engine, due, clock),
             SqlRuns(database.engine, due, clock),
             SqlAudit(database.engine),
+            SqlSpending(database.engine, clock),
         )
     finally:
         await database.close()
