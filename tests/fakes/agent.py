@@ -39,11 +39,17 @@ def look(verb: str, what: str) -> None:
         known = "\n".join(f"{k}={v}" for k, v in os.environ.items())
         hand_over("summary.md", known)
         return
-    from urllib.request import urlopen  # noqa: PLC0415 - takes longer than the rest
+    from urllib.request import Request, urlopen  # noqa: PLC0415 - takes long
 
     with contextlib.suppress(OSError):
         if verb == "take":
             Path("taken").write_bytes(Path(what).read_bytes())
+        elif verb == "ask":  # a model, so many times
+            url = os.environ["ANTHROPIC_BASE_URL"] + "/v1/messages"
+            key = {"x-api-key": os.environ["ANTHROPIC_API_KEY"]}
+            body = b'{"model": "claude-sonnet-4-5", "messages": []}'
+            for _ in range(int(what)):
+                urlopen(Request(url, body, key), timeout=10).read()  # noqa: S310 - http it is
         else:
             urlopen(what, timeout=10)  # noqa: S310 - http it is
 
@@ -76,7 +82,7 @@ def obey(order: str) -> None:
             sys.stdout.buffer.write(os.urandom(4096))
         case "exit":
             sys.exit(int(rest))
-        case "environment" | "reach" | "take":
+        case "environment" | "reach" | "take" | "ask":
             look(verb, rest)
 
 

@@ -316,7 +316,9 @@ async def in_cell(
 
 def bounds_whole_runs(tried: Tried) -> bool:
     """Whether control groups can be made here."""
-    return tried.kind is Kind.BUBBLEWRAP and isinstance(groups.find(), groups.Groups)
+    return tried.kind is Kind.BUBBLEWRAP and isinstance(
+        groups.find(arrange=False), groups.Groups
+    )
 
 
 async def test_case_27_memory_is_bounded_for_all_of_a_run_together(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.model_api import Say, model_api
 from tests.journeys.conftest import free_port
 from tests.journeys.world import World, config, make_world
 from tests.runner.cells import need_bubblewrap
@@ -66,3 +67,30 @@ async def test_a_server_without_bubblewrap_refuses_where_it_is_required(
     await card.reaches("Attention")
     await card.says("❌ failed", "the sandbox is required", "vibeboard doctor")
     assert card.pull is None
+
+
+async def test_a_run_that_asks_models_too_much_is_cut_off_with_its_work_saved(
+    world: World,
+) -> None:
+    """Any program's requests are counted on their way, whatever it says of them."""
+    limited = "limits: {minutes: 5, tokens: 1050}"
+    text = config().replace("limits: {minutes: 5}", limited)
+    world.commit_file(".vibe.yml", text)
+    (world.home / "model-key").write_text("sk-real")
+    async with model_api([Say("hello")]) as api:
+        world.settings["anthropic_base_url"] = api.url
+        world.settings["anthropic_api_key_file"] = str(world.home / "model-key")
+        await world.serve()
+        card = world.card("Talk", "environment", "write a.txt a", "ask 100")
+        card.moved_to("Development")
+
+        await card.reaches("Attention")
+        await card.says("💰 out of budget", "1,050")
+
+    assert set(api.paths) == {"/v1/messages"}
+    assert set(api.keys) == {"sk-real"}
+    assert len(api.paths) == 11  # of 101 tokens each
+    branch = f"vibe/{card.issue.number}-talk"
+    assert "a.txt" in world.files(branch)
+    everything = "\n".join([*card.replies, *world.log])
+    assert "sk-real" not in everything

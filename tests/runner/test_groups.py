@@ -21,14 +21,13 @@ class Kernel:
         (self.root / "cgroup.controllers").write_text("cpu memory pids")
         self.own.write_text(f"0::{path}\n")
         group = self.root / path.lstrip("/")
-        for folder in (group, group.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "cgroup.controllers").write_text(given)
-            (folder / "cgroup.subtree_control").write_text(passed_on)
+        group.mkdir(parents=True)
+        (group / "cgroup.controllers").write_text(given)
+        (group / "cgroup.subtree_control").write_text(passed_on)
         return group
 
-    def find(self) -> Groups | str:
-        return find(self.root, self.own)
+    def find(self, *, ours: bool = True, arrange: bool = True) -> Groups | str:
+        return find(self.root, self.own, ours=lambda _: ours, arrange=arrange)
 
 
 @pytest.fixture
@@ -48,10 +47,32 @@ def test_a_group_that_passes_its_controllers_on_is_where_groups_are_made(
     assert set(found.bases.values()) == {group}
 
 
+def test_a_leaf_of_what_is_ours_has_the_others_beside_it(kernel: Kernel) -> None:
+    leaf = kernel.version_2("/a/b/leaf", given="cpu memory pids")
+    (leaf.parent / "cgroup.subtree_control").write_text("cpu memory pids")
+
+    found = kernel.find()
+
+    assert isinstance(found, Groups)
+    assert set(found.bases.values()) == {leaf.parent}
+
+
+def test_who_only_looks_arranges_nothing(kernel: Kernel) -> None:
+    group = kernel.version_2("/a/b", given="cpu memory pids")
+
+    assert isinstance(kernel.find(arrange=False), Groups)
+    assert not (group / "vibeboard-server").exists()
+
+
+def test_a_group_that_is_not_ours_is_left_alone(kernel: Kernel) -> None:
+    kernel.version_2("/a/b", given="cpu memory pids", passed_on="cpu memory pids")
+
+    assert kernel.find(ours=False) == "no control group was delegated to the server"
+
+
 def test_a_delegated_group_is_made_ready_by_moving_into_a_leaf(kernel: Kernel) -> None:
     """Only a group without processes of its own may pass controllers on."""
     group = kernel.version_2("/a/b", given="cpu memory pids")
-    (group.parent / "cgroup.controllers").write_text("")
 
     found = kernel.find()
 

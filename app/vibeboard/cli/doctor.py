@@ -176,7 +176,7 @@ def _claude(settings: Settings) -> Finding:
 
 def _sandbox(settings: Settings) -> list[Finding]:
     policy = Policy(settings.sandbox)
-    found = look(search_path(), policy)
+    found = look(search_path(), policy, arrange=False)
     return [_cells(found, policy), *_bounds(found)]
 
 

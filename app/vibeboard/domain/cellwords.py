@@ -1,6 +1,6 @@
 """What people read about the cells that agents and suites work in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from vibeboard.domain.markdown import code, inline
 
@@ -18,6 +18,13 @@ _BOUNDS = {
         "(`VIBEBOARD_RUN_DISK_GB` bounds it)."
     ),
 }
+
+
+def within_reach(hosts: Sequence[str]) -> str:
+    """What an agent is told of its network, so that it does not try in vain."""
+    if not hosts:
+        return "Work without the internet: what is not installed cannot be downloaded."
+    return f"Of the internet, only {', '.join(hosts)} may be reached."
 
 
 def sandbox_missing(why: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from vibeboard.config.presets import builtin_prompt
-from vibeboard.domain import prompt, words
+from vibeboard.domain import cellwords, prompt, words
 from vibeboard.domain.board import Actor, Card, Comment, Permission, Wording
 from vibeboard.domain.decide import CHECKS
 from vibeboard.domain.prompt import Rendered
@@ -54,7 +54,7 @@ class Told:
             instructions="" if by_checks else run.instructions,
             checks=run.instructions if by_checks else "",
             threads=self.threads,
-            notes=workspace.notes,
+            notes=(*workspace.notes, cellwords.within_reach(stage.agent.network)),
             branch_has_work=self.branch_has_work,
         )
 

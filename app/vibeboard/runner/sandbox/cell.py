@@ -261,13 +261,16 @@ class Found:
     groups: Groups | str
 
 
-def look(path: str, policy: Policy) -> Found:
-    """What this machine has for cells, as far as the operator wants them."""
+def look(path: str, policy: Policy, *, arrange: bool = True) -> Found:
+    """What this machine has for cells, as far as the operator wants them.
+
+    Control groups may have to be arranged for that; ``arrange`` lets it.
+    """
     if policy is Policy.OFF:
         return Found(Kind.NONE, "the operator switched it off", None, "not wanted")
     made = bubblewrap.find(path)
-    bounding = groups.find()
-    if isinstance(bounding, Groups):
+    bounding = groups.find(arrange=arrange)
+    if isinstance(bounding, Groups) and arrange:
         bounding.sweep()
     if isinstance(made, Bubblewrap):
         return Found(Kind.BUBBLEWRAP, "", made, bounding)

@@ -7,7 +7,7 @@ write there. Where it is neither, cells are bounded one process at a time.
 import asyncio
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,15 +105,33 @@ class Group:
         return not any(Path(folder).exists() for folder in self.places)
 
 
-def find(root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> Groups | str:
-    """Where groups can be made; else why they cannot."""
+def is_ours(group: Path) -> bool:
+    """Whether we may arrange a group: root could, but systemd may think otherwise."""
+    if os.geteuid() or not Path("/run/systemd/system").exists():
+        return os.access(group, os.W_OK)
+    with suppress(OSError):
+        return os.getxattr(group, "trusted.delegate") == b"1"
+    return False
+
+
+def find(
+    root: Path = _ROOT,
+    own: Path = Path("/proc/self/cgroup"),
+    *,
+    ours: Callable[[Path], bool] = is_ours,
+    arrange: bool = True,
+) -> Groups | str:
+    """Where groups can be made; else why they cannot.
+
+    Unless ``arrange`` says so, nothing is done for it yet.
+    """
     try:
         lines = own.read_text().splitlines()
     except OSError as error:
         return f"control groups cannot be read: {error}"
     told = dict(_parsed(lines))
     if (root / "cgroup.controllers").exists():
-        return _version_2(root / told.get("", "/").lstrip("/"), root)
+        return _version_2(root / told.get("", "/").lstrip("/"), ours, arrange=arrange)
     bases = {
         kind: root / kind / told[kind].lstrip("/")
         for kind in (*_WANTED, "cpu")
@@ -126,34 +144,35 @@ def find(root: Path = _ROOT, own: Path = Path("/proc/self/cgroup")) -> Groups | 
     return Groups(bases, unified=False)
 
 
-def _version_2(group: Path, root: Path) -> Groups | str:
-    """In the group itself, or beside it where it is the leaf of what is ours."""
-    for base in (group, group.parent):
-        if not base.is_relative_to(root) or not os.access(base, os.W_OK):
-            continue
-        if _has_controllers(base) or (base == group and _make_room(base)):
-            kinds = (*_WANTED, "cpu")
+def _version_2(
+    group: Path, ours: Callable[[Path], bool], *, arrange: bool
+) -> Groups | str:
+    """Beside our own group, where it is the leaf of what is ours, or below it."""
+    for base in (group.parent, group):
+        kinds = _kinds(base / "cgroup.subtree_control")
+        if kinds and ours(base):
             return Groups(dict.fromkeys(kinds, base), unified=True)
+    kinds = _kinds(group / "cgroup.controllers")
+    if kinds and ours(group) and (not arrange or _make_room(group, kinds)):
+        return Groups(dict.fromkeys(kinds, group), unified=True)
     return "no control group was delegated to the server"
 
 
-def _has_controllers(base: Path) -> bool:
-    given = (base / "cgroup.subtree_control").read_text().split()
-    return all(kind in given for kind in _WANTED)
+def _kinds(file: Path) -> tuple[str, ...]:
+    """Those of the file that we use; nothing if those we need are not among them."""
+    given = file.read_text().split() if file.exists() else []
+    known = tuple(kind for kind in (*_WANTED, "cpu") if kind in given)
+    return known if set(_WANTED) <= set(known) else ()
 
 
-def _make_room(group: Path) -> bool:
+def _make_room(group: Path, kinds: tuple[str, ...]) -> bool:
     """Move ourselves into a leaf: only then may the group have others below it."""
-    known = (group / "cgroup.controllers").read_text().split()
-    if any(kind not in known for kind in _WANTED):
-        return False
     leaf = group / _OURS
     try:
         leaf.mkdir(exist_ok=True)
         (leaf / "cgroup.procs").write_text(str(os.getpid()))
-        wanted = [kind for kind in (*_WANTED, "cpu") if kind in known]
         (group / "cgroup.subtree_control").write_text(
-            " ".join(f"+{kind}" for kind in wanted)
+            " ".join(f"+{kind}" for kind in kinds)
         )
     except OSError:
         return False
