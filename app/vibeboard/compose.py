@@ -481,7 +481,7 @@ def _executor(
             workspaces=crew.workspaces,
             lending=crew.workspaces,
             reviews=crew.kept.reviews,
-            briefing=briefing,
+            tell=briefing.specialist,
             places=places,
         ),
         workflows=crew.workflows,

@@ -190,7 +190,7 @@ OVER = {"security": Vouch("security@c0ffee", "bob", "It is a test's.")}
         ),
         (
             replace(HEAD, reviews={"security": replace(FINE, fault="no file")}),
-            "the review `security` says nothing: no file",
+            "says nothing: no file (in `c0ffeec`)",
             "`/agent retry reviews`",
         ),
         (replace(HEAD, tested_now=True), "was not made of", "`/agent retry reviews`"),

@@ -149,7 +149,7 @@ def test_reviews_are_told_in_a_table_and_by_name() -> None:
     )
 
     assert "| security | ❌ blocks | 1 | 0 | 12 | 0 | 1m 2s |" in shown
-    assert "🛑 critical: A shell runs it <sub>clock.py:3</sub>" in shown
+    assert "🛑 critical (security): A shell runs it <sub>clock.py:3</sub>" in shown
     assert "… and 3 more findings of security." in shown
     assert "**ux** says nothing: it left no `.vibe/out/findings.json`" in shown
     assert reviewwords.objections([ReviewResult("security", (HOLE, *many))]) == (

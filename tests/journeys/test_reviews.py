@@ -69,13 +69,14 @@ async def test_what_specialists_find_keeps_a_card_from_moving_on(world: World) -
     assert check(world, "review: wording").conclusion == "success"
     assert check(world, "review: ux").conclusion == "neutral"
     assert check(world, "develop").conclusion == "failure"
+    assert "## Reviews\n\n| Review | Verdict |" in (pull.body or "")
     # What specialists change is thrown away: the agent's line is there once.
     readme = git.text(world.repository.git_dir, "show", f"{pull.head_sha}:README.md")
     assert readme.count("more") == 1
 
     card.moved_to("Done", by="bob")
     said = await card.replied("@bob moved this card to *Done*")
-    assert "| ❌ | review `security` | the review `security` blocks" in said
+    assert "| ❌ | review `security` | blocks: “A shell runs it” (tock.txt:1)" in said
     assert "`/agent approve security <reason>` passes over the review" in said
     await card.reaches("Attention")
     card.said("/agent approve security Only tests write it.", by="bob")

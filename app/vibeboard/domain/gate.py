@@ -157,7 +157,7 @@ def _review(review: Review, head: Head) -> Requirement:
     if result is None:
         said = f"was not made of `{short}`, the newest commit"
         return Requirement(name, met=False, said=said, way=again)
-    said = f"{reviewwords.objection(result)} (in `{short}`)"
+    said = f"{reviewwords.blocked(result)} (in `{short}`)"
     way = accept if result.verdict is Verdict.FAILED else f"{again}, {accept}"
     return Requirement(name, met=False, said=said, way=way)
 

@@ -46,26 +46,28 @@ def told(results: Sequence[ReviewResult], *, most: int = _LONGEST_LIST) -> list[
     lines = [f"| {' | '.join(row)} |" for row in ([*heads, "Time"], *rows)]
     lines.insert(1, "|---" * (len(heads) + 1) + "|")
     for one in results:
-        lines += _details(one, most)
+        of = f" ({one.review})" if len(results) > 1 else ""
+        lines += _details(one, most, of)
     return lines
 
 
-def _details(result: ReviewResult, most: int) -> list[str]:
+def _details(result: ReviewResult, most: int, of: str) -> list[str]:
     name = inline(result.review)
     lines = []
     if result.fault is not None:
         lines += ["", f"**{name}** says nothing: {ours(result.fault, 500)}"]
     for found in result.findings[:most]:
-        lines += _finding(found)
+        lines += _finding(found, of)
     more = len(result.findings) - most
     if more > 0:
         lines += ["", f"… and {count(more, 'more finding')} of {name}."]
     return lines
 
 
-def _finding(found: Finding) -> list[str]:
+def _finding(found: Finding, of: str) -> list[str]:
     where = f" <sub>{in_html(place(found))}</sub>" if found.path else ""
-    title = f"{_SIGNS[found.severity]} {found.severity.word}: {in_html(found.title)}"
+    worth = f"{_SIGNS[found.severity]} {found.severity.word}{of}"
+    title = f"{worth}: {in_html(found.title)}"
     return [
         "",
         f"<details><summary>{title}{where}</summary>",
@@ -98,11 +100,16 @@ def objections(results: Sequence[ReviewResult]) -> str:
 
 def objection(result: ReviewResult) -> str:
     """Why a review keeps a card from going on."""
+    return f"the review `{result.review}` {blocked(result)}"
+
+
+def blocked(result: ReviewResult) -> str:
+    """The same where the review is named already."""
     if result.fault is not None:
-        return f"the review `{result.review}` says nothing: {ours(result.fault, 300)}"
+        return f"says nothing: {ours(result.fault, 300)}"
     found = len(result.blocking)
     first = result.blocking[0]
     worst = f"“{inline(first.title, 120)}”"
     more = f" and {count(found - 1, 'more finding')}" if found > 1 else ""
     at = f" ({inline(place(first))})" if first.path else ""
-    return f"the review `{result.review}` blocks: {worst}{at}{more}"
+    return f"blocks: {worst}{at}{more}"

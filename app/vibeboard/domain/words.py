@@ -337,12 +337,17 @@ def review_summary(run: Run, report: Report, result: ReviewResult) -> str:
 
 def _proved(proof: Proof) -> list[str]:
     """What suites and specialists say."""
-    parts = [
-        testwords.told(proof),
-        testwords.criteria(proof.criteria),
-        reviewwords.told(proof.reviews),
-    ]
-    return "\n\n".join("\n".join(part) for part in parts if part).split("\n")
+    return _apart(_tested(proof), reviewwords.told(proof.reviews))
+
+
+def _tested(proof: Proof) -> list[str]:
+    """What suites say, and how criteria stand after them."""
+    return _apart(testwords.told(proof), testwords.criteria(proof.criteria))
+
+
+def _apart(first: list[str], second: list[str]) -> list[str]:
+    """Both, with an empty line between: Markdown takes two tables for one."""
+    return [*first, "", *second] if first and second else [*first, *second]
 
 
 def _summary(run: Run, report: Report, lines: Sequence[str]) -> str:
@@ -399,12 +404,14 @@ def _pull_lines(run: Run, report: Report, notes: Sequence[str]) -> list[str]:
         "## Tests",
         "",
         *(
-            _proved(report.proof)
-            if report.proof
+            _tested(report.proof)
+            if report.tests and report.proof
             else ["_No test suite is configured for this stage._"]
         ),
         "",
     ]
+    if report.reviews:
+        lines += ["## Reviews", "", *reviewwords.told(report.reviews), ""]
     if notes:
         lines += [f"> {note}" for note in notes] + [""]
     lines += [

@@ -1,6 +1,7 @@
 """Has specialists look at a commit, each alone in a checkout of its own."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -14,7 +15,6 @@ from vibeboard.domain.review import FindingsInvalid, ReviewResult, standing
 from vibeboard.domain.run import Cost, Run
 from vibeboard.domain.workflow import Review, Stage
 from vibeboard.engine.approvals import ByRules, anything
-from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
     AgentEnd,
@@ -39,6 +39,9 @@ _ENDS = {
     AgentEnd.OUT_OF_BUDGET: "the agent is out of budget",
     AgentEnd.WAITING: "the agent waits for an answer, which nobody gives it here",
 }
+
+
+Tell = Callable[[Run, Review, Card, Base], Awaitable[str]]
 
 
 @dataclass(frozen=True)
@@ -76,14 +79,15 @@ class Specialists:
         workspaces: Workspaces,
         lending: Lending,
         reviews: Reviews,
-        briefing: Briefing,
+        tell: Tell,
         places: Places,
     ) -> None:
+        """``tell`` makes a specialist's prompt."""
         self._agents = agents
         self._workspaces = workspaces
         self._lending = lending
         self._reviews = reviews
-        self._briefing = briefing
+        self._tell = tell
         self._places = places
 
     async def review(
@@ -107,7 +111,7 @@ class Specialists:
                 replace(one, agent=budget.within(one.agent, room)),
                 card,
                 base,
-                await self._briefing.specialist(run, one, card, base),
+                await self._tell(run, one, card, base),
                 refusal,
             )
             for one in stage.reviews
