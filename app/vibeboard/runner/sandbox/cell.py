@@ -41,7 +41,10 @@ PROXY_PORT = 41415
 _PYTHON = str(Path(sys.executable).resolve())
 _MODELS, _PROXY = "models", "proxy"  # sockets
 # Where nothing but Landlock holds: what programs need of the rest of the machine.
-_DEVICES = (Path("/dev"),)
+_DEVICES = tuple(
+    Path("/dev", name)
+    for name in ("null", "zero", "full", "random", "urandom", "tty", "ptmx", "pts")
+)
 _NEEDED_BY_ALL = tuple(
     map(Path, ("/proc", "/sys", "/etc/passwd", "/etc/group", "/etc/hosts",
                "/etc/resolv.conf", "/run/systemd/resolve"))
