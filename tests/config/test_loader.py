@@ -15,6 +15,7 @@ from vibeboard.config.loader import load
 from vibeboard.config.presets import builtin_names, builtin_prompt
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.review import Severity
+from vibeboard.domain.tools import ToolPolicy, Verdict, rules_of
 from vibeboard.domain.workflow import (
     Agent,
     Cap,
@@ -122,6 +123,17 @@ def test_a_full_file_means() -> None:
         least_permission=Permission.MAINTAIN,
         trusted_bots=frozenset({"renovate[bot]"}),
         commit="abc",
+    )
+
+
+def test_an_agent_has_its_rules() -> None:
+    workflow = loaded(
+        "version: 1\nstages: {a: {agent: x}}\nagents:\n"
+        "  x: {tools: {allow: [Read], deny: ['Bash(rm *)']}}\n"
+    )
+
+    assert workflow.stages["a"].agent.tools == ToolPolicy(
+        allow=rules_of("Read"), deny=rules_of("Bash(rm *)"), otherwise=Verdict.ASK
     )
 
 
@@ -352,6 +364,16 @@ MEANING = [
         id="a command for another program",
     ),
     pytest.param(
+        with_stages("  a: {}", "agents: {x: {tools: {ask: [Read, bash]}}}"),
+        "4:34: ask: no tool 'bash'; did you mean 'Bash'?",
+        id="a tool by another name",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {x: {cli: command, command: y, tools: {}}}"),
+        "4:40: a `cli: command` has no tools that it could ask for",
+        id="rules for a program that cannot ask",
+    ),
+    pytest.param(
         with_stages("  a: {}", 'agents: {x: {cli: command, command: "y \'z"}}'),
         "4:37: command: not a command line: No closing quotation",
         id="an open quote in a command",
@@ -405,7 +427,6 @@ MEANING = [
 NOT_YET = [
     pytest.param("agents: {x: {cli: codex}}", "4:19: cli: `cli: codex`", id="codex"),
     pytest.param("agents: {x: {cli: acp}}", "4:19: cli: `cli: acp`", id="acp"),
-    pytest.param("agents: {x: {tools: {ask: [y]}}}", "4:14: `tools`", id="tools"),
     pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
 ]

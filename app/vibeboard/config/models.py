@@ -126,13 +126,14 @@ class Tools(Part):
     """Which tool calls an agent makes on its own, and which a person answers."""
 
     allow: Lines = Field(default_factory=list)
-    """Tool calls that need no question, such as `Read` or `Bash(git status*)`."""
+    """Tool calls that need no question, such as `Read` or `Bash(git status*)`. A
+    command line is allowed if every command in it is."""
 
     ask: Lines = Field(default_factory=list)
-    """Tool calls that wait for a person."""
+    """Tool calls that wait for a person; this goes before `allow`."""
 
     deny: Lines = Field(default_factory=list)
-    """Tool calls that are refused."""
+    """Tool calls that are refused; this goes before all else."""
 
     otherwise: Literal["allow", "ask", "deny"] = "ask"
     """What happens to a tool call that no rule names."""
@@ -162,7 +163,8 @@ class Agent(Part):
     """What one run may use."""
 
     tools: Tools | None = None
-    """Rules for tool calls."""
+    """Rules for tool calls. Left out, an agent may read, edit files in its tree and use
+    the shell, and nothing else."""
 
     network: Lines = Field(default_factory=list)
     """Hosts that the agent may reach besides the model's, by their names

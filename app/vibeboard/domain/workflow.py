@@ -12,6 +12,7 @@ from hashlib import sha256
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.evidence import FlakyPolicy
 from vibeboard.domain.review import Severity
+from vibeboard.domain.tools import DEFAULT, ToolPolicy
 
 FILE = ".vibe.yml"
 VERIFY = "verify"  # the stage of runs that only test
@@ -52,6 +53,7 @@ class Agent:
     tokens: int | None = None
     network: tuple[str, ...] = ()
     sandbox_required: bool = False
+    tools: ToolPolicy = DEFAULT
 
 
 _NOBODY = Agent("nobody", Cli.COMMAND)
