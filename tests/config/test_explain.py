@@ -60,11 +60,11 @@ def test_specialists_are_explained() -> None:
 
 def test_rules_for_tools_are_explained() -> None:
     tools = "{allow: [Read, Edit], deny: ['Bash(rm *)'], otherwise: ask}"
-    agents = f"agents: {{x: {{cli: claude-code, tools: {tools}}}}}"
+    agents = f"agents: {{x: {{cli: codex, tools: {tools}}}}}"
 
     shown = explain(load(SMALLEST + agents, owner="acme"))
 
-    assert "| `x` | Claude Code |" in shown
+    assert "| `x` | Codex |" in shown
     assert "| deny `Bash(rm *)`; allow `Read`, `Edit`; otherwise ask |" in shown
 
 

@@ -425,7 +425,6 @@ MEANING = [
 ]
 
 NOT_YET = [
-    pytest.param("agents: {x: {cli: codex}}", "4:19: cli: `cli: codex`", id="codex"),
     pytest.param("agents: {x: {cli: acp}}", "4:19: cli: `cli: acp`", id="acp"),
     pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),

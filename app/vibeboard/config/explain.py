@@ -14,7 +14,7 @@ from vibeboard.domain.workflow import (
     Workflow,
 )
 
-_PROGRAMS = {Cli.CLAUDE_CODE: "Claude Code"}
+_PROGRAMS = {Cli.CLAUDE_CODE: "Claude Code", Cli.CODEX: "Codex"}
 
 
 def explain(workflow: Workflow) -> str:

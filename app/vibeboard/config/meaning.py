@@ -115,7 +115,7 @@ class Reader:
 
     def _agent(self, name: str, agent: AgentModel) -> Agent:
         place = ("agents", name)
-        cli = Cli.COMMAND if agent.cli == "command" else Cli.CLAUDE_CODE
+        cli = Cli(agent.cli) if agent.cli != "acp" else Cli.CLAUDE_CODE
         named = cli is Cli.COMMAND
         if named and agent.command is None:
             message = f"`cli: {agent.cli}` needs a `command` to run"

@@ -33,6 +33,7 @@ class Cli(Enum):
     """The kinds of agent program."""
 
     CLAUDE_CODE = "claude-code"
+    CODEX = "codex"
     COMMAND = "command"
 
 

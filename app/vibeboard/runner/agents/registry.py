@@ -15,8 +15,9 @@ from vibeboard.engine.ports import (
 class RunnerAgents:
     """Every kind of agent this runner knows; satisfies ``engine.ports.Agents``."""
 
-    def __init__(self, *, claude: Agents, command: Agents) -> None:
+    def __init__(self, *, claude: Agents, codex: Agents, command: Agents) -> None:
         self._claude = claude
+        self._codex = codex
         self._command = command
 
     async def work(
@@ -30,6 +31,8 @@ class RunnerAgents:
         match cli:
             case Cli.CLAUDE_CODE:
                 return self._claude
+            case Cli.CODEX:
+                return self._codex
             case Cli.COMMAND:
                 return self._command
             case _:
