@@ -126,15 +126,20 @@ def test_a_full_file_means() -> None:
     )
 
 
-def test_an_agent_has_its_rules() -> None:
+def test_agents_of_each_kind_have_their_rules() -> None:
     workflow = loaded(
-        "version: 1\nstages: {a: {agent: x}}\nagents:\n"
-        "  x: {tools: {allow: [Read], deny: ['Bash(rm *)']}}\n"
+        "version: 1\nstages: {a: {agent: x}, b: {agent: y}}\nagents:\n"
+        "  x: {cli: codex, tools: {allow: [Read], deny: ['Bash(rm *)']}}\n"
+        "  y: {cli: acp, command: gemini --acp, tools: {otherwise: deny}}\n"
     )
 
-    assert workflow.stages["a"].agent.tools == ToolPolicy(
+    x, y = workflow.stages["a"].agent, workflow.stages["b"].agent
+    assert x.cli is Cli.CODEX
+    assert x.tools == ToolPolicy(
         allow=rules_of("Read"), deny=rules_of("Bash(rm *)"), otherwise=Verdict.ASK
     )
+    assert (y.cli, y.command) == (Cli.ACP, ("gemini", "--acp"))
+    assert y.tools == ToolPolicy(otherwise=Verdict.DENY)
 
 
 @pytest.mark.parametrize(
@@ -364,6 +369,11 @@ MEANING = [
         id="a command for another program",
     ),
     pytest.param(
+        with_stages("  a: {}", "agents: {x: {cli: acp}}"),
+        "4:10: `cli: acp` needs a `command` to run",
+        id="no command for a protocol",
+    ),
+    pytest.param(
         with_stages("  a: {}", "agents: {x: {tools: {ask: [Read, bash]}}}"),
         "4:34: ask: no tool 'bash'; did you mean 'Bash'?",
         id="a tool by another name",
@@ -425,7 +435,6 @@ MEANING = [
 ]
 
 NOT_YET = [
-    pytest.param("agents: {x: {cli: acp}}", "4:19: cli: `cli: acp`", id="acp"),
     pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
 ]

@@ -10,6 +10,7 @@ import pytest
 
 from vibeboard.domain.run import Cost
 from vibeboard.domain.tools import DEFAULT, ToolCall, Verdict
+from vibeboard.runner.agents.acp_stream import AcpReader, mode_option, modes
 from vibeboard.runner.agents.claude_calls import call_of
 from vibeboard.runner.agents.claude_stream import read_line
 from vibeboard.runner.agents.codex_stream import CodexReader, unwrapped
@@ -171,6 +172,103 @@ def test_a_line_is_judged_without_the_shell_it_is_given(
     assert unwrapped(command) == line
 
 
+# --- The Agent Client Protocol ----------------------------------------------------
+
+
+def acp(name: str) -> tuple[list[AgentEvent], list[ToolCall], Cost]:
+    reader = AcpReader()
+    events: list[AgentEvent] = []
+    calls: list[ToolCall] = []
+    for message in said(f"acp-{name}"):
+        if message.get("method") == "session/update":
+            events += reader.read(message["params"])
+        elif message.get("method") == "session/request_permission":
+            tree = Path(f"/srv/w/acp-{name}/wt")
+            calls.append(reader.call(message["params"], tree))
+        elif "stopReason" in (message.get("result") or {}):
+            events += reader.flush()
+            reader.end(message["result"])
+    return events, calls, reader.cost
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "tokens"),
+    [
+        ("claude", [("Edit", "a.txt"), ("Bash", "touch made-by-bash")], 450),
+        ("codex", [("Bash", "touch /srv/runs/acp-escalated")], 450),
+        # Gemini gives no command line, only a title for people.
+        ("gemini", [("Edit", "a.txt"), ("Execute", "touch made-by-bash")], 450),
+        ("opencode", [("Edit", "a.txt"), ("Bash", "touch made-by-bash")], 150),
+        ("qwen", [("Edit", "a.txt"), ("Bash", "touch made-by-bash")], None),
+    ],
+)
+def test_acp_agents_ask_for_the_same_in_their_own_ways(
+    name: str, asked: list[tuple[str, str]], tokens: int | None
+) -> None:
+    events, calls, cost = acp(name)
+
+    assert [(call.tool, call.subject) for call in calls] == asked
+    assert "+a" in calls[0].diff or name == "codex"
+    assert "".join(e.text for e in events if isinstance(e, Message)) in (
+        "Creating.All done.",
+        "Creating.",  # opencode ends its turn where it is refused
+    )
+    assert kinds(events)["ToolFinished"] >= 1
+    assert cost.input_tokens == tokens
+
+
+def test_acp_agents_say_what_their_turn_cost() -> None:
+    assert acp("claude")[2].usd == 0.004024
+    assert acp("opencode")[2].usd == 0.00034
+
+    reader = AcpReader(loading=True)
+    for amount in (3.0, 3.5):
+        update = {
+            "sessionUpdate": "usage_update",
+            "cost": {"amount": amount, "currency": "USD"},
+        }
+        list(reader.read({"update": update}))
+        reader.loading = False
+    assert reader.cost.usd == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "current"),
+    [
+        ("claude", "default"),
+        ("codex", "agent"),
+        ("gemini", "default"),
+        ("opencode", "build"),
+        ("qwen", "auto"),
+    ],
+)
+def test_acp_agents_offer_modes_in_two_ways(name: str, current: str) -> None:
+    (session,) = (
+        message["result"]
+        for message in said(f"acp-{name}")
+        if "sessionId" in (message.get("result") or {})
+    )
+    names, by_mode = modes(session)
+    _, by_option, values = mode_option(session)
+
+    assert current in (by_mode, by_option)
+    assert current in [*names, *values]
+
+
+def test_what_a_session_replays_is_not_told_again() -> None:
+    reader = AcpReader(loading=True)
+    chunk = {"sessionUpdate": "agent_message_chunk", "content": {"text": "Old."}}
+    call = {"sessionUpdate": "tool_call", "toolCallId": "1", "kind": "edit"}
+
+    events = [
+        *reader.read({"update": chunk}),
+        *reader.read({"update": call}),
+        *reader.flush(),
+    ]
+
+    assert events == []
+
+
 # --- Of all -----------------------------------------------------------------------
 
 
@@ -187,7 +285,7 @@ def test_a_line_is_judged_without_the_shell_it_is_given(
     ],
 )
 def test_odd_lines_do_no_harm(line: dict[str, Any]) -> None:
-    for event in CodexReader().read(line):
+    for event in [*CodexReader().read(line), *AcpReader().read(line)]:
         assert isinstance(
             event, Raw | Finished | Warned | UsageSeen | ToolStarted | SessionStarted
         )

@@ -115,13 +115,13 @@ class Reader:
 
     def _agent(self, name: str, agent: AgentModel) -> Agent:
         place = ("agents", name)
-        cli = Cli(agent.cli) if agent.cli != "acp" else Cli.CLAUDE_CODE
-        named = cli is Cli.COMMAND
+        cli = Cli(agent.cli)
+        named = cli in (Cli.COMMAND, Cli.ACP)
         if named and agent.command is None:
             message = f"`cli: {agent.cli}` needs a `command` to run"
             self._complain(place, message, at_key=True)
         if agent.command is not None and not named:
-            message = "`command` belongs to `cli: command`"
+            message = "`command` belongs to `cli: command` and `cli: acp`"
             self._complain((*place, "command"), message, at_key=True)
         if agent.tools is not None and cli is Cli.COMMAND:
             message = "a `cli: command` has no tools that it could ask for"

@@ -143,8 +143,9 @@ class Agent(Part):
     """A coding agent: which program it is, and what it may do and use."""
 
     cli: Literal["claude-code", "codex", "acp", "command"] = "claude-code"
-    """The kind of program. `command` is any program that reads the prompt from its
-    standard input and works in the current directory."""
+    """The kind of program. `acp` is any that speaks the Agent Client Protocol, and
+    `command` any that reads the prompt from its standard input and works in the
+    current directory."""
 
     command: (
         Annotated[
@@ -153,8 +154,8 @@ class Agent(Part):
         ]
         | None
     ) = None
-    """The program and its arguments, for `cli: command`: one line as in a shell
-    (without its expansions), or a list."""
+    """The program and its arguments, for `cli: command` and `cli: acp`: one line as in
+    a shell (without its expansions), or a list."""
 
     model: OneLine | None = None
     """The model, by the name the program knows; its own default if left out."""

@@ -25,7 +25,6 @@ class NotYet:
 
 
 NOT_YET = (
-    NotYet(("agents", "*", "cli"), frozenset({"acp"})),
     NotYet(("stages", "*", "runner"), frozenset({"actions"})),
     NotYet(("preview",)),
     NotYet(("runner",), frozenset({"actions"})),

@@ -34,12 +34,15 @@ class Cli(Enum):
 
     CLAUDE_CODE = "claude-code"
     CODEX = "codex"
+    ACP = "acp"  # whatever speaks the Agent Client Protocol
     COMMAND = "command"
 
 
 @dataclass(frozen=True)
 class Agent:
-    """A configured agent. ``command`` is an argument list, for ``cli: command``.
+    """A configured agent.
+
+    ``command`` is an argument list, for ``cli: command`` and ``cli: acp``.
 
     ``network`` are the hosts it may reach besides the model's.
     """
