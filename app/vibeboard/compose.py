@@ -44,7 +44,9 @@ from vibeboard.github.pace import Pace
 from vibeboard.github.signature import verify
 from vibeboard.github.translate import translate
 from vibeboard.github.transport import sleep
+from vibeboard.runner.agents.acp import AcpAgent
 from vibeboard.runner.agents.claude import ClaudeAgent, find_claude
+from vibeboard.runner.agents.codex import CodexAgent
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.agents.registry import RunnerAgents
 from vibeboard.runner.environment import Environment, sweep
@@ -570,5 +572,7 @@ def _agents(settings: Settings, sandbox: Sandbox) -> RunnerAgents:
             sandbox,
             program=find_claude(sandbox.path, chosen=settings.claude_path),
         ),
+        codex=CodexAgent(sandbox, program=settings.codex_path),
+        acp=AcpAgent(sandbox),
         command=CommandAgent(sandbox),
     )

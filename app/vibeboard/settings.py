@@ -196,6 +196,9 @@ class Settings(BaseModel):
         description="What models cost, as TOML: for models that we do not know, or at "
         "prices of your own. They go before ours.",
     )
+    codex_path: Path | None = Field(
+        default=None, description="Codex's program, if it is not on the PATH."
+    )
 
     @property
     def database(self) -> str:

@@ -22,7 +22,7 @@ async def test_a_complete_world_is_all_right(terminal: Terminal) -> None:
     code, found = await findings(terminal)
 
     assert code == 0, found
-    of_the_machine = {"claude code", "sandbox", "run bounds"}
+    of_the_machine = {"claude code", "codex", "sandbox", "run bounds"}
     marks = {found[name]["mark"] for name in found.keys() - of_the_machine}
     assert marks == {"ok"}
     assert found["github app"]["seen"] == "answers as vibeboard[bot]"
@@ -35,7 +35,7 @@ async def test_people_read_a_table_with_the_failures_last(terminal: Terminal) ->
     assert said.code == 1
     *_, failed, what_to_do, total = said.out.splitlines()
     assert "fail" in failed + what_to_do
-    assert total == "12 checks, 1 failed"
+    assert total == "13 checks, 1 failed"
     assert "[bot]" not in said.err
 
 
@@ -58,6 +58,7 @@ async def test_a_login_in_brackets_is_shown_whole(terminal: Terminal) -> None:
         ({"private_key_file": "/none.pem"}, "private key", "/none.pem"),
         ({"webhook_secret_file": "/none"}, "webhook secret", "/none"),
         ({"claude_path": "/none"}, "claude code", "/none is not there"),
+        ({"codex_path": "/none"}, "codex", "/none is not there"),
         ({"database_url": "mysql://x"}, "database", "use sqlite or postgresql"),
         (
             {"database_url": "postgresql://me:secret@127.0.0.1:1/x"},

@@ -11,7 +11,9 @@ from tests.cli.conftest import Said
 from tests.journeys.world import config
 from vibeboard import __version__
 
-COMMANDS = ["demo", "serve", "worker", "check", "run", "replay", "doctor", "schema"]
+COMMANDS = [
+    "demo", "serve", "worker", "check", "run", "replay", "doctor", "agents", "schema"
+]  # fmt: skip
 
 
 def typed(*arguments: str, **environment: str) -> Said:
@@ -63,6 +65,17 @@ def test_the_schema_is_json_schema_of_the_file() -> None:
 
     assert schema["$schema"].startswith("https://json-schema.org/")
     assert {"stages", "agents", "tests", "board"} <= set(schema["properties"])
+
+
+def test_agents_are_shown_without_a_server() -> None:
+    said = typed("agents", "--json")
+
+    found = {each["agent"]: each for each in json.loads(said.out)}
+    assert said.code == 1  # none has a key here
+    assert found["Claude Code"]["health"] == "no key"
+    assert found["Claude Code"]["version"].startswith("2.1.")
+    assert found["Codex"]["cli"] == "codex"
+    assert found["Gemini CLI"]["install"].startswith("npm install --global")
 
 
 def test_a_good_file_is_shown_with_its_meaning(file: Path) -> None:

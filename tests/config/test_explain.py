@@ -19,9 +19,10 @@ stays | stays |  | normal |
 
 ### Agents
 
-| Agent | Program | Model | Minutes | Turns | USD | Tokens |
-| --- | --- | --- | --- | --- | --- | --- |
-| `claude` | Claude Code | its default | 45 | no limit | no limit | no limit |
+| Agent | Program | Model | Minutes | Turns | USD | Tokens | Tools |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| `claude` | Claude Code | its default | 45 | no limit | no limit | no limit | \
+files in its tree, shell |
 
 ### Limits
 
@@ -55,6 +56,16 @@ def test_specialists_are_explained() -> None:
     assert "| `QA` | `qa` | nobody |  | evidence |  | `security`, `ux` |" in shown
     assert "| `security` | `claude` | `builtin:security` | critical |" in shown
     assert "| `ux` | `claude` | inline | never |" in shown
+
+
+def test_rules_for_tools_are_explained() -> None:
+    tools = "{allow: [Read, Edit], deny: ['Bash(rm *)'], otherwise: ask}"
+    agents = f"agents: {{x: {{cli: codex, tools: {tools}}}}}"
+
+    shown = explain(load(SMALLEST + agents, owner="acme"))
+
+    assert "| `x` | Codex |" in shown
+    assert "| deny `Bash(rm *)`; allow `Read`, `Edit`; otherwise ask |" in shown
 
 
 def test_words_of_the_file_stay_in_their_cell() -> None:

@@ -15,6 +15,7 @@ from vibeboard.config.loader import load
 from vibeboard.config.presets import builtin_names, builtin_prompt
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.review import Severity
+from vibeboard.domain.tools import ToolPolicy, Verdict, rules_of
 from vibeboard.domain.workflow import (
     Agent,
     Cap,
@@ -123,6 +124,22 @@ def test_a_full_file_means() -> None:
         trusted_bots=frozenset({"renovate[bot]"}),
         commit="abc",
     )
+
+
+def test_agents_of_each_kind_have_their_rules() -> None:
+    workflow = loaded(
+        "version: 1\nstages: {a: {agent: x}, b: {agent: y}}\nagents:\n"
+        "  x: {cli: codex, tools: {allow: [Read], deny: ['Bash(rm *)']}}\n"
+        "  y: {cli: acp, command: gemini --acp, tools: {otherwise: deny}}\n"
+    )
+
+    x, y = workflow.stages["a"].agent, workflow.stages["b"].agent
+    assert x.cli is Cli.CODEX
+    assert x.tools == ToolPolicy(
+        allow=rules_of("Read"), deny=rules_of("Bash(rm *)"), otherwise=Verdict.ASK
+    )
+    assert (y.cli, y.command) == (Cli.ACP, ("gemini", "--acp"))
+    assert y.tools == ToolPolicy(otherwise=Verdict.DENY)
 
 
 @pytest.mark.parametrize(
@@ -352,6 +369,21 @@ MEANING = [
         id="a command for another program",
     ),
     pytest.param(
+        with_stages("  a: {}", "agents: {x: {cli: acp}}"),
+        "4:10: `cli: acp` needs a `command` to run",
+        id="no command for a protocol",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {x: {tools: {ask: [Read, bash]}}}"),
+        "4:34: ask: no tool 'bash'; did you mean 'Bash'?",
+        id="a tool by another name",
+    ),
+    pytest.param(
+        with_stages("  a: {}", "agents: {x: {cli: command, command: y, tools: {}}}"),
+        "4:40: a `cli: command` has no tools that it could ask for",
+        id="rules for a program that cannot ask",
+    ),
+    pytest.param(
         with_stages("  a: {}", 'agents: {x: {cli: command, command: "y \'z"}}'),
         "4:37: command: not a command line: No closing quotation",
         id="an open quote in a command",
@@ -403,9 +435,6 @@ MEANING = [
 ]
 
 NOT_YET = [
-    pytest.param("agents: {x: {cli: codex}}", "4:19: cli: `cli: codex`", id="codex"),
-    pytest.param("agents: {x: {cli: acp}}", "4:19: cli: `cli: acp`", id="acp"),
-    pytest.param("agents: {x: {tools: {ask: [y]}}}", "4:14: `tools`", id="tools"),
     pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
 ]

@@ -176,6 +176,16 @@ def test_where_nothing_is_said_an_agent_works_in_its_tree() -> None:
     assert DEFAULT.judge(ToolCall("1", "mcp__x__y")).verdict is DENY
 
 
+def test_a_command_that_is_not_told_may_be_any() -> None:
+    untold = ToolCall("1", "Execute", "git status")
+
+    assert DEFAULT.judge(untold).verdict is ALLOW
+    assert POLICY.judge(untold).verdict is DENY
+    assert ONLY_OK.judge(untold).verdict is DENY
+    named = ToolPolicy(allow=rules_of("Execute"), otherwise=DENY)
+    assert named.judge(untold).verdict is ALLOW
+
+
 def test_a_deed_has_the_same_key_whatever_it_is_called() -> None:
     one = ToolCall("1", "Bash", "make", {"command": "make"}, why="to build")
 

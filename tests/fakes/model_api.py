@@ -67,6 +67,7 @@ class ModelApi:
     paths: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     prompts: list[str] = field(default_factory=list)
+    systems: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer any request; what is not a message does not exist."""
@@ -76,6 +77,7 @@ class ModelApi:
             return web.json_response({"type": "error"}, status=404)
         asked = await request.json()
         self.prompts.append(json.dumps(asked["messages"]))
+        self.systems.append(json.dumps(asked.get("system")))
         turn = self._turn(asked)
         if isinstance(turn, Refuse):
             error = {"type": turn.kind, "message": "as the script says"}

@@ -12,6 +12,7 @@ from vibeboard.runner.agents.events import (
     Finished,
     Lines,
     Message,
+    Outcome,
     Raw,
     SessionStarted,
     ToolFinished,
@@ -54,7 +55,7 @@ def test_a_run_is_told_in_order() -> None:
 
 def test_a_good_end_has_words_and_cost() -> None:
     assert finished("acceptEdits") == Finished(
-        ok=True,
+        Outcome.OK,
         summary="Done: created hello.txt.",
         cost=Cost(usd=0.003018, input_tokens=450, output_tokens=75, turns=3),
         session="b2b69b11-38af-4517-8430-445433e62c54",
@@ -64,7 +65,7 @@ def test_a_good_end_has_words_and_cost() -> None:
 def test_a_tool_that_was_denied_is_told_although_the_run_succeeded() -> None:
     end = finished("denied")
 
-    assert end.ok
+    assert end.outcome is Outcome.OK
     assert end.summary.endswith("Not permitted: Write (1x).")
     assert any(isinstance(event, Warned) for event in recorded("denied"))
 
@@ -79,7 +80,7 @@ def test_a_tool_that_was_denied_is_told_although_the_run_succeeded() -> None:
 def test_a_limit_is_the_reason(name: str, reason: str) -> None:
     end = finished(name)
 
-    assert not end.ok
+    assert end.outcome is not Outcome.OK
     assert end.reason.endswith(reason)
 
 
@@ -95,7 +96,7 @@ def test_an_api_failure_is_one_although_its_subtype_says_success() -> None:
     (end,) = read_line(json.dumps(line).encode(), resumed=False)
 
     assert isinstance(end, Finished)
-    assert not end.ok
+    assert end.outcome is not Outcome.OK
     assert end.reason == "the model's API answered 529: Overloaded"
 
 
@@ -103,7 +104,7 @@ def test_a_result_without_a_word_on_errors_is_no_success() -> None:
     (end,) = read_line(b'{"type":"result","subtype":"success"}', resumed=False)
 
     assert isinstance(end, Finished)
-    assert not end.ok
+    assert end.outcome is not Outcome.OK
 
 
 def test_a_continued_session_is_not_billed_its_total() -> None:

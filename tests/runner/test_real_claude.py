@@ -3,15 +3,20 @@
 import asyncio
 import json
 import os
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fakes.approver import Lets
+from tests.fakes.approver import Lets, Person
 from tests.fakes.model_api import ModelApi, Refuse, Say, Use, model_api
 from tests.fakes.stop import Never, Stop
+from tests.runner.agent_desk import question
+from vibeboard.domain.tools import DEFAULT, Ruling, Verdict
 from vibeboard.domain.workflow import Agent, Cli
+from vibeboard.engine.approvals import ByRules
 from vibeboard.engine.ports import (
     AgentEnd,
     AgentResult,
@@ -43,11 +48,19 @@ class Desk:
         self.sandbox: dict[str, Any] = {}
         self.spending: Spending = Unbounded()
 
-    def agent(self, api: ModelApi, retries: int = 1) -> ClaudeAgent:
+    def agent(
+        self,
+        api: ModelApi,
+        retries: int = 1,
+        *,
+        hold: timedelta = timedelta(minutes=1),
+    ) -> ClaudeAgent:
         account = Account(Provider.ANTHROPIC, api.url, "sk-canary")
         path = self.sandbox.pop("path", PATH)
         sandbox = Sandbox(Environment(path), accounts=[account], **self.sandbox)
-        return ClaudeAgent(sandbox, program=find_claude(PATH), retries=retries)
+        return ClaudeAgent(
+            sandbox, program=find_claude(PATH), retries=retries, hold=hold
+        )
 
     def assignment(
         self,
@@ -70,7 +83,7 @@ class Desk:
 
     async def work(self, api: ModelApi, **wanted: object) -> AgentResult:
         assignment = self.assignment(**wanted)  # type: ignore[arg-type]  # one caller's
-        return await self.agent(api).work(assignment, Never(), Lets())
+        return await self.agent(api).work(assignment, Never(), ByRules(DEFAULT.judge))
 
     def events(self) -> list[str]:
         lines = events_of(self.log).read_text().splitlines()
@@ -221,15 +234,36 @@ async def test_settings_of_the_repository_are_shut_out(desk: Desk) -> None:
     ]
 
 
-async def test_a_tool_that_is_not_permitted_is_told(desk: Desk) -> None:
+async def test_tools_are_denied_and_wait_for_people_across_processes(
+    desk: Desk,
+) -> None:
     outside = desk.tree.parent / "outside.txt"
+    person = Person(Write=Verdict.DENY, push=Verdict.ASK)
     async with model_api(
-        [Use("Write", {"file_path": str(outside), "content": "x"})], [Say("Well.")]
+        [Use("Write", {"file_path": str(outside), "content": "x"})],
+        [Use("Bash", {"command": "touch pushed # push", "description": "push it"})],
+        [Say("Pushed.")],
     ) as api:
-        result = await desk.work(api)
+        agent = desk.agent(api, hold=timedelta(0))
+        assignment = replace(desk.assignment(), instructions="Speak like a pirate.")
+        waiting = await agent.work(assignment, Never(), person)
+        assert not (desk.tree / "pushed").exists()
+        person.answers = {}
+        asked = person.asked[-1]
+        answer = question(asked, Ruling(Verdict.ALLOW, by="ada"))
+        resumed = replace(assignment, session=waiting.session, answered=(answer,))
+        result = await agent.work(resumed, Never(), person)
 
+    assert waiting.end is AgentEnd.WAITING, waiting.reason
+    assert result.end is AgentEnd.FINISHED, result.reason
+    assert person.asked[-1].id == asked.id
+    assert (asked.subject, asked.why) == ("touch pushed # push", "push it")
     assert not outside.exists()
-    assert "Not permitted: Write (1x)" in result.summary
+    assert (desk.tree / "pushed").exists()
+    assert "ada says: about Write" in api.prompts[1]
+    assert "pirate" in api.systems[0]
+    assert "pirate" in api.systems[-1]
+    assert (waiting.cost.usd or 0) > (result.cost.usd or 0) > 0
 
 
 async def test_its_limit_of_turns_is_a_failure_with_that_reason(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
+from typing import assert_never
 
 import aiohttp
 import typer
@@ -24,11 +25,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from vibeboard.cli.agents import agents_here
 from vibeboard.clock import SystemClock
+from vibeboard.domain.workflow import Cli
 from vibeboard.errors import SettingsInvalid, VibeboardError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
-from vibeboard.runner.agents.claude import find_claude
+from vibeboard.runner.agents.installed import Health, Installed
 from vibeboard.runner.git import Git
 from vibeboard.runner.sandbox.cell import Found, Kind, Policy, look
 from vibeboard.settings import Settings, read_settings, search_path
@@ -84,7 +87,7 @@ async def _examine() -> list[Finding]:
         Finding("settings", Mark.OK, "complete"),
         *_secrets(settings),
         _room(settings),
-        _claude(settings),
+        *await _agents(settings),
         *await asyncio.to_thread(_sandbox, settings),
         await _guarded("database", lambda: asyncio.to_thread(_database, settings)),
         await _guarded("github app", lambda: _github(settings)),
@@ -154,24 +157,36 @@ def _room(settings: Settings) -> Finding:
     return Finding("data directory", Mark.OK, seen)
 
 
-def _claude(settings: Settings) -> Finding:
-    chosen = settings.claude_path
-    found = find_claude(search_path(), chosen=chosen)
-    if found is None and chosen is not None:
-        return Finding(
-            "claude code",
-            Mark.FAIL,
-            f"{chosen} is not there",
-            "Correct VIBEBOARD_CLAUDE_PATH, or unset it to look on the PATH.",
-        )
-    if found is None:
-        return Finding(
-            "claude code",
-            Mark.SKIP,
-            "not installed: stages with cli: claude-code will be refused",
-            "pip install claude-agent-sdk (it brings the program)",
-        )
-    return Finding("claude code", Mark.OK, str(found))
+async def _agents(settings: Settings) -> list[Finding]:
+    """The programs that have a `cli` of their own, and what else is installed."""
+    return [
+        _agent(each)
+        for each in await agents_here(settings)
+        if each.program.cli is not Cli.ACP or each.path is not None
+    ]
+
+
+def _agent(found: Installed) -> Finding:
+    name = found.program.name.lower()
+    cli = found.program.cli.value
+    match found.health:
+        case Health.READY:
+            return Finding(name, Mark.OK, f"{found.path}, {found.version}")
+        case Health.MISSING if found.path is not None:
+            return Finding(name, Mark.FAIL, f"{found.path} is not there", found.hint)
+        case Health.MISSING:
+            seen = f"not installed: stages with cli: {cli} will be refused"
+            return Finding(name, Mark.SKIP, seen, found.hint)
+        case Health.BROKEN:
+            return Finding(name, Mark.FAIL, f"{found.path} does not start", found.hint)
+        case Health.NO_KEY:
+            seen = f"{found.path}, {found.version}, without a key"
+            return Finding(name, Mark.SKIP, seen, found.hint)
+        case Health.UNTRIED:
+            seen = f"{found.path}, {found.version}, which was not tried"
+            return Finding(name, Mark.WARN, seen, found.hint)
+        case _:
+            assert_never(found.health)
 
 
 def _sandbox(settings: Settings) -> list[Finding]:

@@ -166,6 +166,14 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
+def agents(as_json: Json = False) -> None:
+    """Show the agent programs that are here, and whether they are fit for work."""
+    from vibeboard.cli.agents import run_agents
+
+    raise typer.Exit(run_agents(as_json=as_json))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of .vibe.yml, for editors."""
     from vibeboard.config.schema import json_schema

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from vibeboard.domain.markdown import code
+from vibeboard.domain.tools import DEFAULT, ToolPolicy
 from vibeboard.domain.workflow import (
     Agent,
     Cli,
@@ -12,6 +13,8 @@ from vibeboard.domain.workflow import (
     Suite,
     Workflow,
 )
+
+_PROGRAMS = {Cli.CLAUDE_CODE: "Claude Code", Cli.CODEX: "Codex"}
 
 
 def explain(workflow: Workflow) -> str:
@@ -37,7 +40,7 @@ def explain(workflow: Workflow) -> str:
         ),
         _table(
             "Agents",
-            ["Agent", "Program", "Model", "Minutes", "Turns", "USD", "Tokens"],
+            ["Agent", "Program", "Model", "Minutes", "Turns", "USD", "Tokens", "Tools"],
             [_agent(agent) for agent in _agents(workflow)],
         ),
         _table(
@@ -99,9 +102,7 @@ def _agents(workflow: Workflow) -> list[Agent]:
 
 
 def _agent(agent: Agent) -> list[str]:
-    program = "Claude Code"
-    if agent.cli is Cli.COMMAND:
-        program = _code(" ".join(agent.command))
+    program = _PROGRAMS.get(agent.cli) or _code(" ".join(agent.command))
     return [
         _code(agent.name),
         program,
@@ -110,7 +111,16 @@ def _agent(agent: Agent) -> list[str]:
         "no limit" if agent.turns is None else str(agent.turns),
         "no limit" if agent.usd is None else f"{agent.usd:g}",
         "no limit" if agent.tokens is None else f"{agent.tokens:,}",
+        "all" if agent.cli is Cli.COMMAND else _tools(agent.tools),
     ]
+
+
+def _tools(policy: ToolPolicy) -> str:
+    if policy == DEFAULT:
+        return "files in its tree, shell"
+    lists = {"deny": policy.deny, "ask": policy.ask, "allow": policy.allow}
+    told = [f"{what} {_codes(map(str, each))}" for what, each in lists.items() if each]
+    return "; ".join([*told, f"otherwise {policy.otherwise.value}"])
 
 
 def _suite(suite: Suite) -> list[str]:

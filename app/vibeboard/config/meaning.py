@@ -13,6 +13,7 @@ from vibeboard.config.models import Gate as GateModel
 from vibeboard.config.models import Review as ReviewModel
 from vibeboard.config.models import Stage as StageModel
 from vibeboard.config.models import Suite as SuiteModel
+from vibeboard.config.models import Tools as ToolsModel
 from vibeboard.config.paths import FILES, fault_of_glob, fault_of_host, fault_of_path
 from vibeboard.config.presets import builtin_names, review_key, review_names
 from vibeboard.config.shape import MOST_FAULTS, nearest
@@ -21,6 +22,7 @@ from vibeboard.domain.commands import RESERVED
 from vibeboard.domain.contract import criterion_number
 from vibeboard.domain.evidence import FlakyPolicy
 from vibeboard.domain.review import Severity
+from vibeboard.domain.tools import DEFAULT, Rule, ToolPolicy, Verdict, rule_of
 from vibeboard.domain.workflow import (
     REVIEWS,
     VERIFY,
@@ -113,17 +115,20 @@ class Reader:
 
     def _agent(self, name: str, agent: AgentModel) -> Agent:
         place = ("agents", name)
-        is_command = agent.cli == "command"
-        if is_command and agent.command is None:
-            self._complain(
-                place, "`cli: command` needs a `command` to run", at_key=True
-            )
-        if agent.command is not None and not is_command:
-            message = "`command` belongs to `cli: command`"
+        cli = Cli(agent.cli)
+        named = cli in (Cli.COMMAND, Cli.ACP)
+        if named and agent.command is None:
+            message = f"`cli: {agent.cli}` needs a `command` to run"
+            self._complain(place, message, at_key=True)
+        if agent.command is not None and not named:
+            message = "`command` belongs to `cli: command` and `cli: acp`"
             self._complain((*place, "command"), message, at_key=True)
+        if agent.tools is not None and cli is Cli.COMMAND:
+            message = "a `cli: command` has no tools that it could ask for"
+            self._complain((*place, "tools"), message, at_key=True)
         return Agent(
             name=name,
-            cli=Cli.COMMAND if is_command else Cli.CLAUDE_CODE,
+            cli=cli,
             command=self._arguments((*place, "command"), agent.command or []),
             model=agent.model,
             time_limit=timedelta(minutes=agent.limits.minutes),
@@ -132,6 +137,7 @@ class Reader:
             network=self._hosts((*place, "network"), agent.network),
             sandbox_required=self._boxed,
             tokens=agent.limits.tokens,
+            tools=self._tools((*place, "tools"), agent.tools),
         )
 
     @property
@@ -144,6 +150,25 @@ class Reader:
             if fault is not None:
                 self._complain((*place, index), fault)
         return tuple(host.casefold() for host in hosts)
+
+    def _tools(self, place: tuple[Key, ...], tools: ToolsModel | None) -> ToolPolicy:
+        if tools is None:
+            return DEFAULT
+        return ToolPolicy(
+            allow=self._rules((*place, "allow"), tools.allow),
+            ask=self._rules((*place, "ask"), tools.ask),
+            deny=self._rules((*place, "deny"), tools.deny),
+            otherwise=Verdict(tools.otherwise),
+        )
+
+    def _rules(self, place: tuple[Key, ...], texts: list[str]) -> tuple[Rule, ...]:
+        rules = []
+        for index, text in enumerate(texts):
+            try:
+                rules.append(rule_of(text))
+            except ValueError as error:
+                self._complain((*place, index), str(error))
+        return tuple(rules)
 
     def _arguments(self, place: tuple[Key, ...], command: list[str]) -> tuple[str, ...]:
         if len(command) != 1:

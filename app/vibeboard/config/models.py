@@ -126,13 +126,14 @@ class Tools(Part):
     """Which tool calls an agent makes on its own, and which a person answers."""
 
     allow: Lines = Field(default_factory=list)
-    """Tool calls that need no question, such as `Read` or `Bash(git status*)`."""
+    """Tool calls that need no question, such as `Read` or `Bash(git status*)`. A
+    command line is allowed if every command in it is."""
 
     ask: Lines = Field(default_factory=list)
-    """Tool calls that wait for a person."""
+    """Tool calls that wait for a person; this goes before `allow`."""
 
     deny: Lines = Field(default_factory=list)
-    """Tool calls that are refused."""
+    """Tool calls that are refused; this goes before all else."""
 
     otherwise: Literal["allow", "ask", "deny"] = "ask"
     """What happens to a tool call that no rule names."""
@@ -142,8 +143,9 @@ class Agent(Part):
     """A coding agent: which program it is, and what it may do and use."""
 
     cli: Literal["claude-code", "codex", "acp", "command"] = "claude-code"
-    """The kind of program. `command` is any program that reads the prompt from its
-    standard input and works in the current directory."""
+    """The kind of program. `acp` is any that speaks the Agent Client Protocol, and
+    `command` any that reads the prompt from its standard input and works in the
+    current directory."""
 
     command: (
         Annotated[
@@ -152,8 +154,8 @@ class Agent(Part):
         ]
         | None
     ) = None
-    """The program and its arguments, for `cli: command`: one line as in a shell
-    (without its expansions), or a list."""
+    """The program and its arguments, for `cli: command` and `cli: acp`: one line as in
+    a shell (without its expansions), or a list."""
 
     model: OneLine | None = None
     """The model, by the name the program knows; its own default if left out."""
@@ -162,7 +164,8 @@ class Agent(Part):
     """What one run may use."""
 
     tools: Tools | None = None
-    """Rules for tool calls."""
+    """Rules for tool calls. Left out, an agent may read, edit files in its tree and use
+    the shell, and nothing else."""
 
     network: Lines = Field(default_factory=list)
     """Hosts that the agent may reach besides the model's, by their names

@@ -25,8 +25,6 @@ class NotYet:
 
 
 NOT_YET = (
-    NotYet(("agents", "*", "cli"), frozenset({"codex", "acp"})),
-    NotYet(("agents", "*", "tools")),
     NotYet(("stages", "*", "runner"), frozenset({"actions"})),
     NotYet(("preview",)),
     NotYet(("runner",), frozenset({"actions"})),

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from vibeboard.domain.shell import HOLE, Line, Simple, Unreadable, read_line
 
 SHELL = "Bash"
+UNTOLD = "Execute"  # a shell, too, of which nobody says what it is to run
 EDIT = "Edit"
 READ = "Read"
 FETCH = "WebFetch"
@@ -37,13 +38,14 @@ HARMLESS = frozenset(
         "TaskUpdate", "TodoRead", "TodoWrite", "ToolSearch",
     }
 )  # fmt: skip
-KNOWN = frozenset({*_WITH_PATHS, *HARMLESS, SHELL, FETCH, "WebSearch"})
+KNOWN = frozenset({*_WITH_PATHS, *HARMLESS, SHELL, UNTOLD, FETCH, "WebSearch"})
 
 _RULE = re.compile(r"(?P<tool>[A-Za-z_][A-Za-z0-9_.*-]*)(?:\((?P<pattern>.+)\))?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\+?=")
 _MCP = "mcp__"
 _HOST = "domain:"
 _UNREAD = "this command line is too clever to be ruled on; write it plainer"
+_NOT_TOLD = "the program does not tell the command line"
 # Programs that run the command behind them.
 _CARRIERS = frozenset(
     {
@@ -166,6 +168,8 @@ class ToolPolicy:
             return Ruling(Verdict.ALLOW, rule=by)
         if call.tool in HARMLESS:
             return Ruling(Verdict.ALLOW)
+        if call.tool == UNTOLD:
+            return self._unread(_NOT_TOLD)
         return Ruling(self.otherwise)
 
     def _allows(self, call: ToolCall) -> str | None:
@@ -184,7 +188,7 @@ class ToolPolicy:
         try:
             line = read_line(call.subject)
         except (Unreadable, RecursionError):
-            return self._unread()
+            return self._unread(_UNREAD)
         deeds = [*_deeds(line.commands)]
         writes = [_written(path, line, call.cwd) for path in line.writes]
         writes = [path for path in writes if path != "/dev/null"]
@@ -206,16 +210,16 @@ class ToolPolicy:
             return Ruling(Verdict.ALLOW, rule=by)
         return Ruling(self.otherwise)
 
-    def _unread(self) -> Ruling:
+    def _unread(self, why: str) -> Ruling:
         """A line that nobody understands may be what a rule forbids."""
         for verdict, rules in ((Verdict.DENY, self.deny), (Verdict.ASK, self.ask)):
             for rule in rules:
                 if rule.names(SHELL) or rule.names(EDIT):
-                    return Ruling(verdict, rule=str(rule), note=_UNREAD)
+                    return Ruling(verdict, rule=str(rule), note=why)
         for rule in self.allow:
             if rule.names(SHELL) and rule.pattern is None:
                 return Ruling(Verdict.ALLOW, rule=str(rule))
-        return Ruling(self.otherwise, note=_UNREAD)
+        return Ruling(self.otherwise, note=why)
 
 
 # Where a team says nothing: the agent works in its tree, and has no other tools.

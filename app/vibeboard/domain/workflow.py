@@ -12,6 +12,7 @@ from hashlib import sha256
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.evidence import FlakyPolicy
 from vibeboard.domain.review import Severity
+from vibeboard.domain.tools import DEFAULT, ToolPolicy
 
 FILE = ".vibe.yml"
 VERIFY = "verify"  # the stage of runs that only test
@@ -32,12 +33,16 @@ class Cli(Enum):
     """The kinds of agent program."""
 
     CLAUDE_CODE = "claude-code"
+    CODEX = "codex"
+    ACP = "acp"  # whatever speaks the Agent Client Protocol
     COMMAND = "command"
 
 
 @dataclass(frozen=True)
 class Agent:
-    """A configured agent. ``command`` is an argument list, for ``cli: command``.
+    """A configured agent.
+
+    ``command`` is an argument list, for ``cli: command`` and ``cli: acp``.
 
     ``network`` are the hosts it may reach besides the model's.
     """
@@ -52,6 +57,7 @@ class Agent:
     tokens: int | None = None
     network: tuple[str, ...] = ()
     sandbox_required: bool = False
+    tools: ToolPolicy = DEFAULT
 
 
 _NOBODY = Agent("nobody", Cli.COMMAND)

@@ -36,12 +36,6 @@ class ByRules:
         return ruling
 
 
-def anything(call: ToolCall) -> Ruling:
-    """No rules: what an agent may do is what its program was started with."""
-    del call
-    return Ruling(Verdict.ALLOW)
-
-
 class Approvals:
     """Makes approvers."""
 

@@ -22,7 +22,7 @@ from vibeboard.domain.run import Report, Run, RunState, Step
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.workflow import Result, Stage
 from vibeboard.engine.ahead import ahead
-from vibeboard.engine.approvals import Approvals, anything
+from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.briefing import Briefing, Told
 from vibeboard.engine.meter import Meter, Unmetered
 from vibeboard.engine.outlast import outlast
@@ -311,7 +311,7 @@ class Executor:
                 answered=answered,
             )
             await self._meter.agent_starts(run)
-            approver = self._approvals.of(run, anything)
+            approver = self._approvals.of(run, stage.agent.tools.judge)
             async with self._purses.opened(run, stage, allowed, stop) as purse:
                 result = await self._agents.work(
                     replace(assignment, spending=purse), stop, approver

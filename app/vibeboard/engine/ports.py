@@ -610,6 +610,7 @@ class Assignment:
 
     ``answered`` are the questions that its session has waited for: it goes on with
     them, from where it stood, and gets no new prompt.
+    ``instructions`` are what the project tells its agents, from the default branch.
     """
 
     run: str
@@ -622,6 +623,7 @@ class Assignment:
     attempt: int = 1
     answered: tuple[Question, ...] = ()
     spending: Spending = field(default_factory=Unbounded)
+    instructions: str = ""
 
 
 class AgentEnd(Enum):

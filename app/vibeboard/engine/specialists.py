@@ -14,7 +14,7 @@ from vibeboard.domain.markdown import inline
 from vibeboard.domain.review import FindingsInvalid, ReviewResult, standing
 from vibeboard.domain.run import Cost, Run
 from vibeboard.domain.workflow import Review, Stage
-from vibeboard.engine.approvals import ByRules, anything
+from vibeboard.engine.approvals import ByRules
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
     AgentEnd,
@@ -182,7 +182,9 @@ class Specialists:
                 log=self._places.log(look.run, name),
                 attempt=look.run.attempt,
             )
-            ended = await self._agents.work(assignment, stop, ByRules(anything))
+            ended = await self._agents.work(
+                assignment, stop, ByRules(look.review.agent.tools.judge)
+            )
             if ended.end is not AgentEnd.FINISHED:
                 why = inline(ended.reason, _LONGEST_REASON)
                 fault = f"{_ENDS[ended.end]}: {why}" if why else _ENDS[ended.end]

@@ -15,8 +15,10 @@ from vibeboard.runner.agents.events import (
     AgentEvent,
     Finished,
     Message,
+    Outcome,
     Raw,
     SessionStarted,
+    Thinking,
     ToolFinished,
     ToolStarted,
     Warned,
@@ -25,10 +27,13 @@ from vibeboard.runner.agents.events import (
 _KEY_REFUSED = (401, 403)
 # What of a tool's input tells a person most.
 _TITLES = ("command", "file_path", "path", "pattern", "url", "query", "description")
-_REASONS = {
-    "error_max_turns": "it reached its limit of turns",
-    "error_max_budget_usd": "it reached its budget",
+_LIMITS = {
+    "error_max_turns": (Outcome.TURNS, "it reached its limit of turns"),
+    "error_max_budget_usd": (Outcome.BUDGET, "it reached its budget"),
 }
+_ABORTED = "aborted_"
+_DEFERRED = "tool_deferred"
+_GOOD = (Outcome.OK, Outcome.DEFERRED)
 
 
 def read_line(line: bytes, *, resumed: bool) -> Iterator[AgentEvent]:
@@ -83,6 +88,8 @@ def _block(block: Mapping[str, Any]) -> Iterator[AgentEvent]:
     match block.get("type"):
         case "text":
             yield Message(_text(block, "text"))
+        case "thinking":
+            yield Thinking(_text(block, "thinking"))
         case "tool_use":
             given = block.get("input")
             title = next(
@@ -99,7 +106,7 @@ def _block(block: Mapping[str, Any]) -> Iterator[AgentEvent]:
 
 
 def _finished(said: Mapping[str, Any], *, resumed: bool) -> Finished:
-    ok = said.get("is_error") is False
+    outcome = _outcome(said)
     summary = _text(said, "result")
     denied = Counter(
         _text(denial, "tool_name") or "a tool"
@@ -109,12 +116,26 @@ def _finished(said: Mapping[str, Any], *, resumed: bool) -> Finished:
         tools = ", ".join(f"{tool} ({count}x)" for tool, count in denied.items())
         summary = f"{summary}\n\nNot permitted: {tools}.".strip()
     return Finished(
-        ok=ok,
-        reason="" if ok else _reason(said),
+        outcome,
+        reason="" if outcome in _GOOD else _reason(said),
         summary=summary,
         cost=_cost(said, resumed=resumed),
         session=_text(said, "session_id") or None,
     )
+
+
+def _outcome(said: Mapping[str, Any]) -> Outcome:
+    if said.get("stop_reason") == _DEFERRED:
+        return Outcome.DEFERRED
+    if said.get("is_error") is False:
+        # An interruption may come as a success that says nothing.
+        aborted = _text(said, "terminal_reason").startswith(_ABORTED)
+        return Outcome.INTERRUPTED if aborted else Outcome.OK
+    if said.get("api_error_status") is not None:
+        return Outcome.API
+    if _text(said, "terminal_reason").startswith(_ABORTED):
+        return Outcome.INTERRUPTED
+    return _LIMITS.get(_text(said, "subtype"), (Outcome.FAILED, ""))[0]
 
 
 def _reason(said: Mapping[str, Any]) -> str:
@@ -125,7 +146,7 @@ def _reason(said: Mapping[str, Any]) -> str:
     told = told or _text(said, "result") or _text(said, "terminal_reason")
     if number is not None:
         return f"the model's API answered {number}: {told}"
-    known = _REASONS.get(_text(said, "subtype"))
+    _, known = _LIMITS.get(_text(said, "subtype"), (None, ""))
     return f"{known}: {told}" if known and told else known or told or "it gave up"
 
 

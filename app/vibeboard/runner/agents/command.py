@@ -38,7 +38,7 @@ class CommandAgent:
     ) -> AgentResult:
         """Run the command once."""
         del approver  # it cannot ask
-        argv = self._argv(assignment)
+        argv = argv_of(assignment, self._sandbox.path)
         said, complained = Tail(), Tail()
         own = {
             "VIBE_RUN": assignment.run,
@@ -83,22 +83,25 @@ class CommandAgent:
             )
         return AgentResult(AgentEnd.FINISHED, summary=summary, notes=notes)
 
-    def _argv(self, assignment: Assignment) -> tuple[str, ...]:
-        """The argument list; a path with a slash counts from the tree."""
-        name, agent = "", assignment.agent
-        if agent.command:
-            name = agent.command[0]
-        found = (
-            (assignment.tree / name).is_file()
-            if "/" in name
-            else shutil.which(name, path=self._sandbox.path) is not None
+
+def argv_of(assignment: Assignment, path: str) -> tuple[str, ...]:
+    """The agent's argument list; a program with a slash counts from the tree.
+
+    Raises AgentMissing.
+    """
+    agent = assignment.agent
+    name = agent.command[0] if agent.command else ""
+    found = (
+        (assignment.tree / name).is_file()
+        if "/" in name
+        else shutil.which(name, path=path) is not None
+    )
+    if not found:
+        raise AgentMissing(
+            f"The program `{name}` of agent `{agent.name}` is not on this runner: "
+            "install it, or correct `command`."
         )
-        if not found:
-            raise AgentMissing(
-                f"The program `{name}` of agent `{agent.name}` is not on this runner: "
-                "install it, or correct `command`."
-            )
-        return agent.command
+    return agent.command
 
 
 def reach_of(assignment: Assignment, program: Path) -> Reach:

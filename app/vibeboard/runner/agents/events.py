@@ -7,11 +7,13 @@ file beside the raw log; each names the byte of the raw log it was read at.
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from enum import Enum
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from vibeboard.domain.run import Cost
+from vibeboard.domain.tools import Verdict
 from vibeboard.runner.log import RunLog
 
 LONGEST_LINE = 16 << 20
@@ -35,6 +37,13 @@ class Message:
 
 
 @dataclass(frozen=True)
+class Thinking:
+    """The agent thought aloud."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class ToolStarted:
     """The agent uses a tool; ``title`` is what a person would want to read."""
 
@@ -45,11 +54,39 @@ class ToolStarted:
 
 @dataclass(frozen=True)
 class ToolFinished:
-    """A tool answered."""
+    """A tool answered; ``denied`` if it was not let to work."""
 
     id: str
     failed: bool
     output: str = ""
+    denied: bool = False
+
+
+@dataclass(frozen=True)
+class ApprovalAsked:
+    """A person has to say whether the agent may use a tool."""
+
+    id: str
+    tool: str
+    subject: str = ""
+
+
+@dataclass(frozen=True)
+class ApprovalAnswered:
+    """What was said of a tool's use: by which rule or whom."""
+
+    id: str
+    verdict: Verdict
+    rule: str = ""
+    by: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class UsageSeen:
+    """What the turn has used so far."""
+
+    cost: Cost
 
 
 @dataclass(frozen=True)
@@ -63,11 +100,23 @@ class Warned:
     fatal: bool = False
 
 
+class Outcome(Enum):
+    """How a turn came out, by the program's own word."""
+
+    OK = "ok"
+    TURNS = "turns"  # it reached its limit of them
+    BUDGET = "budget"
+    API = "api"  # the model was not to be had
+    INTERRUPTED = "interrupted"
+    DEFERRED = "deferred"  # a person has to answer first
+    FAILED = "failed"
+
+
 @dataclass(frozen=True)
 class Finished:
-    """The program's own word on how it went."""
+    """The program's own word on how it went. Without one, it crashed."""
 
-    ok: bool
+    outcome: Outcome
     reason: str = ""
     summary: str = ""
     cost: Cost = field(default_factory=Cost)
@@ -82,7 +131,17 @@ class Raw:
 
 
 AgentEvent = (
-    SessionStarted | Message | ToolStarted | ToolFinished | Warned | Finished | Raw
+    SessionStarted
+    | Message
+    | Thinking
+    | ToolStarted
+    | ToolFinished
+    | ApprovalAsked
+    | ApprovalAnswered
+    | UsageSeen
+    | Warned
+    | Finished
+    | Raw
 )
 
 
@@ -115,7 +174,13 @@ class EventLog:
             for key, value in asdict(event).items()
         }
         line = {"at": at, "event": type(event).__name__, **facts}
-        self._file.append(json.dumps(line).encode() + b"\n")
+        self._file.append(json.dumps(line, default=_plain).encode() + b"\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    raise TypeError(type(value).__name__)
 
 
 class Lines:

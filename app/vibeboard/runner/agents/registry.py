@@ -15,8 +15,12 @@ from vibeboard.engine.ports import (
 class RunnerAgents:
     """Every kind of agent this runner knows; satisfies ``engine.ports.Agents``."""
 
-    def __init__(self, *, claude: Agents, command: Agents) -> None:
+    def __init__(
+        self, *, claude: Agents, codex: Agents, acp: Agents, command: Agents
+    ) -> None:
         self._claude = claude
+        self._codex = codex
+        self._acp = acp
         self._command = command
 
     async def work(
@@ -30,6 +34,10 @@ class RunnerAgents:
         match cli:
             case Cli.CLAUDE_CODE:
                 return self._claude
+            case Cli.CODEX:
+                return self._codex
+            case Cli.ACP:
+                return self._acp
             case Cli.COMMAND:
                 return self._command
             case _:

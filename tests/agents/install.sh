@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Installs the locked agents from npm, unless they are there.
+set -euo pipefail
+cd "$(dirname "$0")"
+place=../../.cache/agents
+mkdir -p "$place"
+cmp -s package-lock.json "$place/installed.json" && exit
+cp package.json package-lock.json "$place/"
+# `npm ci` would refuse the lock: it names packages for other systems that are published
+# nowhere.
+npm --prefix "$place" install --no-save --silent --no-audit --no-fund --ignore-scripts
+npm --prefix "$place" rebuild --silent opencode-ai # which puts its program in place
+cp package-lock.json "$place/installed.json"
