@@ -571,8 +571,9 @@ def _agents(settings: Settings, sandbox: Sandbox) -> RunnerAgents:
         claude=ClaudeAgent(
             sandbox,
             program=find_claude(sandbox.path, chosen=settings.claude_path),
+            hold=settings.hold,
         ),
-        codex=CodexAgent(sandbox, program=settings.codex_path),
-        acp=AcpAgent(sandbox),
+        codex=CodexAgent(sandbox, program=settings.codex_path, hold=settings.hold),
+        acp=AcpAgent(sandbox, hold=settings.hold),
         command=CommandAgent(sandbox),
     )

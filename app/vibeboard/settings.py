@@ -96,6 +96,13 @@ class Settings(BaseModel):
         description="How long runs may go on after SIGTERM. What is cut off then goes "
         "on at the next start.",
     )
+    hold_seconds: float = Field(
+        default=60,
+        ge=0,
+        le=3600,
+        description="How long an agent that asks people keeps its process. If nobody "
+        "has answered by then, it ends its turn, and goes on when somebody has.",
+    )
     lease_seconds: float = Field(
         default=15,
         ge=1,
@@ -209,6 +216,11 @@ class Settings(BaseModel):
     def grace(self) -> timedelta:
         """How long runs may go on after we were asked to leave."""
         return timedelta(seconds=self.grace_seconds)
+
+    @property
+    def hold(self) -> timedelta:
+        """How long an agent that asks keeps its process."""
+        return timedelta(seconds=self.hold_seconds)
 
     @property
     def poll_every(self) -> timedelta:

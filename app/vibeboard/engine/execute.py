@@ -167,7 +167,7 @@ class Executor:
             return await _recorded(step, name.value, shown)
 
         async def read() -> Any:
-            found = await asyncio.gather(self._stage(run), self._card(run))
+            found = tuple(await asyncio.gather(self._stage(run), self._card(run)))
             return _SUBJECT.dump_python(found, mode="json")
 
         # Somebody waits to see the agent begin: what is needed next is asked for early.
