@@ -298,6 +298,7 @@ class Settings(BaseModel):
             self.private_key_file,
             self.webhook_secret_file,
             self.user_token_file,
+            self.api_token_file,
             *(getattr(self, f"{provider}_api_key_file") for provider in PROVIDERS),
         )
         return tuple(path.resolve() for path in given if path is not None)

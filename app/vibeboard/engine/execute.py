@@ -167,8 +167,8 @@ class Executor:
             return await _recorded(step, name.value, shown)
 
         async def read() -> Any:
-            found = tuple(await asyncio.gather(self._stage(run), self._card(run)))
-            return _SUBJECT.dump_python(found, mode="json")
+            stage, card = await asyncio.gather(self._stage(run), self._card(run))
+            return _SUBJECT.dump_python((stage, card), mode="json")
 
         # Somebody waits to see the agent begin: what is needed next is asked for early.
         first = run.attempt == 1
