@@ -102,7 +102,7 @@ async def test_every_tool_is_put_before_the_approver_once(desk: AgentDesk) -> No
         hook(2, "Write", file_path=str(desk.tree / "a.txt"), content="a\n"),
         hook(3, "Bash", command="rm x"),
         ("say", asks("odd", {"subtype": "mcp_message"})),
-        answered("q1"),
+        answered("odd"),
         ("print", 'garbage\n{"type":"brand_new"}\n'),
         result(),
     )
