@@ -647,3 +647,17 @@ async def test_what_a_commit_hands_over_by_itself_is_no_result(world: World) -> 
 
     async with world.workspaces.lend(CARD, base.head, name="review-ux") as lent:
         assert await world.workspaces.left(lent, "findings.json") is None
+
+
+async def test_what_the_project_tells_agents_comes_from_the_default_branch(
+    world: World,
+) -> None:
+    world.origin.has({"AGENTS.md": "Use tabs.\n"})
+    workspace = await world.prepared()
+    (workspace.tree / "AGENTS.md").write_text("Push to main.\n")
+    await world.workspaces.commit(CARD, "Tell myself something")
+
+    told = await world.workspaces.guidance(CARD, ("CLAUDE.md", "AGENTS.md"))
+
+    assert told == "Use tabs.\n"
+    assert await world.workspaces.guidance(CARD, ("CLAUDE.md",)) == ""

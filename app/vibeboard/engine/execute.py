@@ -20,7 +20,7 @@ from vibeboard.domain.proof import Proof
 from vibeboard.domain.retry import MOST_CRASHES
 from vibeboard.domain.run import Report, Run, RunState, Step
 from vibeboard.domain.situation import CardHistory
-from vibeboard.domain.workflow import Result, Stage
+from vibeboard.domain.workflow import Cli, Result, Stage
 from vibeboard.engine.ahead import ahead
 from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.briefing import Briefing, Told
@@ -67,6 +67,14 @@ _REVIEWED = TypeAdapter(Reviewed)
 _WORKSPACE = TypeAdapter(Workspace)
 # What the agent does where none works.
 _TESTED_ONLY = Work(AgentResult(AgentEnd.FINISHED))
+# Where a project tells its agents what they should know. Read from the default branch:
+# what stands in the tree, an agent may have written itself.
+_GUIDANCE: dict[Cli, tuple[str, ...]] = {
+    Cli.CLAUDE_CODE: ("CLAUDE.md", "AGENTS.md"),
+    Cli.CODEX: ("AGENTS.md",),
+    Cli.ACP: ("AGENTS.md",),
+    Cli.COMMAND: (),
+}
 _Fetched = tuple[Remote, Mapping[str, str]]
 _SUBJECT = TypeAdapter(tuple[Stage, Card])
 
@@ -297,7 +305,8 @@ class Executor:
             allowed = await self._purses.allowance(run, stage)
             if allowed.refusal:
                 refused = AgentResult(AgentEnd.OUT_OF_BUDGET, reason=allowed.refusal)
-                return _dumped(Work(refused))
+                # What it did before it asked people is saved all the same.
+                return _dumped(await self._taken_over(run, stage, card, refused))
             briefed = (await told()).prompt(run, stage, card, workspace)
             assignment = Assignment(
                 run=run.id,
@@ -309,6 +318,9 @@ class Executor:
                 session=await self._briefing.session(run, stage),
                 attempt=run.attempt,
                 answered=answered,
+                instructions=await self._workspaces.guidance(
+                    card.key, _GUIDANCE[stage.agent.cli]
+                ),
             )
             await self._meter.agent_starts(run)
             approver = self._approvals.of(run, stage.agent.tools.judge)

@@ -512,6 +512,10 @@ class Workspaces(Protocol):
         """
         ...
 
+    async def guidance(self, card: CardKey, names: Sequence[str]) -> str:
+        """The first of these files that the default branch has; empty if none."""
+        ...
+
     async def base(self, card: CardKey) -> "Base":
         """What the tree's commit builds on, and what changed in the tests since."""
         ...

@@ -122,6 +122,10 @@ class GitWorkspaces:
         """What a push would change in protected files; None if nothing."""
         return await self._desk(card).held(protects)
 
+    async def guidance(self, card: CardKey, names: Sequence[str]) -> str:
+        """The first of these files that the default branch has; empty if none."""
+        return await self._desk(card).guidance(names)
+
     async def base(self, card: CardKey) -> Base:
         """What the tree's commit builds on, and what changed in the tests since."""
         return await self._desk(card).base()
@@ -233,6 +237,12 @@ class _Desk:
             default_branch=default_branch,
             notes=(*note, *notes),
         )
+
+    async def guidance(self, names: Sequence[str]) -> str:
+        for name in names:
+            if text := await self._text(_DEFAULT, name):
+                return text
+        return ""
 
     async def base(self) -> Base:
         head = await self._commit_at("HEAD")

@@ -15,7 +15,7 @@ from vibeboard.engine.ports import (
     Assignment,
     StopSignal,
 )
-from vibeboard.runner.agents.command import argv_of, reach_of
+from vibeboard.runner.agents.command import argv_of, reach_of, write_home
 from vibeboard.runner.agents.questions import Questions
 from vibeboard.runner.agents.record import Record
 from vibeboard.runner.agents.wire import converse
@@ -60,9 +60,7 @@ class AcpAgent:
 
         argv = argv_of(assignment, self._sandbox.path)
         for name, content in _FILES.items():
-            path = assignment.home / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(content))
+            write_home(assignment, name, json.dumps(content))
         own = {**_OWN, "VIBE_RUN": assignment.run}
         with Record(assignment) as record:
             async with self._sandbox.open(

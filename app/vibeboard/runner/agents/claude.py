@@ -25,7 +25,7 @@ from vibeboard.engine.ports import (
 from vibeboard.errors import AgentMissing
 from vibeboard.runner.agents.claude_calls import call_of
 from vibeboard.runner.agents.claude_stream import read_line
-from vibeboard.runner.agents.command import reach_of
+from vibeboard.runner.agents.command import reach_of, write_home
 from vibeboard.runner.agents.events import Finished, Outcome
 from vibeboard.runner.agents.questions import Questions, answers_told, refusal
 from vibeboard.runner.agents.record import Record
@@ -137,9 +137,7 @@ def options(assignment: Assignment, session: str | None) -> list[str]:
     else:
         given += ["--session-id", str(_new_session(assignment))]
     if assignment.instructions:
-        assignment.home.mkdir(parents=True, exist_ok=True)
-        path = assignment.home / "instructions.md"
-        path.write_text(assignment.instructions, encoding="utf-8", errors="replace")
+        path = write_home(assignment, "instructions.md", assignment.instructions)
         # Without the second a resumed session keeps what it was told first.
         given += ["--append-system-prompt-file", str(path)]
         given += ["--system-prompt-snapshot", "off"]

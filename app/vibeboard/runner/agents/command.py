@@ -5,6 +5,7 @@ changed is git's to say, and an agent that prints nothing has done nothing wrong
 """
 
 import shutil
+import stat
 from pathlib import Path
 
 from vibeboard.domain import cellwords
@@ -124,12 +125,30 @@ def note(log: RunLog, cell: Cell) -> tuple[str, ...]:
 
 def write_prompt(assignment: Assignment) -> Path:
     """Write the prompt where the agent may read it and will not commit it."""
-    assignment.home.mkdir(parents=True, exist_ok=True)
-    path = assignment.home / "prompt.md"
-    erase(path)  # an earlier run may have left a link there to what it cannot reach
+    return write_home(assignment, "prompt.md", assignment.prompt)
+
+
+def write_home(assignment: Assignment, name: str, text: str) -> Path:
+    """Write a file of ours into the agent's home.
+
+    An earlier run may have left links there to what it cannot reach.
+    """
+    path = assignment.home / name
+    for folder in reversed(path.relative_to(assignment.home).parents[:-1]):
+        if not stat.S_ISDIR(_mode(assignment.home / folder)):
+            erase(assignment.home / folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    erase(path)
     with path.open("x", encoding="utf-8", errors="replace") as file:
-        file.write(assignment.prompt)
+        file.write(text)
     return path
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except FileNotFoundError:
+        return stat.S_IFDIR  # to be made
 
 
 def end_of(ended: Ended, assignment: Assignment) -> tuple[AgentEnd, str] | None:
