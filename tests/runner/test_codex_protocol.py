@@ -36,6 +36,7 @@ def begun(policy: str = "untrusted") -> list[Step]:
 TURN: list[Step] = [
     ("until", {"method": "turn/start"}),
     answers(3, {"turn": {"id": "turn"}}),
+    ("say", {"method": "turn/started", "params": {"threadId": "t"}}),
 ]
 
 

@@ -119,16 +119,23 @@ def test_codex_shows_what_a_change_of_files_would_do() -> None:
     assert kinds(events)["ToolFinished"] == 2
 
 
-def test_codex_counts_a_thread_and_we_its_turn() -> None:
+@pytest.mark.parametrize("resumed_aloud", [False, True])
+def test_codex_counts_a_thread_and_we_its_turn(*, resumed_aloud: bool) -> None:
     reader = CodexReader(thread="t")
     last = {"inputTokens": 10, "outputTokens": 2}
+    if resumed_aloud:
+        usage = {"total": {"inputTokens": 100, "outputTokens": 48}, "last": last}
+        params = {"threadId": "t", "tokenUsage": usage}
+        told = {"method": "thread/tokenUsage/updated", "params": params}
+        assert list(reader.read(told)) == []
+    list(reader.read({"method": "turn/started", "params": {"threadId": "t"}}))
     for total in (110, 120):
         usage = {"total": {"inputTokens": total, "outputTokens": 50}, "last": last}
         params = {"threadId": "t", "tokenUsage": usage}
         (seen,) = reader.read({"method": "thread/tokenUsage/updated", "params": params})
 
     assert isinstance(seen, UsageSeen)
-    assert seen.cost.input_tokens == 20
+    assert seen.cost == Cost(input_tokens=20, output_tokens=2, turns=2)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class CodexReader:
 
     thread: str = ""
     responses: int = 0
+    _begun: bool = False
     _items: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _base: dict[str, int] = field(default_factory=dict)
     _used: Cost = field(default_factory=Cost)
@@ -68,6 +69,8 @@ class CodexReader:
                 yield from self._started(item)
             case "item/completed":
                 yield from self._completed(item)
+            case "turn/started" if params.get("threadId") == self.thread:
+                self._begun = True
             case "thread/tokenUsage/updated" if params.get("threadId") == self.thread:
                 yield from self._usage(params.get("tokenUsage"))
             case "turn/completed" if params.get("threadId") == self.thread:
@@ -135,8 +138,11 @@ class CodexReader:
             _numbers(usage.get(key) if isinstance(usage, dict) else None)
             for key in ("total", "last")
         )
-        if not self.responses:
-            # What the thread had used before this turn.
+        if not self._begun:
+            # A thread that is resumed tells again what it had used.
+            self._base = total
+            return
+        if not self.responses and not self._base:
             self._base = {key: total[key] - last.get(key, 0) for key in total}
         self.responses += 1
         used = {key: total[key] - self._base.get(key, 0) for key in total}
