@@ -22,6 +22,9 @@ pytest_plugins = ["tests.fidelity.recording"]
 
 # Tests with these start servers: seconds of a processor for each.
 _PROCESSES = frozenset({"beside", "doomed", "shared", "still_world", "terminal"})
+_BY_MARK = frozenset({"processes", "real_agent"})
+# What a person would miss first; of these, one variant of each is run.
+_FIRST = frozenset({"test_asks", "test_main_job", "test_real_claude"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if config.getoption("thorough"):
         return []
-    return ["of tests that start servers one variant is run; --thorough runs all"]
+    return ["of most files that start servers one test is run; --thorough runs all"]
 
 
 def pytest_collection_modifyitems(
@@ -53,20 +56,17 @@ def pytest_collection_modifyitems(
 
 
 def _is_for_ci(item: pytest.Item, met: set[object]) -> bool:
-    """Whether it is thorough: by its mark, or one more of what was ``met`` before.
-
-    Of the faults, each case is met once; of other tests, each function.
-    """
+    """Whether it is thorough: by its mark, or one more of a file that was ``met``."""
     if item.get_closest_marker("thorough"):
         return True
     used = _PROCESSES.intersection(getattr(item, "fixturenames", ()))
-    used |= {mark.name for mark in item.iter_markers("processes")}
+    used |= _BY_MARK.intersection(mark.name for mark in item.iter_markers())
     params = getattr(getattr(item, "callspec", None), "params", {})
     if not used:
         folder = item.path.parent.name
         return folder == "faults" and params.get("database_url") == "postgres"
-    is_fault = item.path.parent.name == "faults"
-    what = item.path if is_fault else (item.path, getattr(item, "originalname", ""))
+    name = getattr(item, "originalname", "") if item.path.stem in _FIRST else ""
+    what = item.path, name
     if what in met:
         return True
     met.add(what)

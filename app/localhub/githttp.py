@@ -93,14 +93,22 @@ class GitServer:
         # A body that aiohttp has unpacked is longer than it says; git reads to the end.
         if "Content-Length" in headers and "Content-Encoding" not in headers:
             variables["CONTENT_LENGTH"] = headers["Content-Length"]
-        return await asyncio.create_subprocess_exec(
-            git.program(),
-            "http-backend",
-            stdin=PIPE,
-            stdout=PIPE,
-            env=variables,
-            limit=CHUNK * 4,
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                git.program(),
+                "http-backend",
+                stdin=PIPE,
+                stdout=PIPE,
+                env=variables,
+                limit=CHUNK * 4,
+            )
         )
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # Whoever leaves now must not leave half a process behind.
+            await _end(await starting)
+            raise
 
 
 async def _feed(request: web.Request, process: Process) -> None:

@@ -11,6 +11,9 @@ FIRST, SECOND, COMMENT = range(3)
 HELP = "| Command | What it does |"
 
 
+pytestmark = pytest.mark.processes
+
+
 @pytest.fixture
 async def told(tmp_path: Path) -> AsyncIterator[Told]:
     async with told_of(tmp_path) as one:

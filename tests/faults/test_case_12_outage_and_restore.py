@@ -10,6 +10,8 @@ from localhub.faults import FAULTS, Fault
 from tests.faults.missing import Told, told_of
 from tests.journeys.world import World
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 async def told(tmp_path: Path) -> AsyncIterator[Told]:

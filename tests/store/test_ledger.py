@@ -176,7 +176,7 @@ async def test_a_run_that_ends_becomes_an_event_once(ledger: Ledger) -> None:
     assert stored.worker is None
 
 
-async def test_a_step_that_ended_is_known_until_the_run_ends(ledger: Ledger) -> None:
+async def test_what_a_step_came_to_is_known_until_the_run_ends(ledger: Ledger) -> None:
     run = await ledger.begun()
     assert await ledger.runs.answer(run.id, "agent") is None
 
@@ -184,7 +184,7 @@ async def test_a_step_that_ended_is_known_until_the_run_ends(ledger: Ledger) -> 
     assert await ledger.runs.answer(run.id, "agent") == {"made": [1]}
 
     await ledger.runs.end(run, Report(RunState.SUCCEEDED))
-    assert await ledger.runs.answer(run.id, "agent") is None
+    assert await ledger.runs.answer(run.id, "agent") == {}
 
 
 async def test_an_older_attempt_can_write_nothing(ledger: Ledger) -> None:
