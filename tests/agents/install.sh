@@ -8,6 +8,7 @@ cmp -s package-lock.json "$place/installed.json" && exit
 cp package.json package-lock.json "$place/"
 # `npm ci` would refuse the lock: it names packages for other systems that are published
 # nowhere.
-npm --prefix "$place" install --no-save --silent --no-audit --no-fund --ignore-scripts
+npm --prefix "$place" install --no-save --loglevel error --no-audit --no-fund \
+  --ignore-scripts --fetch-retries 2 --fetch-retry-maxtimeout 10000
 npm --prefix "$place" rebuild --silent opencode-ai # which puts its program in place
 cp package-lock.json "$place/installed.json"
