@@ -17,7 +17,7 @@ from vibeboard.github.transport import Retries
 
 CARD = CardKey("acme/cart", 1)
 BRANCH = "vibe/9-clock"
-IMPATIENT = Retries(attempts=2, time_limit=timedelta(milliseconds=150))
+IMPATIENT = Retries(attempts=2, time_limit=timedelta(milliseconds=600))
 
 Act = Callable[[World], Awaitable[object]]
 
@@ -92,7 +92,7 @@ LOST = [
     pytest.param({"status": 500}, id="500"),
     pytest.param({"status": 502}, id="502"),
     pytest.param({"status": 0}, id="hang-up"),
-    pytest.param({"status": 502, "seconds": 0.4}, id="time-out"),
+    pytest.param({"status": 502, "seconds": 1.2}, id="time-out"),
 ]
 EFFECTS = [
     pytest.param(comment, "/issues/1/comments$", comments_of, id="comment"),

@@ -157,14 +157,14 @@ async def test_a_stopped_child_may_say_goodbye(tmp_path: Path) -> None:
         group.create_task(stop_when_ready())
         ended = await process.run(
             shell("trap 'echo bye; exit 3' TERM; echo ready; sleep 60", tmp_path),
-            limits=seconds(60, grace=3),
+            limits=seconds(60, grace=20),
             stop=stop,
             stdout=out,
         )
 
     assert ended.how is How.STOPPED
     assert b"bye" in out.data
-    assert ended.seconds < 5
+    assert ended.seconds < 20  # it was not killed
 
 
 async def test_daemons_do_not_outlive_the_command(tmp_path: Path) -> None:
