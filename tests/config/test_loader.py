@@ -296,7 +296,7 @@ SHAPE = [
 
 MEANING = [
     pytest.param(
-        with_stages("  a: {}", "agents: {x: {network: [pypi.org, 'https://a.b']}}"),
+        with_stages("  a: {}", "agents: {x: {network: [example.org, 'https://a.b']}}"),
         "4:34: network: must be a name alone",
         id="a host with a scheme",
     ),
@@ -591,7 +591,7 @@ def test_a_sandbox_is_required_of_all_that_runs() -> None:
         with_stages(
             "  a: {tests: [u]}",
             "sandbox: required\n"
-            "tests: {u: {run: x, report: o, network: ['*.PyPI.org']}}",
+            "tests: {u: {run: x, report: o, network: ['*.Example.org']}}",
         ),
         path=".vibe.yml",
         owner="acme",
@@ -601,7 +601,7 @@ def test_a_sandbox_is_required_of_all_that_runs() -> None:
     assert stage.agent.sandbox_required
     assert stage.agent.network == ()
     assert stage.tests[0].sandbox_required
-    assert stage.tests[0].network == ("*.pypi.org",)
+    assert stage.tests[0].network == ("*.example.org",)
     assert stage.tests[0].definition != replace(stage.tests[0], network=()).definition
 
 

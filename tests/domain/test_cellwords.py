@@ -12,8 +12,8 @@ def test_an_agent_is_told_what_it_may_reach() -> None:
     assert cellwords.within_reach(()) == (
         "Work without the internet: what is not installed cannot be downloaded."
     )
-    assert cellwords.within_reach(("pypi.org", "*.example.org")) == (
-        "Of the internet, only pypi.org, *.example.org may be reached."
+    assert cellwords.within_reach(("example.net", "*.example.org")) == (
+        "Of the internet, only example.net, *.example.org may be reached."
     )
 
 

@@ -169,7 +169,7 @@ class Agent(Part):
 
     network: Lines = Field(default_factory=list)
     """Hosts that the agent may reach besides the model's, by their names
-    (`pypi.org`), or `*.` and a domain for all below it. Only the ports 443 and 80, and
+    (`example.org`), or `*.` and a domain for all below it. Only the ports 443 and 80, and
     no address of a private network. Left out, it reaches none."""
 
 

@@ -41,9 +41,9 @@ def fault_of_glob(glob: str) -> str | None:
 def fault_of_host(host: str) -> str | None:
     """Why ``host`` cannot be reached by name; None if it can."""
     if "/" in host or ":" in host:
-        return "must be a name alone, without https:// and a port, such as pypi.org"
+        return "must be a name alone, without https:// and a port, such as example.org"
     if "." not in host or not _HOST.fullmatch(host):
-        return "must be the name of a host, such as pypi.org or *.pypi.org"
+        return "must be the name of a host, such as example.org or *.example.org"
     if host.rpartition(".")[2].isdigit():
         return "must be a name, not an address"
     if host.startswith("*.") and host.count(".") == 1:
