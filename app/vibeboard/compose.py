@@ -74,8 +74,7 @@ from vibeboard.store.notices import Notices
 from vibeboard.store.overview import SqlOverview
 from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.questions import SqlQuestions
-from vibeboard.store.results import SqlEvidence
-from vibeboard.store.reviews import SqlReviews
+from vibeboard.store.results import SqlEvidence, SqlReviews
 from vibeboard.store.run_queue import SqlRunQueue
 from vibeboard.store.runs import SqlRuns
 from vibeboard.store.sightings import SqlSightings

@@ -297,7 +297,7 @@ SHAPE = [
 MEANING = [
     pytest.param(
         with_stages("  a: {}", "agents: {x: {network: [example.org, 'https://a.b']}}"),
-        "4:34: network: must be a name alone",
+        "4:37: network: must be a name alone",
         id="a host with a scheme",
     ),
     pytest.param(

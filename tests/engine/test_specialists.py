@@ -36,7 +36,7 @@ from vibeboard.runner.sandbox.cell import Sandbox
 from vibeboard.runner.sandbox.view import View
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
-from vibeboard.store.reviews import SqlReviews
+from vibeboard.store.results import SqlReviews
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 SCRIPTED = (sys.executable, str(Path(__file__).parents[1] / "fakes" / "agent.py"))

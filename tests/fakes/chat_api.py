@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.fakes.model_api import Refuse, Say, Turn, Use
+from tests.fakes.serving import served, streamed
 
 _SIDE = "a side answer"
 # Gemini lets a small model choose the large one.
@@ -58,14 +59,9 @@ class ChatApi:
         pieces = _gemini(turn) if is_gemini else _chat(asked, turn, number)
         if not whole:
             return web.json_response(pieces[-1])
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        for piece in pieces:
-            await response.write(f"data: {json.dumps(piece)}\r\n\r\n".encode())
-        if not is_gemini:
-            await response.write(b"data: [DONE]\n\n")
-        await response.write_eof()
-        return response
+        lines = [f"data: {json.dumps(piece)}\r\n\r\n" for piece in pieces]
+        end = [] if is_gemini else ["data: [DONE]\n\n"]
+        return await streamed(request, lines + end)
 
 
 def _gemini(turn: Sequence[Say | Use]) -> list[dict[str, Any]]:
@@ -123,15 +119,6 @@ def _chat(
 async def chat_api(*script: Turn) -> AsyncIterator[ChatApi]:
     """The API on a port of its own."""
     api = ChatApi(script)
-    app = web.Application(client_max_size=64 << 20)
-    app.router.add_route("*", "/{path:.*}", api.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        api.root = f"http://{host}:{port}"
+    async with served(api.answer) as url:
+        api.root = url
         yield api
-    finally:
-        await runner.cleanup()

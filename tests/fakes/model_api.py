@@ -13,6 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.fakes.serving import served, streamed
+
 
 @dataclass(frozen=True)
 class Say:
@@ -137,28 +139,14 @@ async def _stream(
         },
         {"type": "message_stop"},
     ]
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    for event in events:
-        line = f"event: {event['type']}\ndata: {json.dumps(event)}\n\n"
-        await response.write(line.encode())
-    await response.write_eof()
-    return response
+    lines = (f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in events)
+    return await streamed(request, lines)
 
 
 @asynccontextmanager
 async def model_api(*script: Turn) -> AsyncIterator[ModelApi]:
     """The API on a port of its own."""
     api = ModelApi(script)
-    app = web.Application(client_max_size=64 << 20)
-    app.router.add_route("*", "/{path:.*}", api.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        api.url = f"http://{host}:{port}"
+    async with served(api.answer) as url:
+        api.url = url
         yield api
-    finally:
-        await runner.cleanup()

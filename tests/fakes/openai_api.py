@@ -15,6 +15,7 @@ import zstandard
 from aiohttp import web
 
 from tests.fakes.model_api import Refuse, Say, Turn, Use
+from tests.fakes.serving import served, streamed
 
 # What the model made, of what a request repeats.
 MADE = ("custom_tool_call", "function_call", "reasoning")
@@ -107,28 +108,18 @@ async def _stream(
         ),
         {"type": "response.completed", "response": whole},
     ]
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-    await response.prepare(request)
-    for number, event in enumerate(events):
-        said = json.dumps(event | {"sequence_number": number})
-        await response.write(f"event: {event['type']}\ndata: {said}\n\n".encode())
-    await response.write_eof()
-    return response
+    lines = (
+        f"event: {event['type']}\n"
+        f"data: {json.dumps(event | {'sequence_number': number})}\n\n"
+        for number, event in enumerate(events)
+    )
+    return await streamed(request, lines)
 
 
 @asynccontextmanager
 async def openai_api(*script: Turn) -> AsyncIterator[OpenAiApi]:
     """The API on a port of its own."""
     api = OpenAiApi(script)
-    app = web.Application(client_max_size=64 << 20)
-    app.router.add_route("*", "/{path:.*}", api.answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        host, port = runner.addresses[0][:2]
-        api.url = f"http://{host}:{port}/v1"
+    async with served(api.answer) as url:
+        api.url = f"{url}/v1"
         yield api
-    finally:
-        await runner.cleanup()

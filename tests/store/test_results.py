@@ -11,8 +11,7 @@ from vibeboard.domain.workflow import Agent, Cli, Prompt, Review, Suite
 from vibeboard.store import vouches
 from vibeboard.store.database import Database
 from vibeboard.store.maintenance import SqlArchive
-from vibeboard.store.results import SqlEvidence
-from vibeboard.store.reviews import SqlReviews
+from vibeboard.store.results import SqlEvidence, SqlReviews
 from vibeboard.store.vouches import SqlVouches
 
 UNIT = Suite("unit", "pytest", ("r.xml",))

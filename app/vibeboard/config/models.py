@@ -169,8 +169,8 @@ class Agent(Part):
 
     network: Lines = Field(default_factory=list)
     """Hosts that the agent may reach besides the model's, by their names
-    (`example.org`), or `*.` and a domain for all below it. Only the ports 443 and 80, and
-    no address of a private network. Left out, it reaches none."""
+    (`example.org`), or `*.` and a domain for all below it. Only the ports 443 and 80,
+    and no address of a private network. Left out, it reaches none."""
 
 
 class Gate(Part):

@@ -82,10 +82,7 @@ def reviewed(situation: Situation, wish: Wish) -> list[Effect]:
 
 
 def _looked_at(stage: Stage, situation: Situation, wish: Wish) -> list[Effect]:
-    worked_on = any(
-        run.report is not None and run.report.branch for run in situation.history.runs
-    )
-    if not worked_on or situation.card is None:
+    if situation.history.branch is None or situation.card is None:
         return []
     return start(stage, situation, wish)
 

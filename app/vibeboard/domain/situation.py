@@ -43,6 +43,12 @@ class CardHistory:
         ended = [run for run in self.runs if run.ended]
         return max(ended, key=lambda run: run.changed_at, default=None)
 
+    @property
+    def branch(self) -> str | None:
+        """The branch that its newest work is on; None if there is none yet."""
+        branches = (run.report.branch for run in reversed(self.runs) if run.report)
+        return next(filter(None, branches), None)
+
     def finished(self, stage: str) -> bool:
         """Whether the newest ended run of ``stage`` succeeded."""
         ended = [run for run in self.runs if run.ended and run.stage == stage]

@@ -6,7 +6,7 @@ session once people have answered.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -78,12 +78,9 @@ class _OfRun:
         return ruling
 
     async def _said(self, call: ToolCall, rule: str) -> Ruling | None:
-        found = answered(await self._of_run(), call, rule)
+        found = answered(await self._questions.of(self._run.id), call, rule)
         if found is None:
             return None
         said, question = found
         await self._questions.heard(question)
         return said
-
-    async def _of_run(self) -> Sequence[Question]:
-        return await self._questions.of(self._run.id)

@@ -53,11 +53,9 @@ class Asker:
     async def _head(self, card: CardKey) -> str | None:
         """The newest commit of the card's open pull request."""
         history = await self._runs.history(card)
-        branches = [run.report.branch for run in history.runs if run.report]
-        branch = next((name for name in reversed(branches) if name), None)
-        if branch is None:
+        if history.branch is None:
             return None
-        pull = await self._pulls.of_branch(card.repository, branch)
+        pull = await self._pulls.of_branch(card.repository, history.branch)
         return pull.head if pull is not None and pull.is_open else None
 
 

@@ -96,10 +96,6 @@ class Briefing:
             for each in history.runs
             if each.report is not None and each.state is RunState.SUCCEEDED
         }
-        begun = any(
-            each.report is not None and each.report.branch is not None
-            for each in history.runs
-        )
         return Told(
             asked=asked,
             text=text,
@@ -109,7 +105,7 @@ class Briefing:
                 "\n\n".join(f"{said.by.login}: {said.body}" for said in thread)
                 for thread in threads
             ),
-            branch_has_work=begun,
+            branch_has_work=history.branch is not None,
         )
 
     async def specialist(self, run: Run, review: Review, card: Card, base: Base) -> str:

@@ -272,12 +272,10 @@ class Executor:
         (remote, refs), history = await asyncio.gather(
             fetched(), self._runs.history(card.key)
         )
-        branches = [r.report.branch for r in history.runs if r.report]
-        known = next((branch for branch in reversed(branches) if branch), None)
         workspace = await self._workspaces.prepare(
             card.key,
             remote=remote,
-            branch=known or prompt.branch_name(card.key.number, card.title),
+            branch=history.branch or prompt.branch_name(card.key.number, card.title),
             default_branch=remote.default_branch,
             fetched=refs,
         )

@@ -175,11 +175,10 @@ class Gatekeeper:
         for report in reports:
             if report.pull_request is not None:
                 return report.pull_request
-        for report in reports:
-            if report.branch is not None:
-                pull = await self._pulls.of_branch(card.repository, report.branch)
-                return pull.number if pull is not None else None
-        return None
+        if history.branch is None:
+            return None
+        pull = await self._pulls.of_branch(card.repository, history.branch)
+        return pull.number if pull is not None else None
 
     async def _seen(
         self,

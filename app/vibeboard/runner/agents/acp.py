@@ -15,7 +15,7 @@ from vibeboard.engine.ports import (
     Assignment,
     StopSignal,
 )
-from vibeboard.runner.agents.command import argv_of, reach_of, write_home
+from vibeboard.runner.agents.command import argv_of, cell_of, write_home
 from vibeboard.runner.agents.questions import Questions
 from vibeboard.runner.agents.record import Record
 from vibeboard.runner.agents.wire import converse
@@ -63,12 +63,7 @@ class AcpAgent:
             write_home(assignment, name, json.dumps(content))
         own = {**_OWN, "VIBE_RUN": assignment.run}
         with Record(assignment) as record:
-            async with self._sandbox.open(
-                tree=assignment.tree,
-                home=assignment.home,
-                own=own,
-                reach=reach_of(assignment, Path(argv[0])),
-            ) as cell:
+            async with cell_of(self._sandbox, assignment, Path(argv[0]), own) as cell:
                 ended = await converse(
                     cell.command(argv),
                     Talk(record, Questions(approver, record, self._hold)),

@@ -25,7 +25,7 @@ from vibeboard.engine.ports import (
 from vibeboard.errors import AgentMissing
 from vibeboard.runner.agents.claude_calls import call_of
 from vibeboard.runner.agents.claude_stream import read_line
-from vibeboard.runner.agents.command import reach_of, write_home
+from vibeboard.runner.agents.command import cell_of, write_home
 from vibeboard.runner.agents.events import Finished, Outcome
 from vibeboard.runner.agents.questions import Questions, answers_told, refusal
 from vibeboard.runner.agents.record import Record
@@ -108,12 +108,7 @@ class ClaudeAgent:
         own = self._own | {"VIBE_RUN": assignment.run}
         talk = _Talk(record, session, Questions(approver, record, self._hold))
         argv = [str(program), *options(assignment, session)]
-        async with self._sandbox.open(
-            tree=assignment.tree,
-            home=assignment.home,
-            own=own,
-            reach=reach_of(assignment, program),
-        ) as cell:
+        async with cell_of(self._sandbox, assignment, program, own) as cell:
             ended = await converse(
                 cell.command(argv),
                 talk,

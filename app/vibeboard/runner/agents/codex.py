@@ -23,7 +23,7 @@ from vibeboard.engine.ports import (
 )
 from vibeboard.errors import AgentMissing
 from vibeboard.runner.agents.codex_stream import CodexReader
-from vibeboard.runner.agents.command import reach_of
+from vibeboard.runner.agents.command import cell_of
 from vibeboard.runner.agents.events import (
     AgentEvent,
     Finished,
@@ -97,12 +97,7 @@ class CodexAgent:
         state.mkdir(parents=True, exist_ok=True)
         own = {"VIBE_RUN": assignment.run, "CODEX_HOME": str(state)}
         with Record(assignment) as record:
-            async with self._sandbox.open(
-                tree=assignment.tree,
-                home=assignment.home,
-                own=own,
-                reach=reach_of(assignment, program),
-            ) as cell:
+            async with cell_of(self._sandbox, assignment, program, own) as cell:
                 argv = [str(program), "app-server", *self._options(cell)]
                 questions = Questions(approver, record, self._hold)
                 ended = await converse(

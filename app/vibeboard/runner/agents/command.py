@@ -6,6 +6,8 @@ changed is git's to say, and an agent that prints nothing has done nothing wrong
 
 import shutil
 import stat
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from vibeboard.domain import cellwords
@@ -55,12 +57,7 @@ class CommandAgent:
                 log.aside(chunk)
                 complained.append(chunk)
 
-            async with self._sandbox.open(
-                tree=assignment.tree,
-                home=assignment.home,
-                own=own,
-                reach=reach_of(assignment, Path(argv[0])),
-            ) as cell:
+            async with cell_of(self._sandbox, assignment, Path(argv[0]), own) as cell:
                 ended = await process.run(
                     cell.command(argv, assignment.prompt.encode()),
                     limits=Limits(assignment.agent.time_limit),
@@ -105,14 +102,19 @@ def argv_of(assignment: Assignment, path: str) -> tuple[str, ...]:
     return agent.command
 
 
-def reach_of(assignment: Assignment, program: Path) -> Reach:
-    """What an agent reaches from its cell."""
-    return Reach(
+def cell_of(
+    sandbox: Sandbox, assignment: Assignment, program: Path, own: Mapping[str, str]
+) -> AbstractAsyncContextManager[Cell]:
+    """The cell that an agent works in; ``own`` are variables of its environment."""
+    reach = Reach(
         models=True,
         hosts=assignment.agent.network,
         spending=assignment.spending,
         programs=(program,) if program.is_absolute() else (),
         required=assignment.agent.sandbox_required,
+    )
+    return sandbox.open(
+        tree=assignment.tree, home=assignment.home, own=own, reach=reach
     )
 
 
