@@ -83,6 +83,7 @@ async def test_one_card_unattended(tmp_path: Path) -> None:
     assert children_of(tmp_path) == []
 
 
+@pytest.mark.thorough
 async def test_a_server_that_dies_in_the_middle_is_told(tmp_path: Path) -> None:
     place = tmp_path / "demo"
     async with demo("--once", "--json", "--directory", str(place)) as child:
@@ -99,7 +100,9 @@ async def test_a_server_that_dies_in_the_middle_is_told(tmp_path: Path) -> None:
     assert children_of(place) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
+)
 async def test_the_demo_that_stays_ends_in_order(
     tmp_path: Path, how: signal.Signals
 ) -> None:
@@ -114,6 +117,7 @@ async def test_the_demo_that_stays_ends_in_order(
     assert children_of(place) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 async def test_an_early_end_leaves_nothing_behind(
     tmp_path: Path, how: signal.Signals

@@ -90,6 +90,7 @@ async def test_an_agent_that_fails_says_why_and_its_work_is_saved(world: World) 
     assert "half.txt" in world.files(branch)
 
 
+@pytest.mark.thorough
 async def test_a_card_in_passing_starts_nothing_where_a_stage_has_a_delay(
     world: World,
 ) -> None:
@@ -109,6 +110,7 @@ async def test_a_card_in_passing_starts_nothing_where_a_stage_has_a_delay(
     assert passing.pull is None
 
 
+@pytest.mark.thorough
 async def test_an_agent_that_takes_too_long_is_ended(world: World) -> None:
     world.commit_file(".vibe.yml", config(minutes=0.02))
     card = world.card("Dawdle", "write part.txt part", "daemon 600", "sleep 600")
@@ -120,6 +122,7 @@ async def test_an_agent_that_takes_too_long_is_ended(world: World) -> None:
     assert not world.children()
 
 
+@pytest.mark.thorough
 async def test_an_agent_that_changes_nothing_is_told_so(world: World) -> None:
     card = world.card("Do nothing", "say done")
 
@@ -164,6 +167,7 @@ async def test_moving_the_card_back_resumes_on_the_saved_branch(world: World) ->
     assert {"begun.txt", "ended.txt"} < world.files(card.pull.head_sha)
 
 
+@pytest.mark.thorough
 async def test_a_comment_stops_the_agent(world: World) -> None:
     card = world.card("Start something", "write begun.txt begun", "sleep 600")
     card.moved_to("Development")
@@ -200,6 +204,7 @@ async def test_a_refined_issue_is_then_developed(world: World) -> None:
     assert "bell.txt" in world.files(card.pull.head_sha)
 
 
+@pytest.mark.thorough
 async def test_a_spec_without_criteria_is_refused(world: World) -> None:
     card = world.card("Vague", "spec It should be nice.")
 
@@ -260,6 +265,7 @@ async def test_a_broken_config_stops_new_runs_and_says_where(world: World) -> No
     assert card.tracking() == []
 
 
+@pytest.mark.thorough
 async def test_a_pull_request_that_touches_the_config_gets_a_check(
     world: World,
 ) -> None:
@@ -284,6 +290,7 @@ async def test_a_pull_request_that_touches_the_config_gets_a_check(
     assert red.annotations[0]["start_line"] == 1
 
 
+@pytest.mark.thorough
 async def test_a_config_that_names_what_is_not_there_is_told_so(world: World) -> None:
     text = config().replace("next: Review", "next: Reviews")
     pull = world.pull_request(".vibe.yml", text, "Misspelt")
@@ -299,6 +306,7 @@ async def test_a_config_that_names_what_is_not_there_is_told_so(world: World) ->
     assert line.strip() == "next: Reviews"
 
 
+@pytest.mark.thorough
 async def test_what_people_wrote_in_the_pull_request_stays(world: World) -> None:
     card = world.card("Add a tock", "write tock.txt tock", "summary First.")
     card.moved_to("Development")
@@ -322,6 +330,7 @@ async def test_what_people_wrote_in_the_pull_request_stays(world: World) -> None
     assert "First." not in body
 
 
+@pytest.mark.thorough
 async def test_an_app_that_was_installed_anew_goes_on(world: World) -> None:
     card = world.card("Add a tock", "write tock.txt tock")
     await world.settled()
@@ -335,6 +344,7 @@ async def test_an_app_that_was_installed_anew_goes_on(world: World) -> None:
     await card.reaches("Review")
 
 
+@pytest.mark.thorough
 async def test_closing_the_issue_clears_its_workspace_away(world: World) -> None:
     card = world.card("Add a tock", "write tock.txt tock")
     card.moved_to("Development")
@@ -362,6 +372,7 @@ async def test_a_stage_chains_into_the_stage_of_its_next_column(world: World) ->
     assert len(card.tracking("refine")) == len(card.tracking("develop")) == 1
 
 
+@pytest.mark.thorough
 async def test_two_cards_are_worked_on_at_once(world: World) -> None:
     cards = [world.card(f"Card {n}", "sleep 0.5", f"write {n}.txt x") for n in (1, 2)]
 
@@ -373,6 +384,7 @@ async def test_two_cards_are_worked_on_at_once(world: World) -> None:
     assert len({card.pull.number for card in cards if card.pull}) == 2
 
 
+@pytest.mark.thorough
 async def test_a_bots_move_starts_nothing(world: World) -> None:
     card = world.card("Close me", "write x.txt x")
     issues.close(world.hub, card.issue, actor=world.user("alice"))
@@ -402,6 +414,7 @@ async def test_a_run_survives_the_death_of_its_server(
     assert len(world.checks("vibeboard / develop")) == 1
 
 
+@pytest.mark.thorough
 async def test_the_server_goes_on_with_what_a_killed_terminal_left(
     still_world: World,
 ) -> None:
@@ -418,6 +431,7 @@ async def test_the_server_goes_on_with_what_a_killed_terminal_left(
     assert len(card.tracking()) == 1
 
 
+@pytest.mark.thorough
 async def test_what_happened_while_the_server_was_busy_dying_is_not_lost(
     world: World,
 ) -> None:

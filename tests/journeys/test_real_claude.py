@@ -163,6 +163,7 @@ async def test_a_refused_key_fails_the_run_at_once_with_the_reason(desk: Desk) -
     assert desk.leaks() == []
 
 
+@pytest.mark.thorough
 async def test_the_demo_with_a_real_agent(desk: Desk) -> None:
     fixed = (
         "import re,pathlib as p; f = p.Path('timebox/words.py'); "

@@ -48,6 +48,7 @@ async def test_a_card_dragged_on_a_persons_board_becomes_a_pull_request(
     assert len(card.tracking()) == 1
 
 
+@pytest.mark.thorough
 async def test_moving_the_card_away_stops_the_agent(still: World) -> None:
     card = still.card("Take long", "write begun.txt begun", "sleep 600")
     await serves(still)
@@ -60,6 +61,7 @@ async def test_moving_the_card_away_stops_the_agent(still: World) -> None:
     assert card.column == "Backlog"
 
 
+@pytest.mark.thorough
 async def test_taking_the_card_off_the_board_stops_the_agent(still: World) -> None:
     card = still.card("Take long", "write begun.txt begun", "sleep 600")
     await serves(still)
@@ -71,6 +73,7 @@ async def test_taking_the_card_off_the_board_stops_the_agent(still: World) -> No
     await card.says("✋ stopped", "the card was taken off the board")
 
 
+@pytest.mark.thorough
 async def test_a_card_that_was_there_before_us_starts_nothing(still: World) -> None:
     old = still.card("Old", "write old.txt old", column="Development")
     await serves(still)
@@ -82,6 +85,7 @@ async def test_a_card_that_was_there_before_us_starts_nothing(still: World) -> N
     assert not old.tracking()
 
 
+@pytest.mark.thorough
 async def test_a_command_moves_the_card_on_a_persons_board(still: World) -> None:
     card = still.card("Add a tock", "write tock.txt tock")
     await serves(still)
@@ -93,6 +97,7 @@ async def test_a_command_moves_the_card_on_a_persons_board(still: World) -> None
     assert card.pull is not None
 
 
+@pytest.mark.thorough
 async def test_a_move_while_the_server_was_down_counts_when_it_is_back(
     still: World,
 ) -> None:
