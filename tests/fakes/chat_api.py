@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.fakes.model_api import Refuse, Say, Turn, Use
+from tests.fakes.model_api import Refuse, Say, Stall, Turn, Use
 from tests.fakes.serving import served, streamed
 
 _SIDE = "a side answer"
@@ -52,6 +52,9 @@ class ChatApi:
         if not asked.get("tools"):
             as_json = "responseMimeType" in asked.get("generationConfig", {})
             turn = [Say(json.dumps(_CHOICE) if as_json else _SIDE)]
+        if isinstance(turn, Stall):
+            await turn.over.wait()
+            turn = turn.then
         if isinstance(turn, Refuse):
             error = {"message": "as the script says", "code": turn.status}
             return web.json_response({"error": error}, status=turn.status)

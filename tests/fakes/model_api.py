@@ -5,6 +5,7 @@ played follows from how many answers the request already holds, so it has no sta
 a resumed session goes on where it was.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -57,7 +58,15 @@ class Refuse:
     kind: str = "error"
 
 
-Turn = Sequence[Say | Use] | Refuse
+@dataclass(frozen=True)
+class Stall:
+    """The API takes the request and says nothing until it is ``over``."""
+
+    then: Sequence[Say | Use]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+Turn = Sequence[Say | Use] | Refuse | Stall
 
 
 @dataclass
@@ -81,6 +90,9 @@ class ModelApi:
         self.prompts.append(json.dumps(asked["messages"]))
         self.systems.append(json.dumps(asked.get("system")))
         turn = self._turn(asked)
+        if isinstance(turn, Stall):
+            await turn.over.wait()
+            turn = turn.then
         if isinstance(turn, Refuse):
             error = {"type": turn.kind, "message": "as the script says"}
             return web.json_response(

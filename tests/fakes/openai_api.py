@@ -14,7 +14,7 @@ from typing import Any
 import zstandard
 from aiohttp import web
 
-from tests.fakes.model_api import Refuse, Say, Turn, Use
+from tests.fakes.model_api import Refuse, Say, Stall, Turn, Use
 from tests.fakes.serving import served, streamed
 
 # What the model made, of what a request repeats.
@@ -54,6 +54,9 @@ class OpenAiApi:
         made = [_made(item) for item in asked["input"]]
         number = sum(1 for is_made, _ in itertools.groupby(made) if is_made)
         turn = self.script[min(number, len(self.script) - 1)]
+        if isinstance(turn, Stall):
+            await turn.over.wait()
+            turn = turn.then
         if isinstance(turn, Refuse):
             error = {"message": "as the script says", "type": turn.kind}
             return web.json_response({"error": error}, status=turn.status)

