@@ -37,8 +37,9 @@ from vibeboard.engine.ports import (
     Change,
     Remote,
     Repositories,
-    RunQueue,
     Runs,
+    TakenRuns,
+    Tracker,
     Workspace,
     Workspaces,
 )
@@ -48,7 +49,7 @@ from vibeboard.engine.purse import Purse, Purses
 from vibeboard.engine.specialists import Reviewed, Specialists
 from vibeboard.engine.steps import Steps
 from vibeboard.engine.stops import Stops
-from vibeboard.engine.tracking import Following, Tracking
+from vibeboard.engine.tracking import Following, following
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import (
     AppAbsent,
@@ -86,7 +87,7 @@ class Executor:
         self,
         *,
         runs: Runs,
-        queue: RunQueue,
+        queue: TakenRuns,
         cards: Cards,
         repositories: Repositories,
         workspaces: Workspaces,
@@ -97,7 +98,7 @@ class Executor:
         workflows: Workflows,
         briefing: Briefing,
         publisher: Publisher,
-        tracking: Tracking,
+        tracking: Tracker,
         stops: Stops,
         places: Places,
         counter: CallCounter,
@@ -136,17 +137,17 @@ class Executor:
         log.info("run started", extra={**run.log_fields(), "attempt": run.attempt})
         with self._counter.counted() as calls:
             try:
-                async with self._tracking.following(run.id) as following:
-                    report = await self._ended(run, following)
+                async with following(self._tracking, run.id) as comment:
+                    report = await self._ended(run, comment)
             finally:
                 await self._runs.spent(run, asdict(calls))
         cost = await self._purses.spent(run)
         await self._runs.end(run, replace(report, cost=cost or report.cost))
         log.info("run ended", extra={**run.log_fields(), "state": report.state.value})
 
-    async def _ended(self, run: Run, following: Following) -> Report:
+    async def _ended(self, run: Run, comment: Following) -> Report:
         try:
-            return await self._report(run, Steps(self._runs, run), following)
+            return await self._report(run, Steps(self._runs, run), comment)
         except (RetryLater, AppAbsent, PeopleAsked, Fenced):
             raise
         except UserError as error:
@@ -159,7 +160,7 @@ class Executor:
         """Bring the run's tracking comment up to date."""
         await self._tracking.show(run_id)
 
-    async def _report(self, run: Run, step: Steps, following: Following) -> Report:
+    async def _report(self, run: Run, step: Steps, comment: Following) -> Report:
         if run.crashes >= MOST_CRASHES:
             return Report(RunState.FAILED, reason=words.cut_off(run.crashes))
 
@@ -167,7 +168,7 @@ class Executor:
             async def shown() -> Any:
                 log.info("step", extra={**run.log_fields(), "step": name.value})
                 await self._runs.note(run.id, step=name)
-                following.changed()
+                comment.changed()
                 # Who was away meanwhile may have been replaced.
                 await self._runs.hold(run)
                 return await do()
@@ -188,12 +189,12 @@ class Executor:
                 workspace = _WORKSPACE.validate_python(
                     await part(Step.WORKSPACE, lambda: self._prepare(card, fetched))
                 )
-                following.notes = workspace.notes
+                comment.notes = workspace.notes
 
                 async def agent() -> Any:
                     # Nobody could watch: no agent starts. Work that is done is saved
                     # all the same.
-                    await following.is_seen()
+                    await comment.is_seen()
                     return await self._agent(run, stage, card, workspace, told)
 
                 works = partial(part, Step.AGENT, agent)
@@ -205,7 +206,7 @@ class Executor:
             )
 
         async def reviews() -> Any:
-            await following.is_seen()
+            await comment.is_seen()
             return await self._reviews(run, stage, card)
 
         green = proof is None or proof.verdict is Verdict.PASSED

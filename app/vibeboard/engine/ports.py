@@ -1009,12 +1009,8 @@ class Expenses(Protocol):
         ...
 
 
-class RunQueue(Protocol):
-    """The same runs as a queue. Claims are exclusive to one worker."""
-
-    async def claim(self, most: int) -> Sequence[str]:
-        """Take due runs, those of high priority first."""
-        ...
+class TakenRuns(Protocol):
+    """Runs that a worker has taken: begun by it, and given back."""
 
     async def begin(self, run: str) -> Run:
         """Count an attempt, and start the run if it has not; ended ones stay.
@@ -1039,12 +1035,32 @@ class RunQueue(Protocol):
         """End it as failed, if it is still this worker's."""
         ...
 
+
+class RunQueue(TakenRuns, Protocol):
+    """The same runs as a queue. Claims are exclusive to one worker."""
+
+    async def claim(self, most: int) -> Sequence[str]:
+        """Take due runs, those of high priority first."""
+        ...
+
     async def strays(self, known: Collection[str]) -> int:
         """Give back what is this worker's and not among those ``known``; how many."""
         ...
 
     async def next_due(self) -> datetime | None:
         """When the first of those that wait for their time is due."""
+        ...
+
+
+class LentRuns(TakenRuns, Protocol):
+    """Runs that the fleet has begun: each for as long as it says that it is alive."""
+
+    async def beat(self, run: str) -> None:
+        """Say that it is alive; raises Fenced if another attempt has the run."""
+        ...
+
+    async def stop(self, run: str, why: str) -> None:
+        """Ask the run to stop, as whoever carries it out was asked to."""
         ...
 
 
@@ -1070,6 +1086,14 @@ class Workers(Protocol):
 
     async def leave(self) -> None:
         """End this life; what it still had is free."""
+        ...
+
+
+class Tracker(Protocol):
+    """Each run's one tracking comment."""
+
+    async def show(self, run: str, notes: Sequence[str] = ()) -> None:
+        """Bring the comment up to date, posting it the first time."""
         ...
 
 

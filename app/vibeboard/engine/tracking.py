@@ -18,6 +18,7 @@ from vibeboard.engine.ports import (
     Pauses,
     Replies,
     Runs,
+    Tracker,
 )
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import AppAbsent, GitHubRefused, RetryLater
@@ -69,16 +70,16 @@ class Tracking:
             return
         await self.show(run_id)
 
-    async def show(self, run_id: str, notes: Sequence[str] = ()) -> None:
+    async def show(self, run: str, notes: Sequence[str] = ()) -> None:
         """Bring the comment up to date, posting it the first time."""
-        async with self._locks.hold(f"tracking {run_id}"):
-            run = await self._runs.get(run_id)
+        async with self._locks.hold(f"tracking {run}"):
+            now = await self._runs.get(run)
             while True:
-                await self._write(run, notes)
+                await self._write(now, notes)
                 # Who stood still in between has lost the lock, and may have written
                 # old words over newer ones.
-                shown, run = run, await self._runs.get(run_id)
-                if _told(shown) == _told(run):
+                shown, now = now, await self._runs.get(run)
+                if _told(shown) == _told(now):
                     return
 
     async def _write(self, run: Run, notes: Sequence[str]) -> None:
@@ -101,16 +102,6 @@ class Tracking:
         if comment != run.comment:
             await self._runs.note(run.id, comment=comment)
 
-    @asynccontextmanager
-    async def following(self, run_id: str) -> AsyncIterator["Following"]:
-        """Keep the comment up to date beside a run that is at work."""
-        following = Following(lambda notes: self.show(run_id, notes))
-        follower = asyncio.create_task(following.follow())
-        try:
-            yield following
-        finally:
-            await end(follower)
-
     async def _waiting_for(self, run: Run) -> str:
         if run.state is not RunState.QUEUED:
             return ""
@@ -123,6 +114,17 @@ class Tracking:
         if active is not None:
             return f"*{active.stage}* on this card to end"
         return "a free place among this repository's runs"
+
+
+@asynccontextmanager
+async def following(tracker: Tracker, run: str) -> AsyncIterator["Following"]:
+    """Keep the comment up to date beside a run that is at work."""
+    comment = Following(lambda notes: tracker.show(run, notes))
+    follower = asyncio.create_task(comment.follow())
+    try:
+        yield comment
+    finally:
+        await end(follower)
 
 
 class Following:

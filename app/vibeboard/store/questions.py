@@ -81,7 +81,7 @@ class SqlQuestions:
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(schema.question)
-                .where(_ROW.id == _number(question.id))
+                .where(_ROW.id == _number(question.id), _ROW.run == question.run)
                 .values(used=True)
             )
 

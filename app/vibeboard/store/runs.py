@@ -123,14 +123,17 @@ class SqlRuns:
         """
         async with self._engine.begin() as connection:
             await hold(connection, run)
+            # Whoever did not hear that it was written down says it again.
             await connection.execute(
-                insert(schema.run_step).values(
+                inserting(connection, schema.run_step)
+                .values(
                     run=run.id,
                     name=step,
                     attempt=run.attempt,
                     answer=answer,
                     ended_at=self._clock.now(),
                 )
+                .on_conflict_do_nothing()
             )
             await connection.execute(
                 update(schema.run).where(_RUN.id == run.id).values(tries=0, crashes=0)
