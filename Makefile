@@ -31,11 +31,14 @@ test: $(VENV)/dev.ok ## set up and run the tests
 	@# Most tests wait for processes of their own: more of them than cores.
 	@$(BIN)/python -m pytest -n 6 --dist worksteal $(ARGS)
 
-check: $(VENV)/dev.ok ## linters, types and layers, as CI runs them
+check: $(VENV)/dev.ok ## linters of code and workflows, types and layers, as CI runs them
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --quiet --persona pedantic workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows workflows/*.yml
+	$(BIN)/act --validate --strict --workflows workflows
 
 bench: $(VENV)/dev.ok ## ratios against peers in one run; ARGS="intake" chooses
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -146,7 +146,7 @@ def installed(*programs: Program) -> Path:
         place = target / program.package
         if place.exists():
             continue
-        target.mkdir(parents=True, exist_ok=True)
+        place.parent.mkdir(parents=True, exist_ok=True)  # "@scope" is a folder, too
         with (
             _tarball(program) as tarball,
             tempfile.TemporaryDirectory(dir=target) as at,

@@ -1,0 +1,251 @@
+"""The workflows that users copy, and the action, keep their own rules."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.repo import official
+from tests.repo.tracked import ROOT
+
+FILES = sorted((ROOT / "workflows").glob("*.yml"))
+_PINNED = re.compile(
+    r"uses: (?P<name>[\w.-]+/[\w.-]+(?:/[\w./-]+)?)@(?P<commit>[0-9a-f]{40})"
+    r" # v(?:\d+\.\d+\.\d+|X\.Y\.Z)"
+)
+_GRANTED = re.compile(r"^ +[a-z-]+: (?:read|write)(?P<why> # \w.*)?$", re.MULTILINE)
+# GitHub runs these with keys on what strangers wrote or built.
+_DANGEROUS = {"pull_request_target", "workflow_run"}
+_STANDALONE = {
+    "contents": "write",
+    "issues": "write",
+    "pull-requests": "write",
+    "checks": "write",
+    "statuses": "read",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a workflow, as the file says it."""
+
+    file: Path
+    name: str
+    says: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.file.stem}:{self.name}"
+
+    @property
+    def condition(self) -> str:
+        return str(self.says["if"])
+
+
+def parsed(file: Path) -> Any:
+    return YAML(typ="safe", pure=True).load(file.read_text())
+
+
+def jobs() -> Iterator[Job]:
+    for file in FILES:
+        for name, says in parsed(file)["jobs"].items():
+            yield Job(file, name, says)
+
+
+JOBS = {str(job): job for job in jobs()}
+every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+every_job = pytest.mark.parametrize("job", JOBS.values(), ids=str)
+
+
+def test_these_are_the_workflows() -> None:
+    assert set(JOBS) == {
+        "agent:served",
+        "agent:refused",
+        "agent:alone",
+        "review-loop:alone",
+        "reusable:alone",
+    }
+
+
+@every_file
+def test_everything_used_is_pinned_to_a_commit(file: Path) -> None:
+    text = file.read_text()
+    uses = re.findall(r"^[ -]+uses:", text, re.MULTILINE)
+
+    assert len(_PINNED.findall(text)) == len(uses) > 0
+
+
+@every_file
+def test_nobody_else_starts_it_with_our_keys(file: Path) -> None:
+    assert not _DANGEROUS & set(parsed(file)["on"])
+
+
+@every_file
+def test_a_job_has_no_rights_but_those_it_names_with_a_reason(file: Path) -> None:
+    granted = list(_GRANTED.finditer(file.read_text()))
+
+    assert parsed(file)["permissions"] == {}
+    assert granted
+    assert [line[0] for line in granted if line["why"] is None] == []
+
+
+@every_job
+def test_a_job_ends_and_waits_its_turn(job: Job) -> None:
+    assert job.says["timeout-minutes"] <= 360
+    assert job.says["concurrency"]["cancel-in-progress"] is False
+    assert "-latest" not in job.says["runs-on"]
+
+
+@every_job
+def test_rights_are_the_least(job: Job) -> None:
+    wanted = {"served": {"id-token": "write"}, "refused": {}, "alone": _STANDALONE}
+
+    assert job.says["permissions"] == wanted[job.name]
+
+
+@every_job
+def test_no_script_is_made_of_what_others_wrote(job: Job) -> None:
+    scripts = [step["run"] for step in job.says["steps"] if "run" in step]
+
+    assert [script for script in scripts if "${{" in script] == []
+
+
+# --- With GitHub's own libraries ----------------------------------------------------
+
+
+@pytest.mark.npm
+def test_githubs_language_service_finds_nothing() -> None:
+    found = official.diagnostics(FILES)
+
+    assert len(found) == len(FILES)
+    assert {file.name: said for file, said in found.items() if said} == {}
+
+
+@pytest.mark.npm
+def test_the_language_service_would_find_something(tmp_path: Path) -> None:
+    agent = (ROOT / "workflows" / "agent.yml").read_text()
+    wrong = tmp_path / ".github" / "workflows" / "agent.yml"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_text(agent.replace("inputs.run }}", "inputs.rum }}"))
+
+    [found] = official.diagnostics([wrong]).values()
+
+    assert any("rum" in one for one in found)
+
+
+OURSELVES = "acme/clock"
+
+
+def pull(branch: str = "vibe/3-fix-the-clock", fork: str = OURSELVES) -> dict[str, Any]:
+    return {"number": 7, "head": {"ref": branch, "repo": {"full_name": fork}}}
+
+
+PULL, THEIR_PULL, OTHER_PULL = pull(), pull(fork="eve/clock"), pull("main")
+SERVER = "https://vibeboard.example"
+# Name of an event, its payload, the inputs, the variable, and the jobs that run.
+EVENTS = [
+    ("workflow_dispatch", {}, {"server": SERVER, "run": "r1"}, "", ["served"]),
+    ("workflow_dispatch", {}, {"server": SERVER, "run": "r1"}, SERVER, ["served"]),
+    ("workflow_dispatch", {}, {"server": "https://evil"}, SERVER, ["refused"]),
+    ("workflow_dispatch", {}, {"command": "develop", "issue": "3"}, "", ["alone"]),
+    ("workflow_dispatch", {}, {"command": "develop", "issue": "3"}, SERVER, []),
+    ("issue_comment", {"comment": {"body": "/agent stop"}}, None, "", ["alone"]),
+    ("issue_comment", {"comment": {"body": "\n  /AGENT stop"}}, None, "", ["alone"]),
+    ("issue_comment", {"comment": {"body": "/agent stop"}}, None, SERVER, []),
+    ("issue_comment", {"comment": {"body": "Thank you"}}, None, "", []),
+    ("issues", {"label": {"name": "agent:develop"}}, None, "", ["alone"]),
+    ("issues", {"label": {"name": "bug"}}, None, "", []),
+    ("pull_request_review_comment", {"pull_request": PULL}, None, "", ["alone"]),
+    ("pull_request_review_comment", {"pull_request": THEIR_PULL}, None, "", []),
+    ("pull_request_review_comment", {"pull_request": OTHER_PULL}, None, "", []),
+    ("pull_request_review_comment", {"pull_request": PULL}, None, SERVER, []),
+    *(
+        (
+            "pull_request_review",
+            {"pull_request": reviewed, "review": {"state": state, "body": body}},
+            None,
+            "",
+            jobs,
+        )
+        for reviewed, state, body, jobs in [
+            (PULL, "changes_requested", "Again", ["alone"]),
+            (PULL, "approved", None, ["alone"]),
+            (PULL, "commented", "Why?", ["alone"]),
+            (PULL, "commented", None, []),  # its remarks come by themselves
+            (PULL, "commented", "", []),
+            (THEIR_PULL, "changes_requested", "Again", []),
+            (OTHER_PULL, "changes_requested", "Again", []),
+        ]
+    ),
+]
+CHECKS = [
+    (
+        "check_suite",
+        {"check_suite": {"head_branch": branch, "conclusion": conclusion}},
+        None,
+        variable,
+        jobs,
+    )
+    for branch, conclusion, variable, jobs in [
+        ("vibe/3-fix-the-clock", "failure", "", ["alone"]),
+        ("vibe/3-fix-the-clock", "timed_out", "", ["alone"]),
+        ("vibe/3-fix-the-clock", "failure", SERVER, []),
+        ("vibe/3-fix-the-clock", "success", "", []),
+        ("main", "failure", "", []),
+        (None, "failure", "", []),
+    ]
+] + [
+    (
+        "status",
+        {"state": state, "branches": [{"name": name} for name in branches]},
+        None,
+        "",
+        jobs,
+    )
+    for state, branches, jobs in [
+        ("failure", ["main", "vibe/3-fix-the-clock"], ["alone"]),
+        ("error", ["vibe/3-fix-the-clock"], ["alone"]),
+        ("success", ["vibe/3-fix-the-clock"], []),
+        ("pending", ["vibe/3-fix-the-clock"], []),
+        ("failure", ["main", "my-vibe/3"], []),
+        ("failure", [], []),
+    ]
+]
+
+
+def contexts(case: Any) -> Mapping[str, object]:
+    name, payload, inputs, variable, _ = case
+    return {
+        "github": {"event_name": name, "event": payload, "repository": OURSELVES},
+        "inputs": inputs or {},
+        "vars": {"VIBEBOARD_SERVER": variable} if variable else {},
+    }
+
+
+@pytest.mark.npm
+@pytest.mark.parametrize(
+    ("file", "cases"), [("agent", EVENTS), ("review-loop", CHECKS)]
+)
+def test_only_what_matters_starts_a_runner(file: str, cases: list[Any]) -> None:
+    started: list[list[str]] = [[] for _ in cases]
+    for job in JOBS.values():
+        if job.file.stem == file:
+            verdicts = official.evaluated(job.condition, [contexts(c) for c in cases])
+            for found, runs in zip(started, verdicts, strict=True):
+                found.extend([job.name] * runs)
+
+    assert started == [case[-1] for case in cases]
+
+
+@pytest.mark.npm
+def test_what_is_called_starts_as_what_is_copied() -> None:
+    alone = [case for case in EVENTS if case[0] != "workflow_dispatch"]
+
+    started = official.evaluated(
+        JOBS["reusable:alone"].condition, [contexts(case) for case in alone]
+    )
+
+    assert started == [case[-1] == ["alone"] for case in alone]
