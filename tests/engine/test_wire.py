@@ -32,8 +32,7 @@ from vibeboard.errors import (
     WorkspaceRefused,
 )
 from vibeboard.store.database import Database
-from vibeboard.store.results import SqlEvidence
-from vibeboard.store.reviews import SqlReviews
+from vibeboard.store.results import SqlEvidence, SqlReviews
 from vibeboard.store.spending import SqlSpending
 
 UNIT = Suite("unit", "pytest", ("r.xml",), time_limit=timedelta(seconds=90))
