@@ -33,6 +33,7 @@ from vibeboard.domain.events import Event
 from vibeboard.github.manifest import EVENTS, NEEDS
 from vibeboard.settings import PREFIX, Settings
 from vibeboard.web import answers
+from vibeboard.web.api import Said
 
 REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- Made by `python docs/make.py`; edit its source. -->"
@@ -458,7 +459,7 @@ def _addresses(routes: Iterable[Any]) -> Iterator[Sequence[str]]:
 
 def api() -> str:
     """The page about the API."""
-    parts: list[type[BaseModel]] = [answers.RunAnswer]
+    parts: list[type[BaseModel]] = [answers.RunAnswer, Said]
     for one in parts:  # grows while it is read
         for field in one.model_fields.values():
             parts += [each for each in _parts_of(field.annotation) if each not in parts]
@@ -469,20 +470,29 @@ def api() -> str:
 of its card stand now; that asks GitHub. The run's id stands in its checks and in the
 log.
 
-A program shows one of the tokens of `VIBEBOARD_API_TOKEN_FILE`:
+`POST /api/questions/<id>` answers what an agent asks people, as `/agent approve` and
+`/agent reject` do. The body is the [answer](#said); of several the first counts:
+
+    curl -H "Authorization: Bearer $(cat answer-token)" \\
+      -d '{"allow": false, "note": "Use the staging server."}' \\
+      https://vibeboard.example.org/api/questions/q17
+
+A program shows one of the tokens of `VIBEBOARD_API_TOKEN_FILE` to read, and one of
+`VIBEBOARD_API_ANSWER_TOKEN_FILE` to answer or read:
 
     curl -H "Authorization: Bearer $(cat token)" \\
       https://vibeboard.example.org/api/runs/r0123456789a
 
-Whoever holds it can read the runs of all repositories. The API changes nothing. Names
-stay as they are; keys may be added.
+Whoever holds one can read the runs of all repositories, or decide for all of them what
+agents may do. Names stay as they are; keys may be added.
 
 | status | when |
 |---|---|
-| 200 | the run, as below |
-| 400 | `gates` is neither true nor false |
+| 200 | the run, as below; or `{"question": "q17", "allowed": false}` |
+| 400 | `gates` is neither true nor false, or the answer is none |
 | 401 | the token is missing or another one |
-| 404 | there is no such run; or no API, for no token is set |
+| 404 | there is no such run or question; or no API, for no token is set |
+| 409 | somebody has answered before |
 | 503 | the database or GitHub cannot be asked now |
 
 All but 200 have `{"error": "the reason"}`.

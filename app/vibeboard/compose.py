@@ -71,6 +71,7 @@ from vibeboard.store.ledger import SqlLedger, SqlMarks
 from vibeboard.store.locks import SqlLocks
 from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.notices import Notices
+from vibeboard.store.orders import SqlOrders
 from vibeboard.store.overview import SqlOverview
 from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.questions import SqlQuestions
@@ -129,6 +130,7 @@ class _Kept:
     reviews: SqlReviews
     vouches: SqlVouches
     questions: SqlQuestions
+    orders: SqlOrders
     spending: SqlSpending
     ledger: SqlLedger
     marks: SqlMarks
@@ -236,6 +238,7 @@ async def _remember(
         reviews=SqlReviews(engine, clock),
         vouches=SqlVouches(engine),
         questions=SqlQuestions(engine, due, clock),
+        orders=SqlOrders(due, clock, by="a program, by the API"),
         spending=SqlSpending(engine, clock),
         ledger=SqlLedger(engine, clock),
         marks=SqlMarks(engine),
@@ -295,7 +298,15 @@ async def _wire(
             Access(settings.api_tokens()),
             run=kept.runs.get,
             steps=kept.overview.steps,
+            questions=kept.questions.of,
             gates=_gatekeeper(crew).gates,
+            answering=Access(
+                settings.api_answer_tokens(),
+                setting="VIBEBOARD_API_ANSWER_TOKEN_FILE",
+            ),
+            answer=lambda question, said: kept.orders.answer(
+                question, allowed=said.allow, note=said.note, for_run=said.for_run
+            ),
         ),
         watch=Watch(kept.locks, **turns),
         us=identity.login,

@@ -81,6 +81,11 @@ class Settings(BaseModel):
         "`/api`; several lines: all are accepted (rotation). Without it there is no "
         "API.",
     )
+    api_answer_token_file: Path | None = Field(
+        default=None,
+        description="The same for programs that may answer agents' questions as well, "
+        "as people do with `/agent approve`. Without it none may.",
+    )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port.")
     runners: int = Field(
@@ -252,18 +257,13 @@ class Settings(BaseModel):
         return secrets
 
     def api_tokens(self) -> tuple[bytes, ...]:
-        """All accepted tokens; none without the setting. Raises SettingsInvalid."""
-        if self.api_token_file is None:
-            return ()
-        text = _secret(self.api_token_file, "api_token_file")
-        tokens = tuple(filter(None, (line.strip() for line in text.splitlines())))
-        if not tokens or min(map(len, tokens)) < _SHORTEST_TOKEN:
-            message = (
-                f"{self.api_token_file} needs a token of {_SHORTEST_TOKEN} characters "
-                "or more a line; `openssl rand -hex 32` makes one"
-            )
-            raise SettingsInvalid(message)
-        return tuple(token.encode() for token in tokens)
+        """All tokens to read with; none without a setting. Raises SettingsInvalid."""
+        reading = _tokens(self.api_token_file, "api_token_file")
+        return (*reading, *self.api_answer_tokens())
+
+    def api_answer_tokens(self) -> tuple[bytes, ...]:
+        """Those of them to answer with; raises SettingsInvalid."""
+        return _tokens(self.api_answer_token_file, "api_answer_token_file")
 
     def user_token(self) -> str:
         """A person's token; raises SettingsInvalid if it cannot be read."""
@@ -299,6 +299,7 @@ class Settings(BaseModel):
             self.webhook_secret_file,
             self.user_token_file,
             self.api_token_file,
+            self.api_answer_token_file,
             *(getattr(self, f"{provider}_api_key_file") for provider in PROVIDERS),
         )
         return tuple(path.resolve() for path in given if path is not None)
@@ -312,6 +313,20 @@ class Settings(BaseModel):
             *(token.decode(errors="replace") for token in self.api_tokens()),
             *(key for _, key in self.model_accounts().values() if key),
         )
+
+
+def _tokens(path: Path | None, name: str) -> tuple[bytes, ...]:
+    if path is None:
+        return ()
+    text = _secret(path, name)
+    tokens = tuple(filter(None, (line.strip() for line in text.splitlines())))
+    if not tokens or min(map(len, tokens)) < _SHORTEST_TOKEN:
+        message = (
+            f"{path} needs a token of {_SHORTEST_TOKEN} characters or more a line; "
+            "`openssl rand -hex 32` makes one"
+        )
+        raise SettingsInvalid(message)
+    return tuple(token.encode() for token in tokens)
 
 
 def _secret(path: Path, name: str) -> str:

@@ -21,6 +21,7 @@ from vibeboard.runner.agents.codex import find_codex
 
 pytestmark = pytest.mark.real_agent
 
+READER, ANSWERER = "r" * 40, "a" * 40
 KEY = "sk-canary-0123456789-abcdefghij-0123456789"
 # Later ones take their tools in another form, which the script does not speak.
 MODEL = "gpt-5.5"
@@ -133,6 +134,19 @@ async def test_a_card_becomes_a_pull_request(desk: Desk, name: str) -> None:
     }
 
 
+async def said_no_by_the_api(desk: Desk) -> None:
+    no = json.dumps({"allow": False, "note": "We need it."})
+    for path, token, body, status in (
+        ("/api/questions/q2", "", no, 401),
+        ("/api/questions/q2", READER, no, 401),
+        ("/api/questions/q9", ANSWERER, no, 404),
+        ("/api/questions/q2", ANSWERER, '{"allow": "no"}', 400),
+        ("/api/questions/q2", ANSWERER, no, 200),
+    ):
+        answer = await desk.http(path, token, body)
+        assert (answer[0], path) == (status, path), answer[1]
+
+
 async def test_codex_waits_for_days_and_goes_on_with_what_people_answered(
     desk: Desk,
 ) -> None:
@@ -148,6 +162,9 @@ async def test_codex_waits_for_days_and_goes_on_with_what_people_answered(
         [Say("Then I leave it.")],
     ) as api:
         desk.models = {"openai": api.url}
+        for name, token in (("api_token", READER), ("api_answer_token", ANSWERER)):
+            (desk.home / name).write_text(token)
+            desk.settings[f"{name}_file"] = str(desk.home / name)
         await desk.serve()
         card = desk.card("Replace the file")
         card.moved_to("Development")
@@ -159,9 +176,18 @@ async def test_codex_waits_for_days_and_goes_on_with_what_people_answered(
         await desk.serve()
         card.said("/agent approve q1 It was replaced.")
         await card.replied("### 🙋 May the agent use `Bash`?", "rm new.txt")
-        card.said("/agent reject q2 We need it.")
+        await said_no_by_the_api(desk)
         await card.reaches("Review")
+        (check,) = desk.checks("vibeboard / develop")
+        _, told = await desk.http(f"/api/runs/{check.external_id}", ANSWERER)
+        again = await desk.http("/api/questions/q2", ANSWERER, '{"allow": true}')
 
+    asked = json.loads(told)["questions"]
+    assert [(one["id"], one["subject"], one["allowed"]) for one in asked] == [
+        ("q1", "rm old.txt", True),
+        ("q2", "rm new.txt", False),
+    ]
+    assert again[0] == 409
     pull = card.pull
     assert pull is not None
     files = desk.files(pull.head_sha)

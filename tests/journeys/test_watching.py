@@ -3,27 +3,16 @@
 import json
 import signal
 
-import aiohttp
 import pytest
 
 from tests.journeys.test_gate import gated
 from tests.journeys.world import World
 
 
-async def _get(world: World, path: str, token: str = "") -> tuple[int, str]:
-    url = f"http://127.0.0.1:{world.port}{path}"
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    async with (
-        aiohttp.ClientSession(headers=headers) as session,
-        session.get(url) as answer,
-    ):
-        return answer.status, await answer.text()
-
-
 async def test_a_running_server_is_alive_and_ready(world: World) -> None:
-    assert await _get(world, "/healthz") == (200, '{"status": "ok"}')
-    assert await _get(world, "/readyz") == (200, '{"status": "ready"}')
-    status, said = await _get(world, "/api/runs/r1", TOKEN)
+    assert await world.http("/healthz") == (200, '{"status": "ok"}')
+    assert await world.http("/readyz") == (200, '{"status": "ready"}')
+    status, said = await world.http("/api/runs/r1", TOKEN)
     assert status == 404
     assert "VIBEBOARD_API_TOKEN_FILE" in said
 
@@ -45,11 +34,11 @@ async def test_a_run_is_told_to_programs(still_world: World) -> None:
     path = f"/api/runs/{check.external_id}"
     assert card.pull is not None
 
-    assert (await _get(world, path))[0] == 401
-    assert (await _get(world, path, TOKEN[:-1]))[0] == 401
-    assert (await _get(world, "/api/runs/r0", TOKEN))[0] == 404
-    assert (await _get(world, f"{path}?gates=maybe", TOKEN))[0] == 400
-    status, said = await _get(world, path, TOKEN)
+    assert (await world.http(path))[0] == 401
+    assert (await world.http(path, TOKEN[:-1]))[0] == 401
+    assert (await world.http("/api/runs/r0", TOKEN))[0] == 404
+    assert (await world.http(f"{path}?gates=maybe", TOKEN))[0] == 400
+    status, said = await world.http(path, TOKEN)
     assert status == 200
     run = json.loads(said)
     assert (run["state"], run["card"]) == ("succeeded", "acme/clock#1")
@@ -64,7 +53,7 @@ async def test_a_run_is_told_to_programs(still_world: World) -> None:
     assert suite["changes"]["new"] == {"count": 1, "tests": ["test_b::test_b"]}
     assert run["calls"]["requests"] > 0
     assert run["gates"] is None
-    _, said = await _get(world, f"{path}?gates=true", TOKEN)
+    _, said = await world.http(f"{path}?gates=true", TOKEN)
     (gate,) = json.loads(said)["gates"]
     assert (gate["stage"], gate["is_open"]) == ("done", False)
     assert [one["met"] for one in gate["asks_for"]] == [True, False]
@@ -83,7 +72,7 @@ async def test_a_run_is_told_in_numbers(world: World) -> None:
     await world.settled()
 
     before = _taken(world)
-    status, text = await _get(world, "/metrics")
+    status, text = await world.http("/metrics")
 
     assert status == 200
     numbers = dict(
@@ -120,15 +109,13 @@ async def test_a_server_that_leaves_is_alive_and_not_ready(still_world: World) -
     world.server.send_signal(signal.SIGTERM)
     await world.until(lambda: any('"leaves"' in line for line in world.log), "leaving")
 
-    status, text = await _get(world, "/readyz")
+    status, text = await world.http("/readyz")
     assert (status, text) == (503, '{"status": "unready", "reason": "shutting down"}')
-    assert (await _get(world, "/healthz"))[0] == 200
+    assert (await world.http("/healthz"))[0] == 200
     await card.reaches("Review")
     assert await world.server.wait() == 0
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/metrics", "/healthz"])
 async def test_nothing_else_than_get_is_answered(world: World, path: str) -> None:
-    url = f"http://127.0.0.1:{world.port}{path}"
-    async with aiohttp.ClientSession() as session, session.post(url) as answer:
-        assert answer.status == 405
+    assert (await world.http(path, body=""))[0] == 405

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import aiohttp
+
 from localhub import (
     Hub,
     Running,
@@ -414,6 +416,19 @@ class World:
         assert server.stderr is not None
         async for line in server.stderr:
             self.log.append(line.decode(errors="replace").rstrip())
+
+    async def http(
+        self, path: str, token: str = "", body: str | None = None
+    ) -> tuple[int, str]:
+        """What the server answers to a request, which posts if it has a body."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        url = f"http://127.0.0.1:{self.port}{path}"
+        how = "GET" if body is None else "POST"
+        async with (
+            aiohttp.ClientSession(headers=headers) as session,
+            session.request(how, url, data=body) as answer,
+        ):
+            return answer.status, await answer.text()
 
     async def end(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End the server; gives its exit code."""

@@ -41,7 +41,7 @@ HEAD = SuiteResult(
 
 
 def test_a_run_that_waits_has_nothing_to_tell_yet() -> None:
-    answer = run_answer(RUN, (), None)
+    answer = run_answer(RUN, (), (), None)
 
     assert (answer.state, answer.suites, answer.gates) == ("queued", [], None)
     assert (answer.commit, answer.base, answer.cost.usd) == (None, None, None)
@@ -67,7 +67,7 @@ def test_what_a_run_found_out_is_told_whole() -> None:
     ended = replace(run, report=report, step=Step.PUBLISH)
     gates = {"done": [Requirement("suite `unit`", met=False, said="red", waits=True)]}
 
-    answer = run_answer(ended, [StepEnded("tests", 1, AT + timedelta(1))], gates)
+    answer = run_answer(ended, [StepEnded("tests", 1, AT + timedelta(1))], [], gates)
     told = RunAnswer.model_validate_json(answer.model_dump_json())
 
     assert told == answer

@@ -6,20 +6,24 @@ from hashlib import sha256
 
 from aiohttp import web
 
-_NONE_HERE = "this server has no API: its operator has not set VIBEBOARD_API_TOKEN_FILE"
 _NOT_SHOWN = "show the operator's token: `Authorization: Bearer <token>`"
 
 
 class Access:
     """Compares tokens in constant time. Without any, nobody may."""
 
-    def __init__(self, tokens: Sequence[bytes]) -> None:
+    def __init__(
+        self, tokens: Sequence[bytes], *, setting: str = "VIBEBOARD_API_TOKEN_FILE"
+    ) -> None:
+        """``setting`` is what the operator sets for there to be tokens."""
+        self._setting = setting
         self._digests = [sha256(token).digest() for token in tokens]
 
     def refusal(self, request: web.Request) -> web.Response | None:
         """Why the request is not answered; None if it may be."""
         if not self._digests:
-            return web.json_response({"error": _NONE_HERE}, status=404)
+            told = f"this server has no API for that: {self._setting} is not set"
+            return web.json_response({"error": told}, status=404)
         if self._fits(request.headers.get("Authorization", "")):
             return None
         return web.json_response(

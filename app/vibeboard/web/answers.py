@@ -4,6 +4,7 @@ Names stay as they are; keys may be added. The domain's values are not shown as 
 are, so that they may change.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -13,8 +14,10 @@ from vibeboard.domain.contract import Criterion
 from vibeboard.domain.evidence import Outcome, SuiteResult
 from vibeboard.domain.gate import Requirement
 from vibeboard.domain.proof import Progress, Proof
+from vibeboard.domain.question import Question as OfAgent
 from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.run import Report, Run
+from vibeboard.domain.tools import Verdict
 from vibeboard.engine.ports import StepEnded
 
 
@@ -198,6 +201,44 @@ class Gate(Answer):
     """Everything that it asks for."""
 
 
+class Question(Answer):
+    """What the run's agent asks people, or asked."""
+
+    id: str
+    """Its id, to answer it by."""
+
+    tool: str
+    """The tool that the agent wants to use."""
+
+    subject: str
+    """What it wants to do with it: the command, the path, the address. This, and what
+    follows, are foreign text."""
+
+    arguments: str
+    """All that it hands the tool, as JSON."""
+
+    diff: str
+    """What would change."""
+
+    cwd: str
+    """Where, from the top of the tree."""
+
+    why: str
+    """Its own reason."""
+
+    rule: str
+    """The rule of `tools` by which people are asked."""
+
+    asked_at: datetime
+    """When it asked."""
+
+    allowed: bool | None
+    """The answer; null as long as nobody has given one."""
+
+    by: str
+    """Who answered."""
+
+
 class RunAnswer(Answer):
     """A run: one stage on one card."""
 
@@ -237,6 +278,9 @@ class RunAnswer(Answer):
 
     changed_at: datetime
     """When its state changed last."""
+
+    questions: list[Question]
+    """What its agents asked people, oldest first."""
 
     waits_for: str
     """Why it waits, if it was given back."""
@@ -282,6 +326,7 @@ class RunAnswer(Answer):
 def run_answer(
     run: Run,
     steps: Sequence[StepEnded],
+    questions: Sequence[OfAgent],
     gates: Mapping[str, Sequence[Requirement]] | None,
 ) -> RunAnswer:
     """A run as the API tells it."""
@@ -304,6 +349,7 @@ def run_answer(
         created_at=run.created_at,
         started_at=run.started_at,
         changed_at=run.changed_at,
+        questions=[_question(one) for one in questions],
         waits_for=run.waits_for,
         reason=report.reason or run.stop_reason,
         summary=report.summary,
@@ -388,4 +434,21 @@ def _gate(stage: str, found: Sequence[Requirement]) -> Gate:
             Asked(name=one.name, met=one.met, waits=one.waits, said=one.said)
             for one in found
         ],
+    )
+
+
+def _question(asked: OfAgent) -> Question:
+    said = asked.answer
+    return Question(
+        id=asked.id,
+        tool=asked.call.tool,
+        subject=asked.call.subject,
+        arguments=json.dumps(asked.call.arguments, ensure_ascii=False),
+        diff=asked.call.diff,
+        cwd=asked.call.cwd,
+        why=asked.call.why,
+        rule=asked.rule,
+        asked_at=asked.asked_at,
+        allowed=None if said is None else said.verdict is Verdict.ALLOW,
+        by=said.by if said is not None else "",
     )

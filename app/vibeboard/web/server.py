@@ -36,6 +36,7 @@ def make_app(
         app.router.add_get("/metrics", metrics.receive)
     if api is not None:
         app.router.add_get("/api/runs/{run}", api.receive)
+        app.router.add_post("/api/questions/{question}", api.receive_answer)
     return app
 
 
