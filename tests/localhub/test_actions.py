@@ -392,8 +392,18 @@ async def test_jobs_wait_while_no_runner_is_there(world: World) -> None:
 
     shown = (await world.call("GET", "//_localhub/runners")).json
     assert shown["idle"] == "The runners were ordered to stay away."
-    got = await world.call("POST", f"{RUNS}/{run.id}/cancel")
+    page = f"//acme/clock/actions/runs/{run.id}"
+    html = (await world.call("GET", page, token=None)).text
+    assert "The runners were ordered to stay away." in html
+    assert "Cancel workflow" in html
+    # Alice, whom a visitor acts as to begin with, owns the organization.
+    async with world.session.post(
+        world.hub.url + page[1:], data={"order": "cancel"}, allow_redirects=False
+    ) as got:
+        assert got.status == 303
 
-    assert got.status == 202
     assert (job.status, job.conclusion) == ("completed", "cancelled")
     assert run.latest.conclusion == "cancelled"
+    html = (await world.call("GET", page, token=None)).text
+    assert "cancelled by <strong>alice</strong>" in html
+    assert "Re-run all jobs" in html
