@@ -369,18 +369,22 @@ def find(repository: Repository, number: int) -> WorkflowRun | None:
 # --- What runners report --------------------------------------------------------
 
 
-def begin_job(hub: Hub, job: Job, runner: str) -> Token:
-    """Note that a runner took a job; give the token that it works with."""
+def admit_job(hub: Hub, job: Job) -> Token:
+    """Give a job what it works with: its token, and the key to its identity."""
+    job.identity_key = secrets.token_urlsafe(32)
+    return _token(hub, job)
+
+
+def begin_job(hub: Hub, job: Job, runner: str) -> None:
+    """Note that a runner has begun a job; one that is skipped never begins."""
     attempt = job.attempt
     job.status, job.started_at, job.runner = "in_progress", hub.now(), runner
-    job.identity_key = secrets.token_urlsafe(32)
     if attempt.status == "queued":
         attempt.status, attempt.updated_at = "in_progress", hub.now()
         _tell_run(hub, attempt, "in_progress")
     asked = {"status": "in_progress", "started_at": job.started_at}
     checks.update_run(hub, job.check, asked, actor=app(hub).bot)
     _tell_job(hub, job, "in_progress")
-    return _token(hub, job)
 
 
 def _token(hub: Hub, job: Job) -> Token:

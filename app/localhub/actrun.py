@@ -27,6 +27,8 @@ TO_TERMINATE = 7.5
 TO_KILL = 2.5
 AFTERWARDS = 300.0
 """How long steps with `if: always()` have, once a job is cancelled."""
+_SET_UP = "--setup-job"
+"""What act calls the step that no skipped job comes to."""
 _LINE = 1024 * 1024
 _RESULTS = {"success", "failure", "skipped"}
 
@@ -60,6 +62,8 @@ class Running:
     def cancel(self, *, force: bool) -> None:
         """Stop the job as GitHub's runner does; by force, at once."""
         self._force = self._force or force
+        if force and self._ordered.is_set():
+            self._kill()
         self._ordered.set()
 
     def lose(self, conclusion: str, after: float) -> None:
@@ -69,14 +73,13 @@ class Running:
 
     async def to_the_end(self) -> None:
         """Carry the job out and report."""
-        token = actions.begin_job(self._hub, self._job, RUNNER)
+        token = actions.admit_job(self._hub, self._job)
         try:
             await asyncio.to_thread(self._prepare, token)
             await self._under_act()
         except (OSError, git.GitFailed) as wrong:
             self._job.log.append(f"The runner could not begin: {wrong}")
         finally:
-            self._kill()
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         if self._lost is not None:
             conclusion, after = self._lost
@@ -226,6 +229,8 @@ class Running:
     def _hear(self, told: dict[str, Any]) -> None:
         if "docker" in str(told.get("msg")) and "job" not in told:
             return  # act looks for it before it knows that no job wants it
+        if told.get("stepid") == [_SET_UP] and self._job.status == "queued":
+            actions.begin_job(self._hub, self._job, RUNNER)
         self._log(str(told.get("msg", "")).rstrip("\n"))
         if told.get("jobResult") in _RESULTS:
             self._result = told["jobResult"]
@@ -282,7 +287,7 @@ class Running:
 
     def _kill(self) -> None:
         """End all that the job started, wherever it went."""
-        while pids := list(_tracked(self._tracking)):
+        while pids := _belonging(self._tracking):
             _send(signal.SIGKILL, *pids)
 
 
@@ -292,45 +297,45 @@ def _send(number: signal.Signals, *pids: int) -> None:
             os.kill(pid, number)
 
 
-def _facts(pid: int) -> tuple[str, int] | None:
-    """Tell a process's state and parent; None if it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except OSError:
-        return None
-    state, parent = text.rpartition(")")[2].split()[:2]
-    return state, int(parent)
-
-
-def _pids() -> Iterator[int]:
-    return (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit())
-
-
-def _children(parent: int) -> list[int]:
-    found = ((pid, _facts(pid)) for pid in _pids())
-    return [pid for pid, facts in found if facts is not None and facts[1] == parent]
-
-
-def _dead(pid: int) -> bool:
-    facts = _facts(pid)
-    return facts is None or facts[0] in "ZX"
-
-
 async def _gone(pids: list[int], patience: float) -> bool:
     with suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            while not all(map(_dead, pids)):  # noqa: ASYNC110 - nobody tells of them
+            while set(pids) & _parents().keys():  # noqa: ASYNC110 - nobody tells of them
                 await asyncio.sleep(0.05)
             return True
     return False
 
 
-def _tracked(tracking: str) -> Iterator[int]:
+def _parents() -> dict[int, int]:
+    """List the processes that live, each with its parent."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            text = (place / "stat").read_text(errors="replace")
+            state, parent = text.rpartition(")")[2].split()[:2]
+            if state not in "ZX":
+                found[int(place.name)] = int(parent)
+    return found
+
+
+def _children(parent: int) -> list[int]:
+    return [pid for pid, its in _parents().items() if its == parent]
+
+
+def _belonging(tracking: str) -> set[int]:
+    """List the processes with a mark in their environment, and all below them."""
+    parents = _parents()
     mark = f"RUNNER_TRACKING_ID={tracking}".encode()
-    for pid in _pids():
-        try:
-            variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if mark in variables and not _dead(pid):
-            yield pid
+    found = {pid for pid in parents if mark in _environment_of(pid)}
+    below = found
+    while below:
+        below = {pid for pid, its in parents.items() if its in below} - found
+        found |= below
+    return found
+
+
+def _environment_of(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []

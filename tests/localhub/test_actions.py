@@ -280,7 +280,6 @@ async def test_a_job_works_with_its_token_and_proves_who_it_is(
             "workflow_job.in_progress",
             "workflow_job.completed",
             "workflow_job.queued",
-            "workflow_job.in_progress",
             "workflow_job.completed",
             "workflow_run.completed",
         ]
