@@ -11,6 +11,7 @@ import shutil
 import signal
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -30,6 +31,9 @@ AFTERWARDS = 300.0
 _SET_UP = "--setup-job"
 """What act calls the step that no skipped job comes to."""
 _LINE = 1024 * 1024
+_LEVELS = {"error": "failure", "warning": "warning", "notice": "notice"}
+MOST_ANNOTATIONS = 10
+"""Of each level and step."""
 _RESULTS = {"success", "failure", "skipped"}
 
 
@@ -58,6 +62,7 @@ class Running:
         self._lost: tuple[str, float] | None = None
         self._hidden: list[str] = []
         self._result = "failure"
+        self._told: Counter[tuple[int, str]] = Counter()
 
     def cancel(self, *, force: bool) -> None:
         """Stop the job as GitHub's runner does; by force, at once."""
@@ -234,9 +239,33 @@ class Running:
         self._log(str(told.get("msg", "")).rstrip("\n"))
         if told.get("jobResult") in _RESULTS:
             self._result = told["jobResult"]
+        if told.get("command") == "summary":
+            self._job.summaries.append(self._masked(str(told["content"])))
+        elif told.get("command") in _LEVELS:
+            self._annotate(told)
         # A composite action's own steps are parts of the step that uses it.
         if told.get("stage") == "Main" and len(told.get("stepID", ())) == 1:
             self._note_step(told)
+
+    def _annotate(self, told: dict[str, Any]) -> None:
+        level = _LEVELS[told["command"]]
+        step = len(self._job.steps)
+        self._told[step, level] += 1
+        if self._told[step, level] > MOST_ANNOTATIONS:
+            return
+        place = told.get("kvPairs") or {}
+        line = _number(place.get("line"), 1)
+        self._job.check.annotations.append(
+            {
+                # GitHub writes so what has no file.
+                "path": place.get("file") or ".github",
+                "start_line": line,
+                "end_line": _number(place.get("endLine"), line),
+                "annotation_level": level,
+                "title": self._masked(place.get("title") or "") or None,
+                "message": self._masked(str(told.get("arg", ""))),
+            }
+        )
 
     def _note_step(self, told: dict[str, Any]) -> None:
         now = self._hub.now()
@@ -289,6 +318,10 @@ class Running:
         """End all that the job started, wherever it went."""
         while pids := _belonging(self._tracking):
             _send(signal.SIGKILL, *pids)
+
+
+def _number(text: object, default: int) -> int:
+    return int(text) if isinstance(text, str) and text.isdigit() else default
 
 
 def _send(number: signal.Signals, *pids: int) -> None:

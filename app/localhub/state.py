@@ -378,6 +378,8 @@ class Job:
     identity_key: str | None = None
     """With this the job asks for its OIDC tokens, while it lives."""
     outputs: dict[str, str] = field(default_factory=dict)
+    summaries: list[str] = field(default_factory=list)
+    """What steps wrote as Markdown for people."""
     steps: list[Step] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 

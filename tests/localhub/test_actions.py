@@ -44,6 +44,9 @@ jobs:
           printf '%s' "$identity" > "$FOLDER/identity.json"
           echo "$TOKEN and $SECRET"
           env > "$FOLDER/environment"
+          echo "## Well done" >> "$GITHUB_STEP_SUMMARY"
+          echo "::warning file=clock.py,line=3,title=Late::by a minute"
+          for one in 1 2 3 4 5 6 7 8 9 10 11; do echo "::error::$one"; done
           echo "word=it's said" >> "$GITHUB_OUTPUT"
   after:
     needs: work
@@ -258,6 +261,7 @@ async def test_a_job_works_with_its_token_and_proves_who_it_is(
         assert [(step.name, step.conclusion) for step in work.steps] == [
             ("Say", "success")
         ]
+        await annotated(world, run)
         environment = (tmp_path / "environment").read_text()
         assert "CANARY" not in environment
         assert f"GITHUB_RUN_ID={run.id}\n" in environment
@@ -288,6 +292,23 @@ async def test_a_job_works_with_its_token_and_proves_who_it_is(
         shown = (await world.call("GET", f"{RUNS}/{run.id}")).json
         assert (shown["conclusion"], shown["run_attempt"]) == ("failure", 1)
         assert not list(world.hub.root.glob(".runners/*"))
+
+
+async def annotated(world: World, run: WorkflowRun) -> None:
+    """Hold what a job told people against where they find it."""
+    job = run.latest.jobs[0]
+    got = await world.call("GET", f"/repos/acme/clock/check-runs/{job.id}/annotations")
+    late, *others = got.json
+    assert (late["path"], late["start_line"], late["title"], late["message"]) == (
+        "clock.py",
+        3,
+        "Late",
+        "by a minute",
+    )
+    assert [one["message"] for one in others] == [str(n) for n in range(1, 11)]
+    page = f"//acme/clock/actions/runs/{run.id}"
+    html = (await world.call("GET", page, token=None)).text
+    assert "<h2>Well done</h2>" in html
 
 
 async def proves(world: World, run: WorkflowRun, answered: str) -> None:
