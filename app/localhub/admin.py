@@ -5,7 +5,7 @@ person does on GitHub's pages without any API.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from localhub import apps, checks, git
 from localhub.errors import Refused, not_found
 from localhub.faults import FAULTS, Fault
+from localhub.fleet import FLEET
 from localhub.ledger import LEDGER
+from localhub.oidc import ISSUER
 from localhub.state import Hub, Installation, ProjectItem, PullRequest, Repository, User
 from localhub.webhooks import COURIER
 
@@ -83,6 +85,71 @@ async def show_ledger(request: web.Request) -> web.Response:
     return web.json_response([one.as_json() for one in request.app[LEDGER]])
 
 
+class RunnerOrders(BaseModel):
+    """What the runners do wrong from now on; what is left out stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    absent: bool | None = None
+    delay: float | None = None
+
+
+class Loss(BaseModel):
+    """How GitHub finds a lost runner's job ended, and after how many seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    conclusion: Literal["failure", "cancelled"] = "failure"
+    after: float = 0
+
+
+class Rotation(BaseModel):
+    """Whether the keys so far are published no more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    forget: bool = False
+
+
+async def order_runners(request: web.Request) -> web.Response:
+    """Order the runners to stay away (`absent`) or to begin late (`delay`)."""
+    asked = RunnerOrders.model_validate_json(await request.read())
+    fleet = request.app[FLEET]
+    await fleet.order(replace(fleet.orders, **asked.model_dump(exclude_none=True)))
+    return web.json_response(_runners(request))
+
+
+async def show_runners(request: web.Request) -> web.Response:
+    """Show what the runners do, and why they are idle if they must be."""
+    return web.json_response(_runners(request))
+
+
+def _runners(request: web.Request) -> dict[str, Any]:
+    fleet = request.app[FLEET]
+    return {
+        "idle": fleet.why_idle(),
+        "jobs": sorted(fleet.at_work),
+        "orders": {"absent": fleet.orders.absent, "delay": fleet.orders.delay},
+    }
+
+
+async def lose_runner(request: web.Request) -> web.Response:
+    """Kill a job's runner without a word: `{"conclusion"?, "after"?}`."""
+    asked = Loss.model_validate_json(await request.read() or b"{}")
+    job = int(request.match_info["job"])
+    lost = request.app[FLEET].lose(job, conclusion=asked.conclusion, after=asked.after)
+    if not lost:
+        raise not_found()
+    return web.Response(status=204)
+
+
+async def rotate_key(request: web.Request) -> web.Response:
+    """Sign OIDC tokens with a new key: `{"forget"?}` drops those before it."""
+    asked = Rotation.model_validate_json(await request.read() or b"{}")
+    key = request.app[ISSUER].rotate(forget=asked.forget)
+    return web.json_response({"kid": key.kid}, status=201)
+
+
 class Admin:
     """The addresses that need the hub."""
 
@@ -98,6 +165,10 @@ class Admin:
             web.get("/_localhub/deliveries.json", show_deliveries),
             web.post("/_localhub/deliveries", order_deliveries),
             web.get("/_localhub/ledger", show_ledger),
+            web.get("/_localhub/runners", show_runners),
+            web.post("/_localhub/runners", order_runners),
+            web.post(r"/_localhub/jobs/{job:\d+}/lose", lose_runner),
+            web.post("/_localhub/keys", rotate_key),
             web.get("/_localhub/state", self.show_state),
             web.post("/_localhub/protect", self.protect),
             web.post("/_localhub/as/{login}/check-actions", self.press),
@@ -277,14 +348,18 @@ def _repository(one: Repository) -> dict[str, Any]:
             for suite in one.check_suites
             for run in suite.runs
         ],
-        "workflow_dispatches": [
+        "workflow_runs": [
             {
                 "id": each.id,
-                "workflow": each.workflow,
+                "workflow": each.workflow.path,
+                "event": each.event,
                 "ref": each.ref,
-                "inputs": each.inputs,
+                "inputs": each.payload.get("inputs", {}),
+                "attempt": each.latest.number,
+                "status": each.latest.status,
+                "conclusion": each.latest.conclusion,
             }
-            for each in one.dispatches
+            for each in one.workflow_runs
         ],
     }
 

@@ -174,7 +174,7 @@ def _app_of(hub: Hub, encoded: str) -> App:
     except jwt.InvalidTokenError:
         raise undecodable from None
     app = hub.app_by(str(claims.get("iss")))
-    if app is None:
+    if app is None or not app.public_key:
         raise Refused(404, "Integration not found")
     try:
         # The times are checked below, by the hub's clock and with GitHub's words.

@@ -91,9 +91,18 @@ def runs_for(repository: Repository, sha: str) -> list[CheckRun]:
 
 
 def create_run(
-    hub: Hub, repository: Repository, app: App, asked: dict[str, Any], *, actor: User
+    hub: Hub,
+    repository: Repository,
+    app: App,
+    asked: dict[str, Any],
+    *,
+    actor: User,
+    suite: CheckSuite | None = None,
 ) -> CheckRun:
-    """Begin a check run with the fields of GitHub's request."""
+    """Begin a check run with the fields of GitHub's request.
+
+    Without a suite it goes into the App's own for the commit.
+    """
     sha = asked.get("head_sha") or ""
     if not asked.get("name"):
         raise invalid("CheckRun", "name", "missing_field")
@@ -102,7 +111,7 @@ def create_run(
     _validate(asked)
     run = CheckRun(
         **hub.mint("CR"),
-        suite=suite_for(hub, repository, app, sha),
+        suite=suite or suite_for(hub, repository, app, sha),
         name=asked["name"],
         status="queued",
         started_at=asked.get("started_at") or hub.now(),

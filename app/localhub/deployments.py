@@ -1,18 +1,11 @@
-"""What can be done to deployments, and recorded workflow dispatches."""
+"""What can be done to deployments."""
 
 from typing import Any
 
 from localhub import git
 from localhub.errors import Refused, invalid
 from localhub.render import deployments as render
-from localhub.state import (
-    Deployment,
-    DeploymentStatus,
-    Hub,
-    Repository,
-    User,
-    WorkflowDispatch,
-)
+from localhub.state import Deployment, DeploymentStatus, Hub, Repository, User
 
 STATES = {
     "error",
@@ -24,7 +17,6 @@ STATES = {
     "success",
 }
 LONGEST_DESCRIPTION = 140
-MOST_INPUTS = 25
 
 
 def create(
@@ -117,35 +109,3 @@ def _tell(hub: Hub, one: Deployment, status: DeploymentStatus, actor: User) -> N
         "workflow_run": None,
     }
     hub.emit("deployment_status", payload, sender=actor, repository=one.repository)
-
-
-def dispatch(
-    hub: Hub,
-    repository: Repository,
-    workflow: str,
-    asked: dict[str, Any],
-    *,
-    actor: User,
-) -> WorkflowDispatch:
-    """Record a `workflow_dispatch`; nothing runs here."""
-    ref = asked.get("ref") or ""
-    sha = git.resolve(repository.git_dir, ref.removeprefix("refs/heads/"))
-    if sha is None:
-        raise Refused(422, f"No ref found for: {ref}")
-    path = f".github/workflows/{workflow}"
-    if git.entry(repository.git_dir, sha, path) is None:
-        raise Refused(404, "Not Found")
-    inputs = asked.get("inputs") or {}
-    if len(inputs) > MOST_INPUTS:
-        raise Refused(422, f"you may only define up to {MOST_INPUTS} `inputs`")
-    one = WorkflowDispatch(
-        id=hub.new_id(),
-        repository=repository,
-        workflow=workflow,
-        ref=ref,
-        inputs=inputs,
-        actor=actor,
-        created_at=hub.now(),
-    )
-    repository.dispatches.append(one)
-    return one

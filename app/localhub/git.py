@@ -174,6 +174,24 @@ def resolve(git_dir: Path, revision: str) -> str | None:
     return None
 
 
+def tip(git_dir: Path, branch: str) -> str | None:
+    """Find a branch's commit: by a look into its file, which is what is asked most."""
+    try:
+        return (git_dir / "refs/heads" / branch).read_text().strip()
+    except OSError:
+        return resolve(git_dir, f"refs/heads/{branch}")
+
+
+def check_out(git_dir: Path, folder: Path, sha: str, branch: str, origin: str) -> None:
+    """Clone into a folder, with one commit checked out on a branch."""
+    folder.mkdir(parents=True)
+    own, tree = folder / ".git", f"--work-tree={folder}"
+    run(own, tree, "init", "--quiet", f"--initial-branch={branch}")
+    run(own, tree, "fetch", "--quiet", str(git_dir), sha)
+    run(own, tree, "reset", "--quiet", "--hard", sha)
+    run(own, "remote", "add", "origin", origin)
+
+
 def refs(git_dir: Path, prefix: str = "refs/") -> dict[str, str]:
     """List refs with the objects they point at."""
     lines = text(git_dir, "for-each-ref", "--format=%(refname) %(objectname)")

@@ -135,6 +135,10 @@ class RepositorySeed(_Strict):
     collaborators: dict[str, Role] = {}
     labels: list[LabelSeed] = []
     protections: list[ProtectionSeed] = []
+    secrets: dict[str, str] = {}
+    """What jobs of its workflows get as `secrets`."""
+    variables: dict[str, str] = {}
+    """What they get as `vars`."""
     issues: list[IssueSeed] = []
 
 
@@ -282,6 +286,8 @@ class _Sower:
                 self._account(login).login: role
                 for login, role in seed.collaborators.items()
             },
+            secrets=seed.secrets,
+            variables=seed.variables,
         )
         hub.repositories[seed.name.lower()] = hub.register(repository)
         git.create(repository.git_dir, seed.default_branch)

@@ -1,19 +1,22 @@
 """The web application: everything that answers at one address, and the courier."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from aiohttp import web
 
-from localhub import project_automations, queue
+from localhub import actions, project_automations, queue
 from localhub.admin import Admin, plain_refusals
 from localhub.faults import FAULTS, Faults
+from localhub.fleet import FLEET, Fleet, working
 from localhub.githttp import GitServer
 from localhub.ledger import LEDGER
 from localhub.manifest import Manifests
+from localhub.oidc import ISSUER, Issuer
 from localhub.recorder import Recorder
+from localhub.rest import actions as actions_rest
 from localhub.rest import (
     apps,
     checks,
@@ -44,6 +47,7 @@ ROUTES: list[Route] = [
     *pulls.ROUTES,
     *checks.ROUTES,
     *deployments.ROUTES,
+    *actions_rest.ROUTES,
     *contents.ROUTES,
     *gitdata.ROUTES,
     *protections.ROUTES,
@@ -53,24 +57,35 @@ ROUTES: list[Route] = [
 """Every REST address with the permission it needs. Order matters: first fit."""
 
 
-def create_app(hub: Hub, record: Path | None = None) -> web.Application:
-    """Build the application of a hub; with `record`, calls are written there."""
+def create_app(
+    hub: Hub,
+    record: Path | None = None,
+    local_repositories: Mapping[str, Path] | None = None,
+) -> web.Application:
+    """Build the application of a hub; with `record`, calls are written there.
+
+    `local_repositories` are folders that stand for the actions which jobs use, each by
+    `owner/name@ref`.
+    """
     recorder, faults = Recorder(record), Faults()
     app = web.Application(client_max_size=LARGEST_BODY)
     app[LEDGER], app[FAULTS] = [], faults
     app[COURIER] = Courier(hub, recorder)
+    app[ISSUER] = Issuer(hub)
+    app[FLEET] = Fleet(hub, app[ISSUER], local_repositories or {})
     standards = Standards(hub, recorder, app[LEDGER])
     app.middlewares.extend(
         (faults.around, standards.recording, standards.answering, plain_refusals)
     )
     app.add_routes(Admin(hub).routes())
+    app.add_routes(app[ISSUER].routes())
     app.add_routes(GitServer(hub).routes())
     app.add_routes(Manifests(hub).routes())
     app.router.add_get(f"{PREFIX}/rate_limit", standards.rate_limit)
     app.add_routes([one.bind(hub, PREFIX) for one in ROUTES])
     _add_boards(app, hub)
     app.add_domain(API_HOST, _api_host(hub, standards))
-    app.cleanup_ctx.append(_deliver)
+    app.cleanup_ctx.extend((_deliver, _work))
     return app
 
 
@@ -80,6 +95,7 @@ def _add_boards(app: web.Application, hub: Hub) -> None:
 
     project_automations.listen(hub)
     queue.listen(hub)
+    actions.listen(hub)
     app.add_routes(projects_rest.routes(hub))
     app.add_routes(graphql_api.routes(hub))
     app.add_routes(pages.routes(hub))
@@ -111,3 +127,9 @@ async def _deliver(app: web.Application) -> AsyncIterator[None]:
     with suppress(asyncio.CancelledError):
         await running
     courier.recorder.close()
+
+
+async def _work(app: web.Application) -> AsyncIterator[None]:
+    app[FLEET].listen()
+    async with working(app[FLEET]):
+        yield

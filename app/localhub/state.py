@@ -334,16 +334,114 @@ class Deployment:
 
 
 @dataclass(eq=False, kw_only=True)
-class WorkflowDispatch:
-    """A recorded `workflow_dispatch`; nothing is executed."""
+class Workflow:
+    """A workflow file by its path, under which its runs are listed."""
 
     id: int
+    node_id: str
     repository: "Repository"
-    workflow: str
-    ref: str
-    inputs: dict[str, Any]
-    actor: User
+    path: str
+    name: str
     created_at: Stamp
+    updated_at: Stamp
+
+
+@dataclass(eq=False, kw_only=True)
+class Step:
+    """A step of a job, as the runner reports it."""
+
+    name: str
+    number: int
+    started_at: Stamp
+    conclusion: str | None = None
+    completed_at: Stamp | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Job:
+    """One job of an attempt; its check run is what GitHub shows on the commit."""
+
+    attempt: "Attempt"
+    key: str
+    """Its name in the workflow file."""
+    check: CheckRun
+    labels: list[str]
+    needs: list[str]
+    permissions: dict[str, str]
+    """What its token may, with `id_token` among it."""
+    created_at: Stamp
+    status: str = "queued"
+    conclusion: str | None = None
+    started_at: Stamp | None = None
+    completed_at: Stamp | None = None
+    runner: str | None = None
+    identity_key: str | None = None
+    """With this the job asks for its OIDC tokens, while it lives."""
+    outputs: dict[str, str] = field(default_factory=dict)
+    summaries: list[str] = field(default_factory=list)
+    """What steps wrote as Markdown for people."""
+    steps: list[Step] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def id(self) -> int:
+        """Give its id: that of its check run, as on GitHub."""
+        return self.check.id
+
+    @property
+    def name(self) -> str:
+        """Give the name that people read."""
+        return self.check.name
+
+
+@dataclass(eq=False, kw_only=True)
+class Attempt:
+    """One try of a workflow run; a re-run is the next."""
+
+    run: "WorkflowRun"
+    number: int
+    actor: User
+    """Who started this try, which need not be who caused the run."""
+    suite: CheckSuite
+    started_at: Stamp
+    updated_at: Stamp
+    status: str = "queued"
+    conclusion: str | None = None
+    cancelled_by: User | None = None
+    jobs: list[Job] = field(default_factory=list)
+
+
+@dataclass(eq=False, kw_only=True)
+class WorkflowRun:
+    """A workflow started by an event, with all its tries."""
+
+    id: int
+    node_id: str
+    workflow: Workflow
+    number: int
+    event: str
+    payload: dict[str, Any]
+    """The event as the job reads it from its file."""
+    title: str
+    actor: User
+    ref: str
+    head_branch: str
+    head_sha: str
+    """What the run is shown on."""
+    sha: str
+    """What it checks out: for a pull request, the merge that is tried."""
+    created_at: Stamp
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def repository(self) -> "Repository":
+        """Give the repository it belongs to."""
+        return self.workflow.repository
+
+    @property
+    def latest(self) -> Attempt:
+        """Give the newest try."""
+        return self.attempts[-1]
 
 
 @dataclass(frozen=True)
@@ -404,7 +502,12 @@ class Repository:
     """branch → what it asks for."""
     queue: list[QueueEntry] = field(default_factory=list)
     deployments: list[Deployment] = field(default_factory=list)
-    dispatches: list[WorkflowDispatch] = field(default_factory=list)
+    workflows: dict[str, Workflow] = field(default_factory=dict)
+    """path → workflow, for each that was asked for or ran."""
+    workflow_runs: list[WorkflowRun] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+    """What its jobs get as `secrets`, besides their token."""
+    variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:
@@ -575,6 +678,11 @@ class Listeners:
     """An issue was closed, or a pull request closed without merging."""
     issue_reopened: list[Callable[[Issue, User], None]] = field(default_factory=list)
     pull_merged: list[Callable[[PullRequest, User], None]] = field(default_factory=list)
+    attempt_started: list[Callable[[Attempt], None]] = field(default_factory=list)
+    attempt_cancelled: list[Callable[[Attempt, bool], None]] = field(
+        default_factory=list
+    )
+    """Somebody cancelled a try; by force, if so told."""
 
 
 class Hub:

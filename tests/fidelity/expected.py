@@ -98,4 +98,10 @@ EVENTS = {
     "pull_request_review_comment.edited",
     "push",
     "status",
+    "workflow_job.completed",
+    "workflow_job.in_progress",
+    "workflow_job.queued",
+    "workflow_run.completed",
+    "workflow_run.in_progress",
+    "workflow_run.requested",
 }

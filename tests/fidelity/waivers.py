@@ -85,9 +85,9 @@ WEBHOOKS = (
         "prose and GitHub's deliveries have null.",
     ),
     Waiver(
-        r"/events/\d+: '(projects_v2\w*|merge_group)' is not one of ",
-        "An App subscribes to boards and merge groups; the list of an App's events in "
-        "these older payload schemas stops before them.",
+        r"/events/\d+: '(projects_v2\w*|merge_group|workflow_job)' is not one of ",
+        "An App subscribes to boards, merge groups and jobs; the list of an App's "
+        "events in these older payload schemas stops before them.",
     ),
 )
 

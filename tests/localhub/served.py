@@ -17,7 +17,9 @@ import aiohttp
 import jwt
 from aiohttp import web
 
-from localhub import Hub, Running, keys, seed, start
+from localhub import Hub, Running, actions, keys, seed, start
+from localhub.fleet import WITHOUT, Orders
+from tests.conftest import missing
 
 SECRET = "hush"
 BOB = "bob-token"
@@ -52,7 +54,23 @@ EVENTS = [
     "pull_request_review_comment",
     "push",
     "status",
+    "workflow_job",
+    "workflow_run",
 ]
+WORKFLOW = """\
+name: Vibe
+on:
+  workflow_dispatch:
+    inputs:
+      run: {required: true}
+jobs:
+  agent:
+    runs-on: ubuntu-latest
+    steps:
+      - run: echo "$RUN"
+        env:
+          RUN: ${{ inputs.run }}
+"""
 
 
 @cache
@@ -75,7 +93,7 @@ def small(webhook_url: str | None = None) -> dict[str, Any]:
                 "files": {
                     "README.md": "# Clock\n",
                     "src/clock.py": "".join(f"line {n}\n" for n in range(1, 41)),
-                    ".github/workflows/vibe.yml": "on: workflow_dispatch\n",
+                    ".github/workflows/vibe.yml": WORKFLOW,
                 },
                 "collaborators": {"bob": "write", "carol": "triage"},
                 "labels": [{"name": "bug", "color": "d73a4a"}],
@@ -208,6 +226,28 @@ class World:
         ) as response:
             text = (await response.read()).decode(errors="replace")
             return Answer(response.status, response.headers, text)
+
+    def act(self) -> None:
+        """Skip a test that needs runners, if there are none."""
+        if self.running.fleet.act is None:
+            missing(WITHOUT)
+
+    async def absent(self) -> None:
+        """Let jobs stay queued."""
+        await self.running.fleet.order(Orders(absent=True))
+
+    async def dispatched(self, workflow: str = "vibe.yml", **inputs: str) -> Any:
+        """Start a workflow by hand; give its run."""
+        path = f"/repos/acme/clock/actions/workflows/{workflow}/dispatches"
+        asked = {"ref": "main", "inputs": inputs}
+        version = {"X-GitHub-Api-Version": "2026-03-10"}
+        got = await self.call("POST", path, asked, token=await self.token(), **version)
+        assert got.status == 200, got.text
+        return actions.find(self.repository, got.json["workflow_run_id"])
+
+    @property
+    def repository(self) -> Any:
+        return self.hub.repository("acme/clock")
 
     @property
     def app(self) -> Any:

@@ -1,4 +1,4 @@
-"""Check runs with GitHub's limits, commit statuses, deployments, dispatches."""
+"""Check runs with GitHub's limits, commit statuses, deployments."""
 
 from typing import Any
 
@@ -147,26 +147,3 @@ async def test_a_deployment_is_reported(world: World) -> None:
     assert (one.status, told.status) == (201, 201)
     came = await world.inbox.until("deployment_status.created")
     assert came.payload["deployment_status"]["environment_url"] == "http://preview/"
-
-
-@pytest.mark.parametrize(
-    ("version", "status"),
-    [
-        pytest.param("2022-11-28", 204, id="without an answer"),
-        pytest.param("2026-03-10", 200, id="with the run"),
-    ],
-)
-async def test_a_dispatch_is_recorded(world: World, version: str, status: int) -> None:
-    token = await world.token()
-    path = "/repos/acme/clock/actions/workflows/vibe.yml/dispatches"
-    asked = {"ref": "main", "inputs": {"run": "1"}}
-
-    got = await world.call(
-        "POST", path, asked, token=token, X_GitHub_Api_Version=version
-    )
-
-    assert got.status == status
-    recorded = world.hub.repositories["acme/clock"].dispatches
-    assert [one.inputs for one in recorded] == [{"run": "1"}]
-    if status == 200:
-        assert got.json["workflow_run_id"] == recorded[0].id

@@ -10,6 +10,7 @@ from localhub.state import Protection
 from tests.localhub.served import World
 
 REPO = "/repos/acme/clock"
+RUN = "/repos/{owner}/{repo}/actions/runs/{workflow_run}"
 UNPROTECTED = {
     "required_status_checks": None,
     "enforce_admins": None,
@@ -86,7 +87,11 @@ WRITE = {
     (
         "POST",
         "/repos/{owner}/{repo}/actions/workflows/{workflow}/dispatches",
-    ): ({"ref": "main"}, 204),
+    ): ({"ref": "main", "inputs": {"run": "1"}}, 204),
+    ("POST", f"{RUN}/cancel"): (None, 202),
+    ("POST", f"{RUN}/force-cancel"): (None, 202),
+    ("POST", f"{RUN}/rerun"): (None, 201),
+    ("POST", f"{RUN}/rerun-failed-jobs"): (None, 201),
     ("PUT", "/repos/{owner}/{repo}/contents/{path:.*}"): (
         {"message": "m", "content": "aGk="},
         201,
@@ -147,6 +152,8 @@ async def prepare(world: World) -> dict[str, str]:
     world.hub.repositories["acme/clock"].protections["main"] = Protection()
     blob = (await world.call("GET", f"{REPO}/contents/README.md")).json["sha"]
     await world.inbox.until("create", 2)
+    await world.absent()
+    run, forced = await world.dispatched(run="1"), await world.dispatched(run="2")
     return {
         "owner": "acme",
         "repo": "clock",
@@ -167,6 +174,10 @@ async def prepare(world: World) -> dict[str, str]:
         "head": head["sha"],
         "tree": head["commit"]["tree"]["sha"],
         "workflow": "vibe.yml",
+        "workflow_run": str(run.id),
+        "forced": str(forced.id),
+        "attempt": "1",
+        "job": str(run.latest.jobs[0].id),
         "org": "acme",
         "login": "acme",
         "username": "bob",
@@ -186,6 +197,8 @@ def address(route: Route, made: dict[str, str]) -> str:
         own["comment"] = made["diff"]
     own["review"] = made["rejected" if "dismissals" in path else "begun"]
     own["sha"] = made["head"]
+    if path.endswith(("force-cancel", "rerun-failed-jobs")):
+        own["workflow_run"] = made["forced"]
     if "blobs" in path:
         own["sha"] = made["blob"]
     if "commits/{sha" in path or "commits/{ref" in path:

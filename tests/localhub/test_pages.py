@@ -53,6 +53,7 @@ PAGES = [
     "/acme/cart/blob/main/cart.py",
     "/acme/cart/issues",
     "/acme/cart/pulls",
+    "/acme/cart/actions",
     "/acme/cart/issues/1",
     "/acme/cart/pull/2",
     "/_localhub/deliveries",

@@ -1,10 +1,11 @@
-"""The pages a person looks at and clicks: boards, issues, pull requests, files.
+"""The pages a person looks at and clicks: boards, issues, pull requests, jobs, files.
 
 Plain forms on the same operations as the APIs; nothing is loaded from elsewhere.
 """
 
 from aiohttp import web
 
+from localhub.pages.actions import ActionPages
 from localhub.pages.board import BoardPages
 from localhub.pages.code import CodePages
 from localhub.pages.conversation import ConversationPages
@@ -23,5 +24,6 @@ def routes(hub: Hub) -> list[web.AbstractRouteDef]:
         *BoardPages(site).routes(),
         *PullPages(site).routes(),
         *ConversationPages(site).routes(),
+        *ActionPages(site).routes(),
         *CodePages(site).routes(),
     ]

@@ -1,10 +1,10 @@
-"""Deployments, their statuses, and recorded workflow dispatches as JSON."""
+"""Deployments and their statuses as JSON."""
 
 from typing import Any
 
 from localhub.render import repositories
 from localhub.render.accounts import maybe_app, user
-from localhub.state import Deployment, DeploymentStatus, Hub, WorkflowDispatch
+from localhub.state import Deployment, DeploymentStatus, Hub
 
 JSON = dict[str, Any]
 
@@ -55,13 +55,4 @@ def deployment_status(hub: Hub, parent: Deployment, one: DeploymentStatus) -> JS
         "environment_url": one.environment_url,
         "log_url": one.log_url,
         "performed_via_github_app": maybe_app(hub, one.via_app),
-    }
-
-
-def dispatched(hub: Hub, one: WorkflowDispatch) -> JSON:
-    """Render where a dispatched workflow run is to be found."""
-    return {
-        "workflow_run_id": one.id,
-        "run_url": f"{repositories.url(hub, one.repository)}/actions/runs/{one.id}",
-        "html_url": f"{repositories.page(hub, one.repository)}/actions/runs/{one.id}",
     }

@@ -1,4 +1,4 @@
-"""Deployments and workflow dispatches over REST."""
+"""Deployments over REST."""
 
 from aiohttp import web
 
@@ -7,9 +7,6 @@ from localhub.errors import Refused, not_found
 from localhub.render import deployments as shown
 from localhub.rest.call import Call, Route, answer, created, nothing, paged
 from localhub.state import Deployment
-
-RETURNS_RUN = "2026-03-10"
-"""Since this version a dispatch answers with the run it started."""
 
 
 def _deployment(call: Call) -> Deployment:
@@ -69,21 +66,6 @@ def create_status(call: Call) -> web.Response:
     return created(body, body["url"])
 
 
-def dispatch(call: Call) -> web.Response:
-    """Record a `workflow_dispatch`."""
-    one = deployments.dispatch(
-        call.hub,
-        call.repository,
-        call.part("workflow"),
-        call.body,
-        actor=call.actor,
-    )
-    version = call.request.headers.get("X-GitHub-Api-Version", "")
-    if version >= RETURNS_RUN or call.body.get("return_run_details"):
-        return answer(shown.dispatched(call.hub, one))
-    return nothing()
-
-
 _ALL = "/repos/{owner}/{repo}/deployments"
 _ONE = f"{_ALL}/{{deployment}}"
 _READ = ("deployments:read",)
@@ -96,10 +78,4 @@ ROUTES = [
     Route("DELETE", _ONE, delete, _WRITE),
     Route("GET", f"{_ONE}/statuses", list_statuses, _READ),
     Route("POST", f"{_ONE}/statuses", create_status, _WRITE),
-    Route(
-        "POST",
-        "/repos/{owner}/{repo}/actions/workflows/{workflow}/dispatches",
-        dispatch,
-        ("actions:write",),
-    ),
 ]
