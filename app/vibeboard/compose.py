@@ -19,15 +19,17 @@ from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.asker import Asker
 from vibeboard.engine.boards import Boards
 from vibeboard.engine.briefing import Briefing
+from vibeboard.engine.carry import Carriers
 from vibeboard.engine.dispatch import Dispatcher
 from vibeboard.engine.execute import Executor
 from vibeboard.engine.gatekeeper import Gatekeeper
 from vibeboard.engine.housekeeping import Housekeeper, Keep
 from vibeboard.engine.inspector import Inspector
+from vibeboard.engine.lender import Lender
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.places import Places
 from vibeboard.engine.polling import Polling
-from vibeboard.engine.ports import Calls
+from vibeboard.engine.ports import Caller, Calls
 from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher
 from vibeboard.engine.purse import Purses
@@ -36,10 +38,13 @@ from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.watch import Watch
+from vibeboard.engine.wire import HomeRepositories
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, SettingsInvalid
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub, Identity, Person
+from vibeboard.github.fleet import GitHubFleet
+from vibeboard.github.oidc import Issuer, JobProofs, issuer_of
 from vibeboard.github.pace import Pace
 from vibeboard.github.signature import verify
 from vibeboard.github.translate import translate
@@ -68,6 +73,7 @@ from vibeboard.store.due import Due
 from vibeboard.store.gauges import SqlGauges
 from vibeboard.store.intake import Intake, open_intake
 from vibeboard.store.ledger import SqlLedger, SqlMarks
+from vibeboard.store.lending import SqlLentRuns, SqlPostings
 from vibeboard.store.locks import SqlLocks
 from vibeboard.store.maintenance import SqlArchive
 from vibeboard.store.notices import Notices
@@ -84,6 +90,7 @@ from vibeboard.store.vouches import SqlVouches
 from vibeboard.store.workers import SqlWorkers
 from vibeboard.web.access import Access
 from vibeboard.web.api import Api
+from vibeboard.web.fleet import FleetCalls
 from vibeboard.web.metrics import Metrics, MetricsPage
 from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import Webhook
@@ -91,6 +98,8 @@ from vibeboard.web.webhook import Webhook
 log = logging.getLogger(__name__)
 
 _GIB = 1 << 30
+# A machine elsewhere says every few seconds that it is alive.
+_LENT_FOR = timedelta(seconds=75)
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ class Parts:
     readiness: Readiness
     metrics: MetricsPage
     api: Api
+    fleet_calls: FleetCalls
     watch: Watch
     us: str
 
@@ -136,6 +146,8 @@ class _Kept:
     marks: SqlMarks
     sightings: SqlSightings
     notices: Notices
+    postings: SqlPostings
+    lent: Callable[[Caller], SqlLentRuns]
 
 
 @dataclass(frozen=True)
@@ -244,6 +256,15 @@ async def _remember(
         marks=SqlMarks(engine),
         sightings=SqlSightings(engine, due, clock),
         notices=Notices(database, bell),
+        postings=SqlPostings(engine, due, clock, workers),
+        lent=lambda caller: SqlLentRuns(
+            engine,
+            due,
+            clock,
+            posting=caller.posting,
+            attempt=caller.attempt,
+            term=_LENT_FOR,
+        ),
     )
 
 
@@ -260,13 +281,14 @@ async def _wire(
     identity = await _identity(ports, settings)
     crew = await _crew(machine, places, kept, ports, metrics, identity)
     await asyncio.to_thread(sweep)
+    carriers = _carriers(settings, crew, _executor(settings, machine, places, crew))
     dispatcher = Dispatcher(
         deliveries=kept.deliveries,
         delivery_queue=kept.delivery_queue,
-        advancer=_advancer(crew, identity.login),
+        advancer=_advancer(crew, identity.login, carriers),
         runs=kept.runs,
         run_queue=kept.run_queue,
-        executor=_executor(settings, machine, places, crew),
+        executor=carriers,
         workers=kept.workers,
         clock=SystemClock(),
         runners=settings.runners,
@@ -308,6 +330,7 @@ async def _wire(
                 question, allowed=said.allow, note=said.note, for_run=said.for_run
             ),
         ),
+        fleet_calls=FleetCalls(_lender(settings, crew)),
         watch=Watch(kept.locks, **turns),
         us=identity.login,
     )
@@ -349,7 +372,62 @@ async def _crew(
     )
 
 
-def _advancer(crew: _Crew, us: str) -> Advancer:
+def _carriers(settings: Settings, crew: _Crew, here: Executor) -> Carriers:
+    """Who carries runs out: ``here``, and a fleet that has to reach us."""
+    fleet = None
+    if settings.public_url:
+        fleet = GitHubFleet(
+            crew.ports.github, server=settings.public_url, clock=SystemClock()
+        )
+    return Carriers(
+        here,
+        fleet=fleet,
+        runs=crew.kept.runs,
+        postings=crew.kept.postings,
+        workflows=crew.workflows,
+        tracker=crew.tracking,
+        clock=SystemClock(),
+    )
+
+
+def _lender(settings: Settings, crew: _Crew) -> Lender | None:
+    """Who serves the fleet; nobody, where it cannot reach us."""
+    if not settings.public_url:
+        return None
+    kept, ports, clock = crew.kept, crew.ports, SystemClock()
+    return Lender(
+        proofs=JobProofs(
+            ports.github,
+            Issuer(
+                settings.actions_issuer or issuer_of(settings.github_api_url),
+                ports.github.session,
+                clock=clock,
+            ),
+            audience=f"vibeboard:{settings.public_url}",
+            clock=clock,
+        ),
+        runs=kept.runs,
+        repositories=ports.repositories,
+        workflows=crew.workflows,
+        lent=kept.lent,
+        ports={
+            "runs": kept.runs,
+            "repositories": HomeRepositories(ports.repositories),
+            "cards": ports.cards,
+            "pulls": ports.pulls,
+            "checks": ports.checks,
+            "questions": kept.questions,
+            "expenses": kept.spending,
+            "evidence": kept.evidence,
+            "reviews": kept.reviews,
+            "tracker": crew.tracking,
+            "meter": crew.metrics,
+        },
+        counter=ports,
+    )
+
+
+def _advancer(crew: _Crew, us: str, carriers: Carriers) -> Advancer:
     kept, ports = crew.kept, crew.ports
     return Advancer(
         deliveries=kept.deliveries,
@@ -359,7 +437,7 @@ def _advancer(crew: _Crew, us: str) -> Advancer:
         questions=kept.questions,
         repositories=ports.repositories,
         workflows=crew.workflows,
-        performer=_performer(crew),
+        performer=_performer(crew, carriers),
         gatekeeper=_gatekeeper(crew),
         locks=kept.locks,
         translate=lambda event, body, guid: translate(event, body, guid=guid),
@@ -433,8 +511,9 @@ def _gatekeeper(crew: _Crew) -> Gatekeeper:
     )
 
 
-def _performer(crew: _Crew) -> Performer:
+def _performer(crew: _Crew, carriers: Carriers) -> Performer:
     return Performer(
+        recall=carriers.recall,
         deliveries=crew.kept.deliveries,
         cards=crew.ports.cards,
         expenses=crew.kept.spending,

@@ -21,6 +21,7 @@
         ├── IllegalTransition  a run was asked to change state against the table
         ├── SettingsInvalid    the operator's environment
         ├── Fenced             another attempt has the run: leave everything as it is
+        ├── NotProved          a call on us without the proof that it needs
         ├── MalformedDelivery  a known event without the fields it must have
         └── GitHubRefused      a 4xx nobody expected
 
@@ -130,6 +131,10 @@ class IllegalTransition(Broken):
 
 class Fenced(Broken):
     """Another attempt has the run by now: nothing may be written for it."""
+
+
+class NotProved(Broken):
+    """Who calls us has not proved to be who may."""
 
 
 class MalformedDelivery(Broken):

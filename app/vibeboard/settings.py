@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from vibeboard.errors import SettingsInvalid
 
@@ -85,6 +85,18 @@ class Settings(BaseModel):
         default=None,
         description="The same for programs that may answer agents' questions as well, "
         "as people do with `/agent approve`. Without it none may.",
+    )
+    public_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = Field(
+        default="",
+        pattern=r"^$|^https?://[A-Za-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._~/-]*)?$",
+        description="Where this server is reached from outside, such as "
+        "https://vibeboard.example.com. Jobs of GitHub Actions call it: `runner: "
+        "actions` in `.vibe.yml` needs it.",
+    )
+    actions_issuer: str = Field(
+        default="",
+        description="Who signs the OIDC tokens of jobs, if not whom "
+        "VIBEBOARD_GITHUB_API_URL belongs to.",
     )
     host: str = Field(default="127.0.0.1", description="The address to listen on.")
     port: int = Field(default=8080, ge=0, le=65535, description="The port.")

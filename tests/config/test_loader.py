@@ -24,6 +24,7 @@ from vibeboard.domain.workflow import (
     Prompt,
     Result,
     Review,
+    Runner,
     Scope,
     Stage,
     Suite,
@@ -435,7 +436,6 @@ MEANING = [
 ]
 
 NOT_YET = [
-    pytest.param("runner: actions", "4:9: runner: `runner: actions`", id="actions"),
     pytest.param("preview: {run: x}", "4:1: `preview`", id="preview"),
 ]
 
@@ -452,10 +452,17 @@ def test_what_is_not_carried_out_yet_is_refused(rest: str, fault: str) -> None:
     assert faults(with_stages("  a: {}", rest)) == [f"{fault} is not supported yet"]
 
 
-def test_what_a_stage_cannot_do_yet_is_refused() -> None:
-    (only,) = faults(with_stages("  a:\n    runner: actions"))
+def test_a_stage_says_who_carries_it_out_or_the_whole_file_does() -> None:
+    stages = "  a: {runner: own}\n  b: {}\n  c: {runner: actions}"
 
-    assert only.endswith(" is not supported yet")
+    here = loaded(with_stages(stages))
+    there = loaded(with_stages(stages, "runner: actions"))
+
+    own, actions = Runner.OWN, Runner.ACTIONS
+    assert [s.runner for s in here.stages.values()] == [own, own, actions]
+    assert [s.runner for s in there.stages.values()] == [own, actions, actions]
+    assert here.verification().runner is here.reviewing().runner is own
+    assert there.verification().runner is there.reviewing().runner is actions
 
 
 SPECIALISTS = """\
@@ -607,13 +614,13 @@ def test_a_sandbox_is_required_of_all_that_runs() -> None:
 
 def test_all_faults_are_told_at_once_and_in_order() -> None:
     text = with_stages(
-        "  a: {colum: x, needs: 1}\n  b: {runner: actions}", "zebra: 1\nrunner: x"
+        "  a: {colum: x, needs: 1}\n  b: {runner: act}", "zebra: 1\nrunner: x"
     )
 
     assert faults(text) == [
         "3:7: unknown key 'colum'; did you mean 'column'?",
         "3:24: needs: must be a list, such as [a, b]",
-        "4:15: runner: `runner: actions` is not supported yet",
+        "4:15: runner: must be 'own' or 'actions'; did you mean 'actions'?",
         "5:1: unknown key 'zebra'",
         "6:9: runner: must be 'own' or 'actions'",
     ]

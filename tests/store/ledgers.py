@@ -8,13 +8,14 @@ from sqlalchemy import insert, select
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import Effect, StartRun
-from vibeboard.domain.run import Report, Run, RunState
+from vibeboard.domain.run import Posting, Report, Run, RunState
 from vibeboard.engine.ports import Clock, Decision, Delivery, Sorted
 from vibeboard.store import runs, schema
 from vibeboard.store.database import Database
 from vibeboard.store.deliveries import SqlDeliveries
 from vibeboard.store.delivery_queue import SqlDeliveryQueue
 from vibeboard.store.due import Due
+from vibeboard.store.lending import SqlLentRuns, SqlPostings
 from vibeboard.store.pauses import SqlPauses
 from vibeboard.store.questions import SqlQuestions
 from vibeboard.store.run_queue import SqlRunQueue
@@ -62,8 +63,24 @@ class Ledger:
         self.run_queue = SqlRunQueue(engine, due, clock, self.workers, place=place)
         self.pauses = SqlPauses(engine, due, clock)
         self.questions = SqlQuestions(engine, due, clock)
+        self.postings = SqlPostings(engine, due, clock, self.workers)
+        self.clock = clock
+        self.on_server_time = not database.is_sqlite
         self._due = due
         self._given = 0
+
+    def lent(
+        self, posting: Posting, *, term: timedelta = timedelta(seconds=75)
+    ) -> SqlLentRuns:
+        """The runs of whoever the posting is."""
+        return SqlLentRuns(
+            self._engine,
+            self._due,
+            self._clock,
+            posting=posting.id,
+            attempt=posting.attempt,
+            term=term,
+        )
 
     def _wake(self) -> None:
         self.woken += 1

@@ -47,6 +47,7 @@ async def _serve(settings: Settings, name: str) -> int:
             readiness=parts.readiness,
             metrics=parts.metrics,
             api=parts.api,
+            fleet=parts.fleet_calls,
         )
         runner = make_runner(parts.webhook, app)
         await runner.setup()

@@ -34,6 +34,7 @@ from vibeboard.domain.workflow import (
     Prompt,
     Result,
     Review,
+    Runner,
     Scope,
     Stage,
     Suite,
@@ -100,6 +101,7 @@ class Reader:
             trusted_bots=frozenset(model.commands.bots),
             commit=commit,
             cost_field=model.board.cost_field if model.board else None,
+            runner=Runner(model.runner),
         )
 
     def _complain(
@@ -317,6 +319,7 @@ class Reader:
             fix_checks=stage.fix_checks,
             caps=tuple(_caps(name, stage.limits, self._model.limits)),
             protected=tuple(self._model.protected),
+            runner=Runner(stage.runner or self._model.runner),
         )
 
     def _check_evidence(self, place: tuple[Key, ...], stage: StageModel) -> None:

@@ -13,33 +13,25 @@ from vibeboard.errors import Fault
 
 @dataclass(frozen=True)
 class NotYet:
-    """A key (``*`` is any name), or only some ``values`` of it."""
+    """A key (``*`` is any name)."""
 
     path: tuple[str, ...]
-    values: frozenset[str] | None = None
 
-    def said(self, value: str) -> str:
+    @property
+    def said(self) -> str:
         """The fault's words."""
-        what = f"`{self.path[-1]}: {value}`" if self.values else f"`{self.path[-1]}`"
-        return f"{what} is not supported yet"
+        return f"`{self.path[-1]}` is not supported yet"
 
 
-NOT_YET = (
-    NotYet(("stages", "*", "runner"), frozenset({"actions"})),
-    NotYet(("preview",)),
-    NotYet(("runner",), frozenset({"actions"})),
-)
+NOT_YET = (NotYet(("preview",)),)
 
 
 def refused(document: Document) -> Iterator[Fault]:
     """A fault for every use of what is not carried out yet."""
     for entry in NOT_YET:
         for location, node in _found(document.root, entry.path):
-            if _is_empty(node):
-                continue
-            if entry.values is None or node.scalar in entry.values:
-                message = entry.said(str(node.scalar))
-                yield document.fault(location, message, at_key=entry.values is None)
+            if not _is_empty(node):
+                yield document.fault(location, entry.said, at_key=True)
 
 
 def _is_empty(node: Node) -> bool:

@@ -16,6 +16,7 @@ from vibeboard.domain.effects import (
     CheckConfiguration,
     Effect,
     JudgeGroup,
+    LookAfter,
     MoveCard,
     React,
     RemoveWorkspace,
@@ -37,6 +38,7 @@ from vibeboard.domain.events import (
     GroupFormed,
     InstallationChanged,
     IssueClosed,
+    PostingEnded,
     PullRequestUpdated,
     QuestionAnswered,
     QuestionAsked,
@@ -83,6 +85,8 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
             return _issue_closed(card, situation, cause)
         case InstallationChanged():
             return []
+        case PostingEnded(repository=repository, posting=posting):
+            return [LookAfter(repository, posting, cause)]
         case _:
             return _code_changed(event, situation, cause)
 

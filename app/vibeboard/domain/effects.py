@@ -53,6 +53,19 @@ class StopRun:
 
 
 @dataclass(frozen=True)
+class LookAfter:
+    """See at once what became of a run's posting, which GitHub says is over."""
+
+    repository: str
+    posting: int
+    cause: str
+
+    @property
+    def key(self) -> str:
+        return f"look:{self.repository}:{self.posting}:{self.cause}"
+
+
+@dataclass(frozen=True)
 class ShowRun:
     """Bring the run's tracking comment up to date."""
 
@@ -248,6 +261,7 @@ class AnswerQuestion:
 Effect = (
     StartRun
     | StopRun
+    | LookAfter
     | ShowRun
     | MoveCard
     | ShowCost

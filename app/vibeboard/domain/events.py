@@ -150,6 +150,15 @@ class InstallationChanged:
 
 
 @dataclass(frozen=True)
+class PostingEnded:
+    """What carried a run out on GitHub Actions has ended there, however."""
+
+    by: Actor
+    repository: str
+    posting: int
+
+
+@dataclass(frozen=True)
 class StageAsked:
     """The operator asked for a stage from the terminal."""
 
@@ -197,6 +206,7 @@ Event = (
     | CheckAsked
     | ConfigurationChanged
     | InstallationChanged
+    | PostingEnded
     | StageAsked
     | QuestionAsked
     | QuestionAnswered

@@ -6,6 +6,9 @@ from datetime import timedelta
 MOST_TRIES = 12
 # A process that died over the same thing as often is not given it again.
 MOST_CRASHES = 3
+# An agent is stopped at once, and its work is saved; who takes longer than that on
+# another machine is not answering.
+STOPS_WITHIN = timedelta(minutes=2)
 _FIRST = timedelta(seconds=1)
 _LONGEST = timedelta(minutes=30)
 

@@ -163,6 +163,40 @@ def run_id(card: CardKey, stage: str, cause: str) -> str:
 
 
 @dataclass(frozen=True)
+class Posting:
+    """A run given to GitHub Actions: which workflow run of theirs has it.
+
+    ``attempt`` counts that one's starts. It has ``begun`` once it has said so to us,
+    and is ``over`` once the run was given back: another posting is made then.
+    """
+
+    id: int
+    url: str
+    posted_at: datetime
+    attempt: int = 1
+    begun: bool = False
+    over: bool = False
+
+    @property
+    def life(self) -> str:
+        """What its claim on the run is signed with."""
+        return life(self.id, self.attempt)
+
+
+def life(posting: int, attempt: int) -> str:
+    """What an attempt's claim on its run is signed with."""
+    return f"{_LIVES}{posting}-{attempt}"
+
+
+def is_posted(life: str | None) -> bool:
+    """Whether a claim is that of a posting, and not of a process of ours."""
+    return life is not None and life.startswith(_LIVES)
+
+
+_LIVES = "actions-"
+
+
+@dataclass(frozen=True)
 class Run:
     """One stage on one card.
 
@@ -174,7 +208,8 @@ class Run:
     given back, ``tries`` how often in a row, ``crashes`` how many processes died over
     it. ``calls`` counts what it asked of GitHub. ``asked_at`` says since when it waits
     for people to answer its agent's questions. ``approved`` is a commit that the run
-    pushes because a person has looked at it; no agent works then.
+    pushes because a person has looked at it; no agent works then. ``posting`` is where
+    it is on GitHub Actions, or was last.
     """
 
     id: str
@@ -205,6 +240,7 @@ class Run:
     calls: Mapping[str, int] = field(default_factory=dict)
     asked_at: datetime | None = None
     approved: str = ""
+    posting: Posting | None = None
 
     @property
     def ended(self) -> bool:

@@ -5,7 +5,7 @@ Markdown as GitHub renders it. Text of others goes through ``quoted`` or
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from vibeboard.domain import commands, prompt, reviewwords, testwords
@@ -28,7 +28,7 @@ from vibeboard.domain.markdown import (
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.protected import MOST_SHOWN, Held
 from vibeboard.domain.review import MOST_FINDINGS, ReviewResult
-from vibeboard.domain.run import OPERATOR, Cost, Report, Run, RunState, Step
+from vibeboard.domain.run import OPERATOR, Cost, Posting, Report, Run, RunState, Step
 from vibeboard.domain.sanitize import closing_nothing
 from vibeboard.domain.situation import Situation
 from vibeboard.domain.workflow import (
@@ -996,6 +996,74 @@ def github_refused(refusal: GitHubRefused) -> str:
 def cut_off(times: int) -> str:
     """The runner died too often under this run."""
     return f"the runner was cut off {times} times while this run was under way"
+
+
+# --- GitHub Actions -----------------------------------------------------------
+
+
+def no_fleet() -> str:
+    """A stage wants its runs on GitHub Actions, which could not reach us."""
+    return (
+        "this stage has `runner: actions`, and this server has no public address that "
+        "a job could reach: its operator sets `VIBEBOARD_PUBLIC_URL`"
+    )
+
+
+def no_workflow(path: str) -> str:
+    """The repository lacks the workflow that carries runs out."""
+    return (
+        f"this stage has `runner: actions`, and the default branch has no `{path}`; "
+        "`vibeboard init --actions` writes it"
+    )
+
+
+def not_posted(path: str, status: int, message: str) -> str:
+    """GitHub Actions did not take a run."""
+    return (
+        f"GitHub did not start `{path}` ({status}: {inline(message, 300)}). The App "
+        "needs the permission to write Actions, the workflow must be enabled, and it "
+        "needs `workflow_dispatch` with the inputs `run` and `server`"
+    )
+
+
+def posted(posting: Posting) -> str:
+    """Noted on a run that is carried out on GitHub Actions."""
+    again = f", attempt {posting.attempt}" if posting.attempt > 1 else ""
+    return f"Carried out by [GitHub Actions]({posting.url}){again}."
+
+
+def waiting_for_machine(posting: Posting) -> str:
+    """What a run waits for that is posted and has not begun."""
+    return f"[GitHub Actions]({posting.url}) to begin"
+
+
+def never_began(after: timedelta, where: str) -> str:
+    """No machine took the run."""
+    return (
+        f"GitHub Actions has not begun within {duration(after)}: is there a runner "
+        f"for the workflow, and can it reach this server? See {where}"
+    )
+
+
+def cancelled_there(where: str) -> str:
+    """Somebody cancelled what carried the run out."""
+    return f"its workflow run was cancelled on GitHub: {where}"
+
+
+def cancelled_here() -> str:
+    """Why a run stops whose machine was told to."""
+    return "its workflow run was cancelled on GitHub"
+
+
+def lost_there(times: int, where: str) -> str:
+    """What carried the run out was lost too often."""
+    last = f"; the last one is {where}" if where else ""
+    return f"GitHub Actions ended {times} times without this run's report{last}"
+
+
+def silent() -> str:
+    """Noted on a run whose machine elsewhere says nothing."""
+    return "Nothing is heard of the machine at work; GitHub is asked what became of it."
 
 
 def card_gone(card: CardKey) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, IntEnum
 from hashlib import sha256
+from typing import Any
 
 from vibeboard.domain.board import BoardKey, Permission
 from vibeboard.domain.evidence import FlakyPolicy
@@ -15,6 +16,7 @@ from vibeboard.domain.review import Severity
 from vibeboard.domain.tools import DEFAULT, ToolPolicy
 
 FILE = ".vibe.yml"
+AGENT_FILE = ".github/workflows/agent.yml"  # what carries runs out on GitHub Actions
 VERIFY = "verify"  # the stage of runs that only test
 REVIEWS = "reviews"  # the stage of runs that only review
 
@@ -27,6 +29,13 @@ class Result(Enum):
     REPORT = "report"  # words only, on the tracking comment
     EVIDENCE = "evidence"  # of suites and reviews alone, on a commit that is there
     NOTHING = "nothing"
+
+
+class Runner(Enum):
+    """Who carries a stage's runs out."""
+
+    OWN = "own"  # the server's own runners
+    ACTIONS = "actions"  # GitHub Actions, in the repository's own workflow
 
 
 class Cli(Enum):
@@ -184,6 +193,7 @@ class Stage:
     fix_checks: int = 0
     caps: tuple[Cap, ...] = ()
     protected: tuple[str, ...] = ()
+    runner: Runner = Runner.OWN
 
     @property
     def has_agent(self) -> bool:
@@ -205,6 +215,7 @@ class Workflow:
     trusted_bots: frozenset[str] = field(default_factory=frozenset)
     commit: str = ""
     cost_field: str | None = None
+    runner: Runner = Runner.OWN
 
     def stage_of(self, column: str | None) -> Stage | None:
         """The stage whose column this is; names compare without case."""
@@ -224,12 +235,12 @@ class Workflow:
     def verification(self) -> Stage:
         """What proves a commit that no agent's run has tested: the gates' suites."""
         wanted = [suite for gate in self.gates.values() for suite in gate.tests]
-        return replace(_looking(VERIFY), tests=tuple(dict.fromkeys(wanted)))
+        return self._looking(VERIFY, tests=tuple(dict.fromkeys(wanted)))
 
     def reviewing(self) -> Stage:
         """What has a commit looked at that no run's specialists saw: all reviews."""
         wanted = [review for gate in self.gates.values() for review in gate.reviews]
-        return replace(_looking(REVIEWS), reviews=tuple(dict.fromkeys(wanted)))
+        return self._looking(REVIEWS, reviews=tuple(dict.fromkeys(wanted)))
 
     def stage_named(self, name: str) -> Stage | None:
         """A stage of the file, or one of those that only look at a commit."""
@@ -237,12 +248,12 @@ class Workflow:
             return self.verification()
         return self.reviewing() if name == REVIEWS else self.stages.get(name)
 
+    def _looking(self, name: str, **looks: Any) -> Stage:
+        """A stage that changes nothing, where all others are carried out."""
+        looking = Stage(name, None, _NOBODY, Prompt(), result=Result.EVIDENCE)
+        return replace(looking, runner=self.runner, **looks)
+
     def permission_of_bot(self, login: str) -> Permission:
         """What a bot may do: as much as people must, if it is listed by name."""
         listed = login.casefold() in {bot.casefold() for bot in self.trusted_bots}
         return self.least_permission if listed else Permission.NONE
-
-
-def _looking(name: str) -> Stage:
-    """A stage that changes nothing."""
-    return Stage(name, None, _NOBODY, Prompt(), result=Result.EVIDENCE)

@@ -27,6 +27,7 @@ from vibeboard.domain.events import (
     GroupFormed,
     InstallationChanged,
     IssueClosed,
+    PostingEnded,
     PullRequestUpdated,
     QuestionAnswered,
     QuestionAsked,
@@ -404,6 +405,7 @@ def _order(event: Event) -> tuple[str, str]:
         case (
             CheckAsked(repository=repository)
             | ConfigurationChanged(repository=repository)
+            | PostingEnded(repository=repository)
         ):
             return repository.partition("/")[0], repository
         case InstallationChanged(account=account):

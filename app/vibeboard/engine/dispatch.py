@@ -15,9 +15,9 @@ from typing import Any
 
 from vibeboard.domain.retry import MOST_CRASHES, MOST_TRIES, wait_before
 from vibeboard.engine.advance import Advancer
+from vibeboard.engine.carry import Carrier
 from vibeboard.engine.context import about
 from vibeboard.engine.ending import end
-from vibeboard.engine.execute import Executor
 from vibeboard.engine.lease import Lease
 from vibeboard.engine.outlast import outlast
 from vibeboard.engine.ports import (
@@ -78,7 +78,7 @@ class Dispatcher:
         advancer: Advancer,
         runs: Runs,
         run_queue: RunQueue,
-        executor: Executor,
+        executor: Carrier,
         workers: Workers,
         clock: Clock,
         runners: int,

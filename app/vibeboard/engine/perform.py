@@ -1,6 +1,7 @@
 """Performs effects on GitHub. Each may be performed twice and happens once."""
 
 import logging
+from collections.abc import Awaitable, Callable
 
 from vibeboard.domain.effects import (
     AnswerQuestion,
@@ -8,6 +9,7 @@ from vibeboard.domain.effects import (
     CheckConfiguration,
     Effect,
     JudgeGroup,
+    LookAfter,
     MoveCard,
     React,
     RemoveWorkspace,
@@ -57,8 +59,11 @@ class Performer:
         tracking: Tracking,
         stops: Stops,
         workspaces: Workspaces,
+        recall: Callable[[str], Awaitable[None]] | None = None,
         meter: Meter | None = None,
     ) -> None:
+        """``recall`` keeps a run that was stopped from beginning elsewhere."""
+        self._recall = recall
         self._meter = meter or Unmetered()
         self._deliveries = deliveries
         self._cards = cards
@@ -108,14 +113,8 @@ class Performer:
 
     async def _do(self, effect: Effect) -> None:
         match effect:
-            case StartRun():
-                run = run_id(effect.card, effect.stage, effect.cause)
-                await self._tracking.show_started(run)
-            case StopRun(run=run):
-                self._stops.kick(run)
-                await self._tracking.show(run)
-            case ShowRun(run=run):
-                await self._tracking.show(run)
+            case StartRun() | StopRun() | LookAfter() | ShowRun():
+                await self._on_run(effect)
             case MoveCard() | ShowCost():
                 await self._on_board(effect)
             case Reply():
@@ -140,6 +139,21 @@ class Performer:
                 await self._asker.show(effect.card, run, effect.question)
             case ShowGates() | JudgeGroup() | VouchFor():
                 await self._gatekeeper.perform(effect)
+
+    async def _on_run(self, effect: StartRun | StopRun | LookAfter | ShowRun) -> None:
+        match effect:
+            case StartRun():
+                run = run_id(effect.card, effect.stage, effect.cause)
+                await self._tracking.show_started(run)
+            case StopRun(run=run):
+                self._stops.kick(run)
+                if self._recall is not None:
+                    await self._recall(run)
+                await self._tracking.show(run)
+            case ShowRun(run=run):
+                await self._tracking.show(run)
+            case LookAfter():
+                pass  # its run is due since that was decided
 
     async def _on_board(self, effect: MoveCard | ShowCost) -> None:
         place, field = effect.place, effect.field

@@ -35,7 +35,7 @@ from vibeboard.domain.gate import Vouch
 from vibeboard.domain.protected import Held
 from vibeboard.domain.question import Question
 from vibeboard.domain.review import ReviewResult
-from vibeboard.domain.run import Cost, Report, Run, Step
+from vibeboard.domain.run import Cost, Posting, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import Ruling, ToolCall
 from vibeboard.domain.weakening import ChangedFile
@@ -1061,6 +1061,86 @@ class LentRuns(TakenRuns, Protocol):
 
     async def stop(self, run: str, why: str) -> None:
         """Ask the run to stop, as whoever carries it out was asked to."""
+        ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Which machine of the fleet calls, as GitHub vouches for it.
+
+    ``repository`` is GitHub's number; ``workflow`` says which file of which branch.
+    """
+
+    posting: int
+    attempt: int
+    repository: int
+    workflow: str
+
+
+class Proofs(Protocol):
+    """Who calls us from the fleet."""
+
+    async def prove(self, token: str) -> Caller:
+        """Which machine shows the token; raises NotProved with the reason."""
+        ...
+
+    async def check(self, caller: Caller, repository: str) -> None:
+        """Raise NotProved unless it works for this repository, by its own rules."""
+        ...
+
+
+class Postings(Protocol):
+    """Runs that this worker has claimed, and leaves to the fleet."""
+
+    async def posted(self, run: str, posting: Posting, look: timedelta) -> None:
+        """Keep where the run is, and look after it in a while."""
+        ...
+
+    async def wait(self, run: str, look: timedelta) -> None:
+        """Leave the run there, and look after it again."""
+        ...
+
+    async def lost(self, run: str) -> None:
+        """Nobody there carries it out any more; it is posted anew."""
+        ...
+
+    async def close(self, run: str, report: Report) -> None:
+        """End a run that ended there without a word, or cannot go there."""
+        ...
+
+
+class Whereabouts(Enum):
+    """Where a posted run stands."""
+
+    WAITS = "waits"  # for a machine
+    AT_WORK = "at work"
+    CANCELLED = "cancelled"
+    ENDED = "ended"  # however that was
+    GONE = "gone"  # nobody knows of it any more
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen of a posting; ``conclusion`` is GitHub's word for its end."""
+
+    where: Whereabouts
+    attempt: int = 1
+    conclusion: str = ""
+
+
+class Fleet(Protocol):
+    """Machines that carry out runs and are not ours."""
+
+    async def post(self, run: Run) -> Posting:
+        """Have it carried out there. Raises UserError if that cannot be."""
+        ...
+
+    async def look(self, repository: str, posting: Posting) -> Sight:
+        """What became of it."""
+        ...
+
+    async def cancel(self, repository: str, posting: Posting) -> None:
+        """Have it stopped there; nothing, if it is over already."""
         ...
 
 

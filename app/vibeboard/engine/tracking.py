@@ -91,7 +91,7 @@ class Tracking:
             stage,
             now=self._clock.now(),
             waiting_for=await self._waiting_for(run),
-            notes=(*notes, *_held_up(run)),
+            notes=(*notes, *_where(run), *_held_up(run)),
             spent=Spent(
                 await self._expenses.of_run(run.id),
                 await self._expenses.of_card(run.card),
@@ -108,6 +108,8 @@ class Tracking:
         paused = await self._pauses.reason(run.card)
         if paused is not None:
             return words.waiting_paused(paused)
+        if run.posting is not None and not run.posting.over:
+            return words.waiting_for_machine(run.posting)
         if run.due_at is not None:
             return words.waiting_delayed(run.due_at)
         active = (await self._runs.history(run.card)).active
@@ -179,14 +181,23 @@ def _told(run: Run) -> tuple[object, ...]:
     """What of a run changes its comment at once."""
     return (
         *(run.state, run.step, run.attempt, run.worker),
-        *(run.due_at, run.asked_at, run.stop_reason),
+        *(run.due_at, run.asked_at, run.stop_reason, run.posting),
     )
+
+
+def _where(run: Run) -> Sequence[str]:
+    """Where a run is, or was, if not here."""
+    if run.posting is None or not run.posting.begun:
+        return ()
+    return (words.posted(run.posting),)
 
 
 def _held_up(run: Run) -> Sequence[str]:
     """Why a run that has begun does not go on just now."""
     if run.state not in ACTIVE or run.worker is not None:
         return ()
+    if run.posting is not None and not run.posting.over:
+        return (words.silent(),)
     if run.asked_at is not None:
         return (words.asks(),)
     if run.due_at is not None:

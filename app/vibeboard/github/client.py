@@ -212,6 +212,11 @@ class GitHub:
         self.app = App(self._access, AppCredential(app_id, private_key, clock))
 
     @property
+    def session(self) -> aiohttp.ClientSession:
+        """What requests are made with."""
+        return self._access.session
+
+    @property
     def calls(self) -> Counter[str]:
         """How many requests went out, by purpose."""
         return self._access.calls

@@ -35,6 +35,7 @@ NEEDS: Sequence[Need] = (
     Need("checks", "write", "to show runs and tests on commits"),
     Need("statuses", "read", "to see what others report about commits"),
     Need("merge_queues", "read", "to be told what a merge queue wants checked"),
+    Need("actions", "write", "to have runs carried out by GitHub Actions"),
     Need("organization_projects", "write", "to see boards and to move cards"),
 )
 
@@ -51,6 +52,7 @@ EVENTS: Mapping[str, str] = {
     "check_suite": "what others check on a head has ended",
     "status": "what others report about a head has changed",
     "merge_group": "a merge queue tries a merge",
+    "workflow_run": "what carried a run out on GitHub Actions has ended",
     "push": ".vibe.yml changed",
 }
 

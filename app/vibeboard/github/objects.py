@@ -97,10 +97,28 @@ class Commit(BaseModel):
 
 
 class RepositoryLinks(BaseModel):
-    """Where a repository is cloned from, and the branch that stands for it."""
+    """Which repository it is, where it is cloned from, and what stands for it."""
 
+    id: int
+    full_name: str
     clone_url: str
     default_branch: str
+
+
+class Dispatched(BaseModel):
+    """A workflow run that was just asked for."""
+
+    workflow_run_id: int
+    html_url: str
+
+
+class WorkflowRun(BaseModel):
+    """A run of a workflow, at its last attempt."""
+
+    status: str
+    conclusion: str | None = None
+    run_attempt: int = 1
+    triggering_actor: User | None = None
 
 
 class CollaboratorPermission(BaseModel):

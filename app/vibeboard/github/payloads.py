@@ -312,6 +312,23 @@ class MergeGroupDelivery(BaseModel):
     sender: Account
 
 
+class WorkflowRun(BaseModel):
+    """A run of a workflow; ``path`` names its file, and may end with its ref."""
+
+    id: Id
+    path: Text = ""
+    event: Text = ""
+
+
+class WorkflowRunDelivery(BaseModel):
+    """``workflow_run``."""
+
+    action: Text
+    workflow_run: WorkflowRun
+    repository: Repository
+    sender: Account
+
+
 class Owner(BaseModel):
     """Where an App is installed: an enterprise has a slug and no login."""
 

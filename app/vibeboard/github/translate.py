@@ -22,11 +22,12 @@ from vibeboard.domain.events import (
     GroupFormed,
     InstallationChanged,
     IssueClosed,
+    PostingEnded,
     PullRequestUpdated,
     ReviewGiven,
 )
 from vibeboard.domain.prompt import parse_branch
-from vibeboard.domain.workflow import FILE
+from vibeboard.domain.workflow import AGENT_FILE, FILE
 from vibeboard.errors import MalformedDelivery
 from vibeboard.github import payloads
 
@@ -166,6 +167,17 @@ def _group_formed(delivery: payloads.MergeGroupDelivery) -> Event | None:
         repository=delivery.repository.full_name,
         head=delivery.merge_group.head_sha,
         pull_requests=() if number is None else (number,),
+    )
+
+
+def _posting_ended(delivery: payloads.WorkflowRunDelivery) -> Event | None:
+    found = delivery.workflow_run
+    if found.event != "workflow_dispatch" or found.path.partition("@")[0] != AGENT_FILE:
+        return None
+    return PostingEnded(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        posting=found.id,
     )
 
 
@@ -323,6 +335,9 @@ _READINGS: Mapping[str, _Translator] = {
     "status": _Reading(payloads.StatusDelivery, _status_set),
     "merge_group": _Reading(
         payloads.MergeGroupDelivery, _group_formed, frozenset({"checks_requested"})
+    ),
+    "workflow_run": _Reading(
+        payloads.WorkflowRunDelivery, _posting_ended, frozenset({"completed"})
     ),
     "check_run": _Reading(
         payloads.CheckRunDelivery,

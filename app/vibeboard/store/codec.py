@@ -5,11 +5,12 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from vibeboard.domain.effects import Effect
-from vibeboard.domain.run import Remark, Report
+from vibeboard.domain.run import Posting, Remark, Report
 from vibeboard.domain.tools import ToolCall
 
 _REPORT = TypeAdapter(Report)
 _REMARKS = TypeAdapter(tuple[Remark, ...])
+_POSTING = TypeAdapter(Posting)
 _CALL = TypeAdapter(ToolCall)
 _EFFECTS: dict[str, TypeAdapter[Any]] = {
     kind.__name__: TypeAdapter(kind) for kind in get_args(Effect)
@@ -34,6 +35,16 @@ def dump_remarks(remarks: tuple[Remark, ...]) -> Any:
 def load_remarks(value: Any) -> tuple[Remark, ...]:
     """Remarks from JSON values."""
     return _REMARKS.validate_python(value)
+
+
+def dump_posting(posting: Posting) -> Any:
+    """A posting as JSON values."""
+    return _POSTING.dump_python(posting, mode="json")
+
+
+def load_posting(value: Any) -> Posting:
+    """A posting from JSON values."""
+    return _POSTING.validate_python(value)
 
 
 def dump_call(call: ToolCall) -> Any:

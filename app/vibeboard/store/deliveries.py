@@ -19,13 +19,14 @@ from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import (
     AnswerQuestion,
     Effect,
+    LookAfter,
     MoveCard,
     StartRun,
     StopRun,
     VouchFor,
 )
 from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState
-from vibeboard.store import audit, codec, questions, runs, schema, vouches
+from vibeboard.store import audit, codec, lending, questions, runs, schema, vouches
 from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import OPEN, PARKED, is_dead
@@ -125,6 +126,10 @@ class SqlDeliveries:
                     await runs.start(connection, effect, now, asked=decision.asked)
                 elif isinstance(effect, StopRun):
                     await runs.stop(connection, effect, now)
+                elif isinstance(effect, LookAfter):
+                    await lending.look_at_once(
+                        connection, effect.repository, effect.posting, now
+                    )
                 elif isinstance(effect, VouchFor):
                     await vouches.write(connection, effect, now)
                 elif isinstance(effect, AnswerQuestion):

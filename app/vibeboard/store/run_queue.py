@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.run import Report, Run, RunState
 from vibeboard.engine.ports import Clock
-from vibeboard.store import questions, runs, schema
+from vibeboard.store import lending, questions, runs, schema
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import is_unended
 from vibeboard.store.paused import paused
@@ -79,6 +79,7 @@ class SqlRunQueue:
     async def claim(self, most: int) -> Sequence[str]:
         """Take due runs, those of high priority first."""
         given: dict[str, Any] = {"now": self._clock.now()}
+        await self._take_back()
         await self._dispatch_due()
         async with self._engine.connect() as connection:
             # A look costs no write; most looks find nothing.
@@ -88,15 +89,27 @@ class SqlRunQueue:
         async with self._engine.begin() as connection:
             claimed = list((await connection.execute(_TAKE, given)).scalars())
             begun_elsewhere = select(_RUN.id).where(
-                _RUN.id.in_(claimed), _RUN.place != self._place
+                _RUN.id.in_(claimed),
+                _RUN.place != self._place,
+                _RUN.posted_as.is_(None),
             )
             await connection.execute(
                 delete(schema.run_step).where(_STEP.run.in_(begun_elsewhere))
             )
+            # What GitHub Actions has begun is only looked after.
+            here = and_(_RUN.id.in_(claimed), _RUN.posted_as.is_(None))
             await connection.execute(
-                update(schema.run).where(_RUN.id.in_(claimed)).values(place=self._place)
+                update(schema.run).where(here).values(place=self._place)
             )
         return claimed
+
+    async def _take_back(self) -> None:
+        """Free what was lent to who is dead by now."""
+        async with self._engine.connect() as connection:
+            if (await connection.execute(lending.LENT)).first() is None:
+                return
+        async with self._engine.begin() as connection:
+            await lending.take_back(connection, self._clock)
 
     async def _dispatch_due(self) -> None:
         """Let runs start whose delay is over, and now and then those left behind."""

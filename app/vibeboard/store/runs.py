@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Row,
+    Select,
     and_,
     delete,
     exists,
@@ -316,12 +317,17 @@ async def dispatch(
 
 async def begin(connection: AsyncConnection, run: str, life: str, now: datetime) -> Run:
     """Count an attempt of the worker that has the run; Fenced if another has it."""
-    stored = await _load(connection, run, held=True)
+    stored = await load(connection, run)
     if stored.ended:
         return stored
     if stored.worker != life:
         message = f"run {run} was given to another worker"
         raise Fenced(message)
+    return await next_attempt(connection, stored, now)
+
+
+async def next_attempt(connection: AsyncConnection, stored: Run, now: datetime) -> Run:
+    """Count an attempt of a run, and start it if nobody has."""
     begun = replace(stored, attempt=stored.attempt + 1)
     if begun.state is RunState.QUEUED:
         begun = replace(begun.to(RunState.RUNNING, at=now), started_at=now)
@@ -331,15 +337,22 @@ async def begin(connection: AsyncConnection, run: str, life: str, now: datetime)
 
 async def stop(connection: AsyncConnection, effect: StopRun, now: datetime) -> None:
     """Ask a run to stop; one that has not begun is over at once."""
-    stored = await _load(connection, effect.run)
+    await ask_to_stop(connection, effect.run, effect.why, now)
+
+
+async def ask_to_stop(
+    connection: AsyncConnection, run: str, why: str, now: datetime
+) -> None:
+    """Ask a run to stop, for this reason; the first one counts."""
+    stored = await _load(connection, run)
     await _lock(connection, stored.card.repository)
     # Whoever begins it meanwhile asks for its row only.
-    stored = await _load(connection, effect.run, held=True)
+    stored = await load(connection, run)
     if stored.ended or stored.state is RunState.STOPPING:
         return
-    stored = replace(stored, stop_reason=effect.why)
+    stored = replace(stored, stop_reason=why)
     if stored.state is RunState.QUEUED:
-        report = Report(RunState.STOPPED, reason=f"Not started: {effect.why}")
+        report = Report(RunState.STOPPED, reason=f"Not started: {why}")
         await _end(connection, stored, report, now)
     else:
         await _save(connection, stored.to(RunState.STOPPING, at=now))
@@ -357,9 +370,15 @@ async def give_up(
     """End a run that cannot go on; one that another worker has by now is left alone."""
     stored = await _load(connection, run)
     await _lock(connection, stored.card.repository)
-    stored = await _load(connection, run, held=True)
-    if not stored.ended and stored.worker == life:
-        await _end(connection, stored, report, now)
+    stored = await load(connection, run)
+    if stored.ended or stored.worker != life:
+        return
+    if report.state is RunState.STOPPED and stored.state is RunState.RUNNING:
+        # Nobody asked it: it was stopped where it was carried out.
+        stored = replace(
+            stored.to(RunState.STOPPING, at=now), stop_reason=report.reason
+        )
+    await _end(connection, stored, report, now)
 
 
 async def _end(
@@ -367,7 +386,9 @@ async def _end(
 ) -> None:
     await _save(connection, replace(run.to(report.state, at=now), report=report))
     await connection.execute(
-        update(schema.run).where(_RUN.id == run.id).values(worker=None, due_at=None)
+        update(schema.run)
+        .where(_RUN.id == run.id)
+        .values(worker=None, due_at=None, lent_until=None)
     )
     # What they came to is in the report; when they ended is still asked for.
     await connection.execute(
@@ -446,10 +467,18 @@ async def _dispatch(
         )
 
 
-async def _load(connection: AsyncConnection, run: str, *, held: bool = False) -> Run:
-    """The run; ``held`` is what nobody else writes until the transaction's end."""
+async def _load(connection: AsyncConnection, run: str) -> Run:
+    return await _first(connection, run, select(schema.run).where(_RUN.id == run))
+
+
+async def load(connection: AsyncConnection, run: str) -> Run:
+    """The run, which nobody else writes until the transaction's end."""
     query = select(schema.run).where(_RUN.id == run)
-    row = (await connection.execute(query.with_for_update() if held else query)).first()
+    return await _first(connection, run, query.with_for_update())
+
+
+async def _first(connection: AsyncConnection, run: str, query: Select[Any]) -> Run:
+    row = (await connection.execute(query)).first()
     if row is None:
         raise KeyError(run)
     return _read(row)
@@ -485,6 +514,7 @@ def _read(row: Row[Any]) -> Run:
         calls=row.calls or {},
         asked_at=row.asked_at,
         approved=row.approved,
+        posting=codec.load_posting(row.posting) if row.posting else None,
     )
 
 

@@ -106,6 +106,7 @@ card = Table(
 )
 
 _UNENDED = "state IN ('queued', 'running', 'stopping')"
+_POSTED = text(f"posted_as IS NOT NULL AND {_UNENDED}")
 _FAILED = text("state = 'failed'")
 
 run = Table(
@@ -144,6 +145,9 @@ run = Table(
     Column("calls", JSON),
     Column("asked_at", UtcDateTime),  # waits for people's answers since then
     Column("approved", String(64), nullable=False, server_default=""),
+    Column("posting", JSON(none_as_null=True)),  # where it is on GitHub Actions
+    Column("posted_as", BigInteger),  # the posting's number
+    Column("lent_until", UtcDateTime),  # until then a posting's claim holds
     UniqueConstraint("repository", "number", "stage", "cause", name="run_once"),
     # The last word on "one active run a card", on both databases.
     Index(
@@ -162,6 +166,7 @@ run = Table(
         postgresql_where=text(_UNENDED),
     ),
     Index("run_taken", "worker", sqlite_where=_TAKEN, postgresql_where=_TAKEN),
+    Index("run_posted", "posted_as", sqlite_where=_POSTED, postgresql_where=_POSTED),
 )
 
 effect = Table(

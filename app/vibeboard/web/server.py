@@ -9,6 +9,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from vibeboard.config.schema import json_schema
 from vibeboard.web.api import Api
 from vibeboard.web.door import Doors, Room, room_here
+from vibeboard.web.fleet import PATH, FleetCalls
 from vibeboard.web.metrics import MetricsPage
 from vibeboard.web.readiness import Readiness
 from vibeboard.web.webhook import LARGEST, Webhook
@@ -20,6 +21,7 @@ def make_app(
     readiness: Readiness | None = None,
     metrics: MetricsPage | None = None,
     api: Api | None = None,
+    fleet: FleetCalls | None = None,
 ) -> web.Application:
     """The application: webhook, the file's schema, what operators watch, the API."""
     app = web.Application(client_max_size=LARGEST + 1)
@@ -37,6 +39,8 @@ def make_app(
     if api is not None:
         app.router.add_get("/api/runs/{run}", api.receive)
         app.router.add_post("/api/questions/{question}", api.receive_answer)
+    if fleet is not None:
+        app.router.add_post(PATH, fleet.receive)
     return app
 
 
