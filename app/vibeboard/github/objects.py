@@ -62,6 +62,13 @@ class InstallationFacts(BaseModel):
         return self.account.login if self.account else ""
 
 
+class WorkflowRun(BaseModel):
+    """A workflow run of GitHub Actions."""
+
+    status: str | None = None
+    run_attempt: int = 1
+
+
 class MintedToken(BaseModel):
     """A new installation token."""
 
