@@ -112,6 +112,24 @@ def said(body: str, by: Actor = ALICE, comment: int = 99) -> CommentMade:
     return CommentMade(by, "acme/clock", 7, comment, body, on_pull_request=False)
 
 
+def test_a_command_without_a_comment_starts_the_same_and_shows_no_reaction() -> None:
+    by_label = replace(said("/agent refine"), comment=None, given="label-refine-t1")
+    by_hand = replace(by_label, given="")
+
+    (labelled,) = started(decide(by_label, situation(), cause="guid-1"))
+    (dispatched,) = started(decide(by_hand, situation(), cause="guid-1"))
+
+    assert (labelled.cause, dispatched.cause) == ("label-refine-t1", "guid-1")
+    refused = decide(replace(by_hand, body="/agent refin"), situation(), cause="guid-1")
+    assert [type(effect) for effect in refused] == [Reply]
+    assert getattr(refused[0], "topic") == "command-guid-1"  # noqa: B009 - any effect
+
+
+def started(effects: list[Effect]) -> list[StartRun]:
+    assert not any(isinstance(effect, React) for effect in effects)
+    return [effect for effect in effects if isinstance(effect, StartRun)]
+
+
 def kinds(effects: list[Effect]) -> list[str]:
     return [type(effect).__name__ for effect in effects]
 

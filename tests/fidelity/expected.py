@@ -7,6 +7,7 @@ ROUTES = {
     "GET /app",
     "GET /app/hook/deliveries",
     "GET /app/installations",
+    "GET /apps/{app_slug}",
     "GET /installation/repositories",
     "GET /orgs/{org}/installation",
     "GET /repos/{owner}/{repo}",

@@ -18,10 +18,12 @@ from tests.fidelity.expected import EVENTS
 from tests.localhub.served import SECRET, World, key, serve
 from vibeboard.clock import SystemClock
 from vibeboard.domain.board import BoardKey, CardKey, Permission, Place
+from vibeboard.domain.redact import Redactor
 from vibeboard.engine.ports import Annotation, CheckRun, Conclusion, Marker
 from vibeboard.errors import AppAbsent
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
+from vibeboard.github.job import client_of_job
 from vibeboard.github.manifest import exchange, manifest
 
 CLOCK = "acme/clock"
@@ -191,6 +193,27 @@ async def test_the_product_reads_a_persons_own_board(
 
     assert card is not None
     assert card.place_on(board) is not None
+
+
+async def test_a_job_learns_whose_token_it_was_given(world: World) -> None:
+    of_app = apps.issue_token(world.hub, world.installation).value
+    world.hub.tokens["ghp_bobs"] = Token(value="ghp_bobs", user=_bob(world))
+
+    found = {
+        token: await client_of_job(
+            world.hub.api_url,
+            token,
+            world.session,
+            clock=SystemClock(),
+            repository=CLOCK,
+            redactor=Redactor(),
+            shows_boards=False,
+        ).identity()
+        for token in (of_app, "ghp_bobs")
+    }
+
+    assert (found[of_app].login, found[of_app].app_id) == ("vibe[bot]", world.app.id)
+    assert (found["ghp_bobs"].login, found["ghp_bobs"].is_app) == ("bob", False)
 
 
 async def test_the_product_reads_whole_boards(ports: GitHubPorts) -> None:

@@ -6,12 +6,12 @@ import pytest
 from graphql import OperationDefinitionNode, parse, validate
 
 from tests import contracts
-from vibeboard.github import boards, cards, pull_view, replies, repositories
+from vibeboard.github import boards, cards, job, pull_view, replies, repositories
 from vibeboard.github.documents import Document
 
 DOCUMENTS = [
     value
-    for module in (boards, cards, pull_view, replies, repositories)
+    for module in (boards, cards, job, pull_view, replies, repositories)
     for value in vars(module).values()
     if isinstance(value, Document)
 ]

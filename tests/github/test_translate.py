@@ -20,7 +20,7 @@ from vibeboard.domain.events import (
     ReviewGiven,
 )
 from vibeboard.errors import MalformedDelivery
-from vibeboard.github.translate import translate
+from vibeboard.github.translate import translate, translate_job
 
 ALICE = {"login": "alice", "type": "User"}
 REPOSITORY = {"full_name": "acme/shop", "default_branch": "main"}
@@ -115,6 +115,66 @@ def test_a_comment_on_an_issue() -> None:
         body="/agent help",
         on_pull_request=False,
     )
+
+
+def labelled(name: str, number: int = 7) -> dict[str, Any]:
+    return {
+        "action": "labeled",
+        "issue": {"number": number, "updated_at": "2026-01-02T03:04:05Z"},
+        "label": {"name": name},
+        "repository": REPOSITORY,
+        "sender": ALICE,
+    }
+
+
+def test_a_label_may_be_a_command() -> None:
+    event = read("issues", labelled("agent:develop"))
+
+    assert event == CommentMade(
+        by=Actor("alice"),
+        repository="acme/shop",
+        number=7,
+        comment=None,
+        body="/agent develop",
+        on_pull_request=False,
+        given="label-develop-2026-01-02T03:04:05Z",
+    )
+
+
+@pytest.mark.parametrize("name", ["bug", "agent", "agent:", "agents:develop"])
+def test_other_labels_are_none(name: str) -> None:
+    assert read("issues", labelled(name)) is None
+
+
+@pytest.mark.parametrize("command", ["develop fast", "/agent develop fast"])
+def test_who_starts_a_workflow_may_give_a_command(command: str) -> None:
+    payload = {
+        "inputs": {"command": command, "issue": "7", "server": ""},
+        "repository": REPOSITORY,
+        "sender": ALICE,
+    }
+    body = json.dumps(payload).encode()
+
+    event = translate_job("workflow_dispatch", body, guid="g")
+
+    assert isinstance(event, CommentMade)
+    assert (event.body, event.number, event.comment, event.name) == (
+        "/agent develop fast",
+        7,
+        None,
+        "",
+    )
+    assert translate("workflow_dispatch", body, guid="g") is None  # a server's
+
+
+@pytest.mark.parametrize(
+    "inputs", [None, {}, {"command": "stop", "issue": ""}, {"issue": "7"}]
+)
+def test_a_workflow_that_was_started_for_something_else(inputs: object) -> None:
+    payload = {"inputs": inputs, "repository": REPOSITORY, "sender": ALICE}
+    body = json.dumps(payload).encode()
+
+    assert translate_job("workflow_dispatch", body, guid="g") is None
 
 
 def test_a_comment_on_a_pull_request_says_so() -> None:

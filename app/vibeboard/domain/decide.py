@@ -5,6 +5,7 @@ effects are performed after. Every refusal is an effect too: it says why.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import takewhile
 from typing import assert_never
 
@@ -64,6 +65,7 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
     the cause instead: what comes twice by two deliveries still happens once.
     """
     cause = _name(event) or cause
+    event = _given(event, cause)
     match event:
         case CardTouched():
             return _card_touched(event, situation, cause)
@@ -89,6 +91,13 @@ def decide(event: Event, situation: Situation, *, cause: str) -> list[Effect]:
             return [LookAfter(repository, posting, cause)]
         case _:
             return _code_changed(event, situation, cause)
+
+
+def _given(event: Event, cause: str) -> Event:
+    """A command that no comment of its own holds is known by what caused it."""
+    if isinstance(event, CommentMade) and not event.name:
+        return replace(event, given=cause)
+    return event
 
 
 def _code_changed(
@@ -139,8 +148,8 @@ def sees_place(event: Event, situation: Situation) -> bool:
 
 def _name(event: Event) -> str:
     match event:
-        case CommentMade(comment=comment):
-            return f"comment-{comment}"
+        case CommentMade(name=name):
+            return name
         case ReviewGiven(comment=int(comment)):
             return f"{REVIEWED}comment-{comment}"
         case ReviewGiven(review=int(review)):
@@ -268,17 +277,14 @@ def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[
     if cause in causes:
         return []  # it was obeyed before, told by another delivery
     thread = CardKey(event.repository, event.number)
-    topic = f"command-{event.comment}"
+    topic = f"command-{event.comment or event.given}"
     if not is_person(by, situation):
         # A bot may answer what we say: the same answer is given it once a run.
         kind = type(command).__name__.lower()
         topic = f"bot-{kind}-{breaker.trail(situation).parent}"
 
     def answer(body: str, reaction: str = "confused") -> list[Effect]:
-        return [
-            React(event.repository, event.comment, reaction),
-            Reply(thread, body, topic=topic),
-        ]
+        return [*_reacted(event, reaction), Reply(thread, body, topic=topic)]
 
     if situation.workflow is None:
         if situation.faults:
@@ -294,6 +300,13 @@ def _comment_made(event: CommentMade, situation: Situation, cause: str) -> list[
     return _obey(command, event, situation, cause, answer)
 
 
+def _reacted(event: CommentMade, content: str = "eyes") -> list[Effect]:
+    """Show at the comment that it was seen, if it is one."""
+    if event.comment is None:
+        return []
+    return [React(event.repository, event.comment, content)]
+
+
 def _obey(
     command: Command,
     event: CommentMade,
@@ -301,7 +314,7 @@ def _obey(
     cause: str,
     answer: Answer,
 ) -> list[Effect]:
-    seen = React(event.repository, event.comment, "eyes")
+    seen = _reacted(event)
     match command:
         case commands.Unknown():
             return answer(words.unknown_command(command, situation))
@@ -312,7 +325,7 @@ def _obey(
         case commands.Stop():
             if situation.history.unfinished is None:
                 return answer(words.nothing_to_stop())
-            return [seen, *_stop(situation, why=f"@{event.by.login} asked to stop")]
+            return [*seen, *_stop(situation, why=f"@{event.by.login} asked to stop")]
         case commands.StartStage(stage=name, instructions=instructions):
             return _ask_stage(name, instructions, event, situation, cause, answer)
         case commands.Retry(step=step):
@@ -324,12 +337,12 @@ def _obey(
                 or holding.approved(target, reason, event, situation)
                 or gatekeeping.approved(target, reason, event, situation)
             )
-            return answer(found) if isinstance(found, str) else [seen, *found]
+            return answer(found) if isinstance(found, str) else [*seen, *found]
         case commands.Reject(target=target, feedback=feedback):
             by = event.by.login
             told = asking.answered(Verdict.DENY, target, feedback, by, situation)
             if told is not None:
-                return answer(told) if isinstance(told, str) else [seen, *told]
+                return answer(told) if isinstance(told, str) else [*seen, *told]
             return _rejected(target, feedback, event, situation, cause, answer)
         case commands.Merge() | commands.Preview() | commands.Batch():
             return answer(words.not_supported_yet(command))
@@ -354,13 +367,13 @@ def _retried(
 ) -> list[Effect]:
     last = situation.history.last
     wish = Wish(cause, event.by.login, is_person(event.by, situation), at_once=True)
-    seen = React(event.repository, event.comment, "eyes")
+    seen = _reacted(event)
     if step is Step.TESTS or (step is None and last and last.stage == VERIFY):
         again = gatekeeping.verified(situation, wish)
-        return [seen, *again] if again else answer(words.nothing_to_test())
+        return [*seen, *again] if again else answer(words.nothing_to_test())
     if step is Step.REVIEWS or (step is None and last and last.stage == REVIEWS):
         again = gatekeeping.reviewed(situation, wish)
-        return [seen, *again] if again else answer(words.nothing_to_review())
+        return [*seen, *again] if again else answer(words.nothing_to_review())
     if step is not None:
         return answer(words.retry_step_later(step))
     if last is None or situation.workflow is None:
@@ -385,7 +398,7 @@ def _rejected(
         return answer(words.nothing_to_reject())
     forgotten = holding.thrown_away(target, feedback, event, situation)
     if forgotten is not None:
-        return [React(event.repository, event.comment, "eyes"), *forgotten]
+        return [*_reacted(event), *forgotten]
     if target is not None and holding.held(situation, target) is not None:
         target = None  # it names the work, and no criterion
     told = words.rejection(target, feedback, situation.card)
@@ -393,8 +406,8 @@ def _rejected(
         return answer(words.reject_unknown(target or "", situation.card))
     person = is_person(event.by, situation)
     wish = Wish(f"{REJECTED}{cause}", event.by.login, person, told, at_once=True)
-    seen = React(event.repository, event.comment, "eyes")
-    return [seen, *start(stage, situation, wish)]
+    seen = _reacted(event)
+    return [*seen, *start(stage, situation, wish)]
 
 
 def _ask_stage(
@@ -416,8 +429,8 @@ def _ask_stage(
         return answer(refusal)
     person = is_person(event.by, situation)
     wish = Wish(cause, event.by.login, person, instructions, at_once=True)
-    seen = React(event.repository, event.comment, "eyes")
-    return [seen, *_bring_and_start(stage, situation, wish)]
+    seen = _reacted(event)
+    return [*seen, *_bring_and_start(stage, situation, wish)]
 
 
 def _bring_and_start(stage: Stage, situation: Situation, wish: Wish) -> list[Effect]:

@@ -44,14 +44,24 @@ class CardSeen:
 
 @dataclass(frozen=True)
 class CommentMade:
-    """A comment was created on an issue or pull request (``number``)."""
+    """A comment was created on an issue or pull request (``number``).
+
+    ``comment`` is None for what counts as one: a label, or a workflow that somebody
+    started with a command. ``given`` then tells it from all others.
+    """
 
     by: Actor
     repository: str
     number: int
-    comment: int
+    comment: int | None
     body: str
     on_pull_request: bool
+    given: str = ""
+
+    @property
+    def name(self) -> str:
+        """What it is known by, however often it is told; empty if nothing tells."""
+        return self.given if self.comment is None else f"comment-{self.comment}"
 
 
 @dataclass(frozen=True)

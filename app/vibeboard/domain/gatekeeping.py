@@ -106,7 +106,7 @@ def approved(
     subject = criterion or over or _commit(target, situation)
     if subject is None:
         return words.approve_unknown(target)
-    cause = f"comment-{event.comment}"
+    cause = event.name
     vouch = VouchFor(card.key, subject, event.by.login, reason, cause)
     return [vouch, *shown(situation, cause)]
 

@@ -46,7 +46,7 @@ def approved(
     if refusal is not None:
         return refusal
     commit = _commit(run)
-    cause = f"comment-{event.comment}"
+    cause = event.name
     return [
         VouchFor(card.key, f"protected {commit}", event.by.login, reason, cause),
         StartRun(
@@ -90,7 +90,7 @@ def thrown_away(
     if run is None or feedback.strip() or situation.history.unfinished is not None:
         return None
     assert situation.card is not None
-    key, cause = situation.card.key, f"comment-{event.comment}"
+    key, cause = situation.card.key, event.name
     return [
         RemoveWorkspace(key, cause),
         Reply(key, words.held_thrown_away(run), topic=f"rejected-{cause}"),

@@ -240,8 +240,11 @@ class Advancer:
     async def _situation(self, event: Event, card: CardKey | None) -> Situation | None:
         """What is known about the event's card; None if there is nothing to know."""
         match event:
-            case CommentMade(by=by, repository=repository):
-                if await self._cards.comment(repository, event.comment) is None:
+            case CommentMade(by=by, repository=repository, comment=comment):
+                if (
+                    comment is not None
+                    and await self._cards.comment(repository, comment) is None
+                ):
                     return None  # taken back since
                 return await self._about(card, by, repository)
             case ReviewGiven(by=by) | ChecksEnded(by=by):
@@ -350,13 +353,14 @@ def _written(event: Event, situation: Situation, effects: list[Effect]) -> Decis
     decision = Decision(
         effects,
         f"{type(event).__name__}: {names}",
+        card=situation.card.key if situation.card is not None else None,
         actor=by.login if isinstance(by, Actor) else "",
         asked=situation.card.wording if situation.card is not None else None,
     )
     if situation.card is None or not (moves or sees_place(event, situation)):
         return decision
     column = moves[-1].column if moves else (place.column if place else None)
-    return replace(decision, card=situation.card.key, seen=column, saw_place=True)
+    return replace(decision, seen=column, saw_place=True)
 
 
 def _own_event(delivery: Delivery) -> Event:

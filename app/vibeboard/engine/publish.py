@@ -361,6 +361,12 @@ def _conclusion(report: Report) -> Conclusion:
             return Conclusion.FAILURE
 
 
+def annotations_of(report: Report) -> list[Annotation]:
+    """All remarks at lines that a run's tests and reviews came to."""
+    found = [one for result in report.tests for one in _annotations(result)]
+    return found + [one for result in report.reviews for one in _remarks(result)]
+
+
 def _annotations(result: SuiteResult) -> list[Annotation]:
     return [
         Annotation(

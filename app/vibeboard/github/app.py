@@ -7,7 +7,7 @@ from vibeboard.engine.ports import Calls
 from vibeboard.github import accounting
 from vibeboard.github.cards import GitHubCards
 from vibeboard.github.checks import GitHubChecks
-from vibeboard.github.client import GitHub, Identity, Installation, Person
+from vibeboard.github.client import Client, GitHub, Identity, Installation, Person
 from vibeboard.github.hook_deliveries import GitHubHookDeliveries
 from vibeboard.github.limits import Quota
 from vibeboard.github.manifest import missing
@@ -16,17 +16,16 @@ from vibeboard.github.replies import GitHubReplies
 from vibeboard.github.repositories import GitHubRepositories
 
 
-class GitHubPorts:
+class ClientPorts:
     """The engine's ports on GitHub, one client behind them all."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: Client) -> None:
         self.github = github
         self.repositories = GitHubRepositories(github)
         self.cards = GitHubCards(github)
         self.replies = GitHubReplies(github)
         self.pulls = GitHubPulls(github)
         self.checks = GitHubChecks(github)
-        self.hook_deliveries = GitHubHookDeliveries(github)
 
     def counted(self) -> AbstractContextManager[Calls]:
         """Count what is called inside, in child tasks too; counts may nest."""
@@ -42,13 +41,23 @@ class GitHubPorts:
         """What is left of GitHub's primary limits: by account, then by resource."""
         return self.github.quotas
 
-    async def take_token(self, token: Callable[[], str]) -> Person:
-        """Use a person's token from now on, for that person's own boards."""
-        return await self.github.take_token(token)
+    async def take_token(
+        self, token: Callable[[], str], *, everywhere: bool = False
+    ) -> Person:
+        """Use a person's token from now on, for that person's own boards, or all."""
+        return await self.github.take_token(token, everywhere=everywhere)
 
     async def identity(self) -> Identity:
         """Who we are on GitHub."""
         return await self.github.identity()
+
+
+class GitHubPorts(ClientPorts):
+    """The same for an App, and what only an App is told."""
+
+    def __init__(self, github: GitHub) -> None:
+        super().__init__(github)
+        self.hook_deliveries = GitHubHookDeliveries(github)
 
     async def installations(self) -> Sequence[Installation]:
         """Everywhere the App is installed."""

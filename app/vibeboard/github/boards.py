@@ -12,7 +12,7 @@ from vibeboard.domain.board import BoardKey, CardKey, Place
 from vibeboard.engine.ports import BoardCard
 from vibeboard.errors import AppAbsent, GitHubRefused, UserError
 from vibeboard.github.answers import GraphQLError, absence, read
-from vibeboard.github.client import GitHub
+from vibeboard.github.client import Client
 from vibeboard.github.connection import Connection
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
@@ -50,7 +50,7 @@ def places_of(items: Items) -> tuple[Place, ...]:
 class Boards:
     """Moves cards."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: Client) -> None:
         self._github = github
 
     async def columns(self, board: BoardKey, *, field: str) -> list[str] | None:

@@ -9,7 +9,7 @@ from vibeboard.engine.ports import BoardCard
 from vibeboard.errors import GitHubRefused
 from vibeboard.github.answers import GraphQLError, absence, read
 from vibeboard.github.boards import Boards, places_of
-from vibeboard.github.client import GitHub, Person
+from vibeboard.github.client import Client, Person
 from vibeboard.github.documents import load
 from vibeboard.github.objects import GHOST, IssueComment, IssueNode, PlacesNode
 from vibeboard.github.text import LONGEST_BODY, cut
@@ -25,7 +25,7 @@ STATUS = "Status"
 class GitHubCards:
     """Satisfies the port ``Cards``."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: Client) -> None:
         self._github = github
         self._boards = Boards(github)
 
@@ -39,7 +39,7 @@ class GitHubCards:
         issue = (answer.get("repository") or {}).get("issue")
         person = self._github.person_of(board) if board is not None else None
         if issue is None or person is None:
-            return _card(issue, _places)
+            return _card(issue, _places if self._github.shows_boards else _nowhere)
         theirs = await self._on_persons_boards(person, issue["id"], field)
         return _card(issue, lambda _: theirs)
 
@@ -132,6 +132,12 @@ def _places(issue: IssueNode) -> tuple[Place, ...]:
         message = f"no board of {issue.url} can be read"
         raise GitHubRefused(message, status_code=HTTPStatus.FORBIDDEN)
     return places_of(issue.project_items)
+
+
+def _nowhere(issue: IssueNode) -> tuple[Place, ...]:
+    """Where an issue stands for those who may not know it."""
+    del issue
+    return ()
 
 
 def _card(

@@ -15,7 +15,7 @@ from vibeboard.engine.ports import Annotation, CheckRun
 from vibeboard.errors import GitHubUnavailable
 from vibeboard.github import objects
 from vibeboard.github.answers import read
-from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.client import Client, Installation
 from vibeboard.github.text import cut, in_bytes, one_line
 from vibeboard.github.turns import Turn, Turns
 
@@ -31,7 +31,7 @@ _RUNS = "/repos/{owner}/{name}/check-runs"
 class GitHubChecks:
     """Satisfies the port ``Checks``."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: Client) -> None:
         self._github = github
         self._putting: Turns[CheckRun, int] = Turns()
 

@@ -1,6 +1,7 @@
 """One GitHub App: who it is, where it is installed, and calls on its behalf.
 
-One object for the whole process, because tokens, clocks and limits are shared.
+One object for the whole process, because tokens, clocks and limits are shared. A job
+of GitHub Actions (``job.py``) stands in for the App where there is none.
 """
 
 import re
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Protocol
 
 import aiohttp
 
@@ -44,18 +46,43 @@ class Identity:
     slug: str
     name: str
     url: str
+    is_app: bool = True
 
     @property
     def login(self) -> str:
-        """The login of the App's bot account."""
-        return f"{self.slug}[bot]"
+        """The login of the App's bot account, or of a person."""
+        return f"{self.slug}[bot]" if self.is_app else self.slug
+
+
+class Grantor(Protocol):
+    """Who gives tokens for accounts: the App, or a job that has one token."""
+
+    def now(self) -> datetime:
+        """The present by GitHub's clock."""
+        ...
+
+    async def identity(self) -> Identity:
+        """Who we are."""
+        ...
+
+    async def installations(self) -> Sequence[objects.InstallationFacts]:
+        """Every account that we reach."""
+        ...
+
+    async def look_up(self, owner: str) -> objects.InstallationFacts:
+        """One account; AppAbsent if we do not reach it."""
+        ...
+
+    async def mint(self, facts: objects.InstallationFacts, scope: Scope) -> Token:
+        """A token for it."""
+        ...
 
 
 class Installation(Connection):
     """The App on one account: what it reads and writes there."""
 
     def __init__(
-        self, access: Access, app: "App", facts: objects.InstallationFacts
+        self, access: Access, app: Grantor, facts: objects.InstallationFacts
     ) -> None:
         self._app = app
         self._facts = facts
@@ -111,7 +138,21 @@ class App(Connection):
 
     def __init__(self, access: Access, credential: AppCredential) -> None:
         super().__init__(access, credential, now=credential.now)
-        self.now = credential.now
+        self._credential = credential
+
+    def now(self) -> datetime:
+        """The present by GitHub's clock, as far as we know it."""
+        return self._credential.now()
+
+    async def identity(self) -> Identity:
+        """Who the App is."""
+        app = read(objects.App, await self.getitem("/app", {}))
+        return Identity(app.id, app.slug, app.name, app.html_url)
+
+    async def installations(self) -> Sequence[objects.InstallationFacts]:
+        """Everywhere the App is installed, suspended or not."""
+        answers = self.getiter("/app/installations{?per_page}", {"per_page": "100"})
+        return [read(objects.InstallationFacts, answer) async for answer in answers]
 
     async def look_up(self, owner: str) -> objects.InstallationFacts:
         """The App on ``owner``'s account; AppAbsent if suspended or not there."""
@@ -161,10 +202,19 @@ _KEY_CHANGES = timedelta(minutes=1)
 class Person(Connection):
     """A person who lent us a token: no App sees boards of people."""
 
-    def __init__(self, access: Access, token: Callable[[], str], app: App) -> None:
+    def __init__(
+        self,
+        access: Access,
+        token: Callable[[], str],
+        app: Grantor,
+        *,
+        everywhere: bool = False,
+    ) -> None:
+        """``everywhere`` if boards of others are read with the token, too."""
         credential = PersonalCredential(token)
         super().__init__(access, credential, now=app.now, pace=access.pace())
         self.login = ""
+        self._everywhere = everywhere
 
     async def introduce(self) -> None:
         """Learn whose token it is."""
@@ -179,37 +229,33 @@ class Person(Connection):
         return PointsLeft(quota.limit, quota.remaining, quota.resets_at)
 
     def owns(self, board: BoardKey) -> bool:
-        """Whether a board is this person's own."""
-        return board.owner.lower() == self.login.lower()
+        """Whether a board is this person's own, or meant to be read as one."""
+        return self._everywhere or board.owner.lower() == self.login.lower()
 
 
-class GitHub:
-    """One App on one GitHub, github.com or an Enterprise Server.
+class Client:
+    """All that is reached of one GitHub, github.com or an Enterprise Server.
 
-    ``app_id`` is the client id or the numeric id; ``private_key`` is PEM text, or
-    what reads it when it may have changed. ``redactor`` knows what must not be shown.
+    ``redactor`` knows what must not be shown. ``shows_boards`` says whether issues may
+    be asked where they stand on boards of organizations.
     """
 
     def __init__(
         self,
-        api_url: str,
-        app_id: str,
-        private_key: PrivateKey,
-        session: aiohttp.ClientSession,
-        *,
-        clock: Clock,
-        retries: Retries | None = None,
-        pause: Pause = sleep,
-        pace: Callable[[], Pace] = Pace,
+        access: Access,
+        grantor: Grantor,
         redactor: Redactor | None = None,
+        *,
+        shows_boards: bool = True,
     ) -> None:
-        self._access = Access(session, api_url, retries or Retries(), pause, pace)
+        self._access = access
+        self._grantor = grantor
         self._redactor = redactor or Redactor()
         self._installations: dict[str, Installation] = {}
         self._looking_up: Turns[None, Installation] = Turns()
         self._identity: Identity | None = None
         self._person: Person | None = None
-        self.app = App(self._access, AppCredential(app_id, private_key, clock))
+        self.shows_boards = shows_boards
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -233,19 +279,17 @@ class GitHub:
 
     def now(self) -> datetime:
         """The present by GitHub's clock, as far as we know it."""
-        return self.app.now()
+        return self._grantor.now()
 
     async def identity(self) -> Identity:
         """Who we are; asked once."""
         if self._identity is None:
-            app = read(objects.App, await self.app.getitem("/app", {}))
-            self._identity = Identity(app.id, app.slug, app.name, app.html_url)
+            self._identity = await self._grantor.identity()
         return self._identity
 
     async def installations(self) -> Sequence[Installation]:
         """Everywhere the App is installed and not suspended."""
-        answers = self.app.getiter("/app/installations{?per_page}", {"per_page": "100"})
-        found = [read(objects.InstallationFacts, answer) async for answer in answers]
+        found = await self._grantor.installations()
         return [self._know(facts) for facts in found if facts.suspended_at is None]
 
     async def installation(self, owner: str) -> Installation:
@@ -258,15 +302,20 @@ class GitHub:
             # Who came while another asked for those before finds it here.
             found = self._installations.get(owner.lower())
             if found is None:
-                found = self._know(await self.app.look_up(owner))
+                found = self._know(await self._grantor.look_up(owner))
             turn.take()
             return found
 
         return await self._looking_up.share(owner.lower(), None, look_up)
 
-    async def take_token(self, token: Callable[[], str]) -> Person:
-        """Use a person's token from now on, for that person's own boards."""
-        person = Person(self._access, token, self.app)
+    async def take_token(
+        self, token: Callable[[], str], *, everywhere: bool = False
+    ) -> Person:
+        """Use a person's token from now on, for that person's own boards.
+
+        ``everywhere``: for all boards.
+        """
+        person = Person(self._access, token, self._grantor, everywhere=everywhere)
         await person.introduce()
         self._person = person
         return person
@@ -291,7 +340,32 @@ class GitHub:
     def _know(self, facts: objects.InstallationFacts) -> Installation:
         known = self._installations.get(facts.owner.lower())
         if known is None:
-            known = Installation(self._access, self.app, facts)
+            known = Installation(self._access, self._grantor, facts)
             self._installations[facts.owner.lower()] = known
         known.learn(facts)
         return known
+
+
+class GitHub(Client):
+    """One App.
+
+    ``app_id`` is the client id or the numeric id; ``private_key`` is PEM text, or
+    what reads it when it may have changed.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        app_id: str,
+        private_key: PrivateKey,
+        session: aiohttp.ClientSession,
+        *,
+        clock: Clock,
+        retries: Retries | None = None,
+        pause: Pause = sleep,
+        pace: Callable[[], Pace] = Pace,
+        redactor: Redactor | None = None,
+    ) -> None:
+        access = Access(session, api_url, retries or Retries(), pause, pace)
+        self.app = App(access, AppCredential(app_id, private_key, clock))
+        super().__init__(access, self.app, redactor)

@@ -12,7 +12,7 @@ from vibeboard.domain.workflow import AGENT_FILE
 from vibeboard.engine.ports import Clock, Sight, Whereabouts
 from vibeboard.errors import GitHubRefused, UserError
 from vibeboard.github.answers import read
-from vibeboard.github.client import GitHub
+from vibeboard.github.client import Client
 from vibeboard.github.objects import Dispatched, RepositoryLinks, WorkflowRun
 
 _FILE = AGENT_FILE.rpartition("/")[2]
@@ -25,7 +25,7 @@ _REFUSALS = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY})
 class GitHubFleet:
     """Satisfies the port ``Fleet``. ``server`` is where its machines reach us."""
 
-    def __init__(self, github: GitHub, *, server: str, clock: Clock) -> None:
+    def __init__(self, github: Client, *, server: str, clock: Clock) -> None:
         self._github = github
         self._server = server
         self._clock = clock

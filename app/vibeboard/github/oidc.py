@@ -23,7 +23,7 @@ from vibeboard.domain.workflow import AGENT_FILE
 from vibeboard.engine.ports import Caller, Clock
 from vibeboard.errors import NotProved, RetryLater
 from vibeboard.github.answers import read
-from vibeboard.github.client import GitHub
+from vibeboard.github.client import Client
 from vibeboard.github.objects import RepositoryLinks
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class JobProofs:
     """Satisfies the port ``Proofs`` by tokens made out to ``audience``."""
 
     def __init__(
-        self, github: GitHub, issuer: Issuer, *, audience: str, clock: Clock
+        self, github: Client, issuer: Issuer, *, audience: str, clock: Clock
     ) -> None:
         self._github = github
         self._issuer = issuer

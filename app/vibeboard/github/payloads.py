@@ -8,7 +8,7 @@ Source: docs.github.com, "Webhook events and payloads".
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, field_validator
 
 # PostgreSQL has no NUL in text; GitHub sends none, an attacker might.
 Text = Annotated[
@@ -114,10 +114,44 @@ class CommentDelivery(BaseModel):
     sender: Account
 
 
+class Label(BaseModel):
+    """A label."""
+
+    name: Text
+
+
+class LabelledIssue(Issue):
+    """An issue that was just given a label."""
+
+    updated_at: Text = ""
+
+
 class IssueDelivery(BaseModel):
     """``issues``."""
 
-    issue: Issue
+    action: Text
+    issue: LabelledIssue
+    repository: Repository
+    sender: Account
+    label: Label | None = None
+
+
+class DispatchInputs(BaseModel):
+    """What somebody typed who started a workflow: GitHub sends all of it as text."""
+
+    command: Text = ""
+    issue: Number | None = None
+
+    @field_validator("issue", mode="before")
+    @classmethod
+    def _left_empty(cls, value: object) -> object:
+        return None if value == "" else value
+
+
+class DispatchDelivery(BaseModel):
+    """``workflow_dispatch``."""
+
+    inputs: DispatchInputs | None = None
     repository: Repository
     sender: Account
 

@@ -7,7 +7,7 @@ from typing import Any
 from vibeboard.engine.ports import PullRequest, PullView, ReviewComment
 from vibeboard.errors import GitHubRefused, GitHubUnavailable
 from vibeboard.github.answers import read
-from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.client import Client, Installation
 from vibeboard.github.objects import ChangedFile, Pull
 from vibeboard.github.pull_view import view
 from vibeboard.github.remarks import remarks, thread_of
@@ -19,7 +19,7 @@ _LONGEST_TITLE = 256
 class GitHubPulls:
     """Satisfies the port ``Pulls``."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: Client) -> None:
         self._github = github
 
     async def of_branch(self, repository: str, branch: str) -> PullRequest | None:

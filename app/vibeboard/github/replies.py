@@ -17,7 +17,7 @@ from vibeboard.domain.board import CardKey
 from vibeboard.engine.ports import Marker
 from vibeboard.errors import GitHubRefused, GitHubUnavailable
 from vibeboard.github.answers import absence, read
-from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.client import Client, Installation
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
     CommentNode,
@@ -39,7 +39,7 @@ _MOST_NEW = 1_000
 class GitHubReplies:
     """Satisfies the port ``Replies``."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: Client) -> None:
         self._github = github
         self._saying: Turns[str, int] = Turns()
         self._amending: Turns[str, bool] = Turns()

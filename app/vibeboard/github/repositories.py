@@ -11,7 +11,7 @@ from vibeboard.engine.ports import Remote, SourceFile
 from vibeboard.errors import AppAbsent, GitHubRefused, UserError
 from vibeboard.github.answers import absence, read
 from vibeboard.github.auth import Scope
-from vibeboard.github.client import GitHub, Installation
+from vibeboard.github.client import Client, Installation
 from vibeboard.github.documents import load
 from vibeboard.github.objects import (
     CollaboratorPermission,
@@ -40,7 +40,7 @@ _PERMISSIONS = {
 class GitHubRepositories:
     """Satisfies the port ``Repositories``."""
 
-    def __init__(self, github: GitHub) -> None:
+    def __init__(self, github: Client) -> None:
         self._github = github
         self._files: OrderedDict[tuple[str, str, str], SourceFile | None]
         self._files = OrderedDict()

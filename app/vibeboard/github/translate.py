@@ -34,6 +34,9 @@ from vibeboard.github import payloads
 # GitHub lists this many commits of a push at most; a longer push may hide one.
 _LONGEST_PUSH = 2048
 
+# Begins the names of labels that are commands.
+_LABEL = "agent"
+
 # How checks and statuses end badly, in GitHub's words.
 _FAILED = frozenset({"failure", "error", "timed_out", "startup_failure"})
 
@@ -67,7 +70,21 @@ def translate(event: str, body: bytes, *, guid: str) -> Event | None:
 
     Raises MalformedDelivery, naming the delivery, if a known event cannot be read.
     """
-    reading = _READINGS.get(event)
+    return _read(_READINGS.get(event), event, body, guid)
+
+
+def translate_job(event: str, body: bytes, *, guid: str) -> Event | None:
+    """The same for what starts a job of GitHub Actions: a person may, with a command.
+
+    A server is not told of that, lest it does what the job does.
+    """
+    reading = _DISPATCH if event == "workflow_dispatch" else _READINGS.get(event)
+    return _read(reading, event, body, guid)
+
+
+def _read(
+    reading: _Translator | None, event: str, body: bytes, guid: str
+) -> Event | None:
     if reading is None:
         return None
     try:
@@ -120,9 +137,43 @@ def _comment_made(delivery: payloads.CommentDelivery) -> Event:
     )
 
 
-def _issue_closed(delivery: payloads.IssueDelivery) -> Event:
+def _issue_changed(delivery: payloads.IssueDelivery) -> Event | None:
+    if delivery.action == "labeled":
+        return _label_given(delivery)
     card = CardKey(delivery.repository.full_name, delivery.issue.number)
     return IssueClosed(by=_actor(delivery.sender), card=card)
+
+
+def _label_given(delivery: payloads.IssueDelivery) -> Event | None:
+    """A label may be a command: it is given as if its rest had been said."""
+    kind, _, command = (delivery.label.name if delivery.label else "").partition(":")
+    if kind.casefold() != _LABEL or not command.strip():
+        return None
+    return CommentMade(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        number=delivery.issue.number,
+        comment=None,
+        body=f"/agent {command.strip()}",
+        on_pull_request=False,
+        given=f"label-{command.strip()}-{delivery.issue.updated_at}",
+    )
+
+
+def _dispatched(delivery: payloads.DispatchDelivery) -> Event | None:
+    inputs = delivery.inputs
+    command = inputs.command.strip() if inputs is not None else ""
+    if inputs is None or inputs.issue is None or not command:
+        return None
+    said = command if command.startswith("/agent") else f"/agent {command}"
+    return CommentMade(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        number=inputs.issue,
+        comment=None,
+        body=said,
+        on_pull_request=False,
+    )
 
 
 def _pull_request_updated(delivery: payloads.PullRequestDelivery) -> Event:
@@ -315,8 +366,8 @@ _READINGS: Mapping[str, _Translator] = {
     ),
     "issues": _Reading(
         payloads.IssueDelivery,
-        _issue_closed,
-        frozenset({"closed", "deleted", "transferred"}),
+        _issue_changed,
+        frozenset({"closed", "deleted", "transferred", "labeled"}),
     ),
     "pull_request": _Reading(
         payloads.PullRequestDelivery,
@@ -350,3 +401,4 @@ _READINGS: Mapping[str, _Translator] = {
     ),
     "push": _Reading(payloads.PushDelivery, _configuration_changed),
 }
+_DISPATCH = _Reading(payloads.DispatchDelivery, _dispatched)

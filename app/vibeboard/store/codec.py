@@ -1,10 +1,9 @@
 """Frozen dataclasses to JSON and back, checked by pydantic on the way in."""
 
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import TypeAdapter
 
-from vibeboard.domain.effects import Effect
 from vibeboard.domain.run import Posting, Remark, Report
 from vibeboard.domain.tools import ToolCall
 
@@ -12,9 +11,6 @@ _REPORT = TypeAdapter(Report)
 _REMARKS = TypeAdapter(tuple[Remark, ...])
 _POSTING = TypeAdapter(Posting)
 _CALL = TypeAdapter(ToolCall)
-_EFFECTS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in get_args(Effect)
-}
 
 
 def dump_report(report: Report) -> Any:
@@ -55,15 +51,3 @@ def dump_call(call: ToolCall) -> Any:
 def load_call(value: Any) -> ToolCall:
     """A call of a tool from JSON values."""
     return _CALL.validate_python(value)
-
-
-def dump_effect(effect: Effect) -> tuple[str, Any]:
-    """An effect as its kind and JSON values."""
-    kind = type(effect).__name__
-    return kind, _EFFECTS[kind].dump_python(effect, mode="json")
-
-
-def load_effect(kind: str, value: Any) -> Effect:
-    """An effect from its kind and JSON values."""
-    loaded: Effect = _EFFECTS[kind].validate_python(value)
-    return loaded

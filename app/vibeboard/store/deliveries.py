@@ -25,8 +25,9 @@ from vibeboard.domain.effects import (
     StopRun,
     VouchFor,
 )
+from vibeboard.engine import written
 from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState
-from vibeboard.store import audit, codec, lending, questions, runs, schema, vouches
+from vibeboard.store import audit, lending, questions, runs, schema, vouches
 from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
 from vibeboard.store.indexed import OPEN, PARKED, is_dead
@@ -150,8 +151,8 @@ class SqlDeliveries:
         self, connection: AsyncConnection, delivery: int, position: int, effect: Effect
     ) -> bool:
         """Write the effect down; False if it was before."""
-        kind, payload = codec.dump_effect(effect)
-        written = await connection.execute(
+        kind, payload = written.dump_effect(effect)
+        added = await connection.execute(
             inserting(connection, schema.effect)
             .values(
                 key=effect.key,
@@ -163,7 +164,7 @@ class SqlDeliveries:
             )
             .on_conflict_do_nothing(index_elements=["key"])
         )
-        return bool(written.rowcount)
+        return bool(added.rowcount)
 
     async def effects(self, delivery: int) -> Sequence[str]:
         """Keys of the effects decided for the delivery, in order."""
@@ -195,7 +196,7 @@ class SqlDeliveries:
                     )
                 )
             ).first()
-        return None if row is None else codec.load_effect(row.kind, row.payload)
+        return None if row is None else written.load_effect(row.kind, row.payload)
 
     async def performed(self, effect: Effect, *, error: str = "") -> None:
         """Remember that the effect is done, or failed for good."""
