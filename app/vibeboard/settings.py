@@ -382,6 +382,12 @@ def names_an_app(environment: Mapping[str, str] | None = None) -> bool:
     return bool(environment.get(f"{PREFIX}APP_ID"))
 
 
+def public_url(environment: Mapping[str, str] | None = None) -> str:
+    """Where a server with the settings here is reached; empty if they do not say."""
+    environment = os.environ if environment is None else environment
+    return environment.get(f"{PREFIX}PUBLIC_URL", "")
+
+
 def token_variables(host: str) -> Sequence[str]:
     """Where a person's token for a GitHub is looked for, in order, as ``gh`` does."""
     if host == "github.com" or host.endswith(".ghe.com"):

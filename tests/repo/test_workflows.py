@@ -13,6 +13,8 @@ from tests.repo import official
 from tests.repo.tracked import ROOT
 from vibeboard.cli.init import starter
 from vibeboard.cli.init.starter import Pin
+from vibeboard.domain.workflow import Cli
+from vibeboard.runner.agents.installed import PROGRAMS
 
 FILES = sorted((ROOT / "workflows").glob("*.yml"))
 _PINNED = re.compile(
@@ -27,6 +29,7 @@ _STANDALONE = {
     "issues": "write",
     "pull-requests": "write",
     "checks": "write",
+    "actions": "read",
     "statuses": "read",
 }
 
@@ -113,6 +116,17 @@ def test_no_script_is_made_of_what_others_wrote(job: Job) -> None:
     scripts = [step["run"] for step in job.says["steps"] if "run" in step]
 
     assert [script for script in scripts if "${{" in script] == []
+
+
+@pytest.mark.parametrize("job", [j for j in JOBS.values() if j.name != "refused"])
+def test_the_agent_is_one_that_was_tried(job: Job) -> None:
+    (step,) = (s for s in job.says["steps"] if s["name"] == "Install the agent")
+    claude = next(one for one in PROGRAMS if one.cli is Cli.CLAUDE_CODE)
+
+    found = re.search(r"@anthropic-ai/claude-code@([\d.]+)", step["run"])
+
+    assert found is not None
+    assert found[1].startswith(claude.tried)
 
 
 # --- With GitHub's own libraries ----------------------------------------------------

@@ -145,7 +145,7 @@ def init(
     ] = "",
     server: Annotated[
         str,
-        typer.Option(help="The server that gives runs to the workflow."),
+        typer.Option(help="Who gives it runs; default: VIBEBOARD_PUBLIC_URL."),
     ] = "",
     branch: Annotated[
         str, typer.Option(help="The branch that is made.")

@@ -5,7 +5,7 @@ import json
 import tempfile
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from vibeboard.domain.workflow import FILE
 from vibeboard.errors import PushRefused, UserError
 from vibeboard.resources import shipped
 from vibeboard.runner.git import Git
-from vibeboard.settings import search_path
+from vibeboard.settings import public_url, search_path
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ def run_init(wish: Wish) -> int:
 
 async def _init(wish: Wish, git: Git) -> None:
     checkout = Checkout.around(git, wish.directory)
+    if wish.actions and not wish.server:
+        wish = replace(wish, server=public_url())
     files = await _files(wish, checkout, git)
     in_the_way = [] if wish.force else checkout.in_the_way(files)
     if in_the_way:
