@@ -388,6 +388,42 @@ def model_variables(environment: Mapping[str, str] | None = None) -> dict[str, s
     return {name: value for name, value in found.items() if value}
 
 
+def names_an_app(environment: Mapping[str, str] | None = None) -> bool:
+    """Whether settings of an App are given here, complete or not."""
+    environment = os.environ if environment is None else environment
+    return bool(environment.get(f"{PREFIX}APP_ID"))
+
+
+def public_url(environment: Mapping[str, str] | None = None) -> str:
+    """Where a server with the settings here is reached; empty if they do not say."""
+    environment = os.environ if environment is None else environment
+    return environment.get(f"{PREFIX}PUBLIC_URL", "")
+
+
+def token_variables(host: str) -> Sequence[str]:
+    """Where a person's token for a GitHub is looked for, in order, as ``gh`` does."""
+    if host == "github.com" or host.endswith(".ghe.com"):
+        return ("GH_TOKEN", "GITHUB_TOKEN")
+    # A token for github.com is nothing that another machine should see.
+    return ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+
+
+def person_token(host: str, environment: Mapping[str, str] | None = None) -> str:
+    """A person's token for the GitHub at ``host``; raises SettingsInvalid."""
+    environment = os.environ if environment is None else environment
+    variables = token_variables(host)
+    found = next(filter(None, map(environment.get, variables)), None)
+    if found is None:
+        message = (
+            f"there is no token for {host}: set {variables[0]} to one that may write "
+            f"contents, pull requests and workflows ({variables[0]}=$(gh auth token)), "
+            "or the settings of an App (VIBEBOARD_APP_ID, …), or leave --pr out and "
+            "push the branch yourself"
+        )
+        raise SettingsInvalid(message)
+    return found
+
+
 @dataclass(frozen=True)
 class Machine:
     """What children of ours need to know of this machine: nothing secret."""

@@ -11,6 +11,10 @@ from ruamel.yaml import YAML
 
 from tests.repo import official
 from tests.repo.tracked import ROOT
+from vibeboard.cli.init import starter
+from vibeboard.cli.init.starter import Pin
+from vibeboard.domain.workflow import Cli
+from vibeboard.runner.agents.installed import PROGRAMS
 
 FILES = sorted((ROOT / "workflows").glob("*.yml"))
 _PINNED = re.compile(
@@ -25,6 +29,7 @@ _STANDALONE = {
     "issues": "write",
     "pull-requests": "write",
     "checks": "write",
+    "actions": "read",
     "statuses": "read",
 }
 
@@ -111,6 +116,17 @@ def test_no_script_is_made_of_what_others_wrote(job: Job) -> None:
     scripts = [step["run"] for step in job.says["steps"] if "run" in step]
 
     assert [script for script in scripts if "${{" in script] == []
+
+
+@pytest.mark.parametrize("job", [j for j in JOBS.values() if j.name != "refused"])
+def test_the_agent_is_one_that_was_tried(job: Job) -> None:
+    (step,) = (s for s in job.says["steps"] if s["name"] == "Install the agent")
+    claude = next(one for one in PROGRAMS if one.cli is Cli.CLAUDE_CODE)
+
+    found = re.search(r"@anthropic-ai/claude-code@([\d.]+)", step["run"])
+
+    assert found is not None
+    assert found[1].startswith(claude.tried)
 
 
 # --- With GitHub's own libraries ----------------------------------------------------
@@ -249,3 +265,41 @@ def test_what_is_called_starts_as_what_is_copied() -> None:
     )
 
     assert started == [case[-1] == ["alone"] for case in alone]
+
+
+def filled_in(folder: Path, server: str) -> dict[str, Path]:
+    """What `vibeboard init --actions` writes, by name."""
+    texts = {file.name: file.read_text() for file in FILES}
+    pin = Pin("acme/vibeboard", "c0ffee" * 6 + "c0ff", "1.2.3")
+    found = {}
+    for path, text in starter.workflows(texts, pin, server=server).items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        found[file.stem] = file
+    return found
+
+
+@pytest.mark.npm
+@pytest.mark.parametrize("server", ["", SERVER], ids=["without", "with a server"])
+def test_what_init_writes_is_right_and_does_the_same(
+    tmp_path: Path, server: str
+) -> None:
+    files = filled_in(tmp_path, server)
+    agent = parsed(files["agent"])
+    jobs, inputs = agent["jobs"], agent["on"]["workflow_dispatch"]["inputs"]
+    cases = [c for c in EVENTS if c[3] == server and set(c[2] or ()) <= set(inputs)]
+
+    found = official.diagnostics(list(files.values()))
+    started: list[list[str]] = [[] for _ in cases]
+    for name, says in jobs.items():
+        # No variable is set; where there is a server, the file itself names it.
+        told = [contexts((*case[:3], "", case[4])) for case in cases]
+        verdicts = official.evaluated(says["if"], told)
+        for names, runs in zip(started, verdicts, strict=True):
+            names.extend([name] * runs)
+
+    assert [said for said in found.values() if said] == []
+    assert set(jobs) == ({"served", "refused"} if server else {"alone"})
+    expected = [[one for one in case[-1] if one in jobs] for case in cases]
+    assert started == expected

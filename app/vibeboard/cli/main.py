@@ -122,6 +122,62 @@ def check(
 
 
 @app.command()
+def init(
+    directory: Annotated[
+        Path, typer.Argument(help="A checkout of the repository.")
+    ] = Path(),
+    *,
+    board: Annotated[
+        str, typer.Option(help="The board: its number, or OWNER/NUMBER.")
+    ] = "",
+    column: Annotated[
+        str, typer.Option(help="The board's column that starts the agent.")
+    ] = "In progress",
+    actions: Annotated[
+        bool, typer.Option("--actions", help="Workflows of GitHub Actions, too.")
+    ] = False,
+    action: Annotated[
+        str,
+        typer.Option(
+            help="What the workflows use: OWNER/REPOSITORY@COMMIT; default: what this "
+            "was installed from."
+        ),
+    ] = "",
+    server: Annotated[
+        str,
+        typer.Option(help="Who gives it runs; default: VIBEBOARD_PUBLIC_URL."),
+    ] = "",
+    branch: Annotated[
+        str, typer.Option(help="The branch that is made.")
+    ] = "vibeboard/configure",
+    pull_request: Annotated[
+        bool,
+        typer.Option(
+            "--pr", help="Push it and open a pull request, as the App or with GH_TOKEN."
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite files that are there.")
+    ] = False,
+) -> None:
+    """Write a first .vibe.yml to a branch of its own, and workflows if wanted."""
+    from vibeboard.cli.init.command import Wish, run_init
+
+    wish = Wish(
+        directory=directory,
+        board=board,
+        column=column,
+        actions=actions or bool(server),
+        action=action,
+        server=server,
+        branch=branch,
+        propose=pull_request,
+        force=force,
+    )
+    raise typer.Exit(run_init(wish))
+
+
+@app.command()
 def run(
     stage: Annotated[
         str, typer.Argument(help="A stage of the repository's .vibe.yml.")

@@ -7,7 +7,8 @@ from typing import Any
 from vibeboard.engine.ports import PullRequest, PullView, ReviewComment
 from vibeboard.errors import GitHubRefused, GitHubUnavailable
 from vibeboard.github.answers import read
-from vibeboard.github.client import Client, Installation
+from vibeboard.github.client import Client
+from vibeboard.github.connection import Connection
 from vibeboard.github.objects import ChangedFile, Pull
 from vibeboard.github.pull_view import view
 from vibeboard.github.remarks import remarks, thread_of
@@ -86,14 +87,32 @@ class GitHubPulls:
         return thread_of(everything, comment)
 
 
+async def propose(
+    connection: Connection,
+    names: dict[str, str],
+    *,
+    branch: str,
+    base: str,
+    title: str,
+    body: str,
+) -> PullRequest:
+    """Open a pull request that is ready for review, or give the branch's open one."""
+    found = await _of_branch(connection, names, branch, base)
+    if found is not None and found.is_open:
+        return found
+    wanted = {"head": branch, "base": base, "title": title, "body": body}
+    answer = await connection.post("/repos/{owner}/{name}/pulls", names, wanted)
+    return _pull_request(read(Pull, answer))
+
+
 async def _of_branch(
-    installation: Installation,
+    connection: Connection,
     names: dict[str, str],
     branch: str,
     base: str | None = None,
 ) -> PullRequest | None:
     """The open pull request of a branch, else the newest; into ``base`` if given."""
-    answers = installation.getiter(
+    answers = connection.getiter(
         "/repos/{owner}/{name}/pulls{?head,state,sort,direction,per_page}",
         {
             **names,
@@ -117,15 +136,15 @@ async def _of_branch(
 
 
 async def _open(
-    installation: Installation, names: dict[str, str], wanted: dict[str, Any]
+    connection: Connection, names: dict[str, str], wanted: dict[str, Any]
 ) -> PullRequest:
     """Open a draft; whoever opened it first, there is one."""
     try:
-        answer = await _create(installation, names, wanted)
+        answer = await _create(connection, names, wanted)
     except (GitHubUnavailable, GitHubRefused) as error:
         if isinstance(error, GitHubRefused) and "already exists" not in str(error):
             raise
-        found = await _of_branch(installation, names, wanted["head"], wanted["base"])
+        found = await _of_branch(connection, names, wanted["head"], wanted["base"])
         if found is None or not found.is_open:
             raise
         return found
@@ -133,17 +152,17 @@ async def _open(
 
 
 async def _create(
-    installation: Installation, names: dict[str, str], wanted: dict[str, Any]
+    connection: Connection, names: dict[str, str], wanted: dict[str, Any]
 ) -> Any:
     url = "/repos/{owner}/{name}/pulls"
     try:
-        return await installation.post(url, names, {**wanted, "draft": True})
+        return await connection.post(url, names, {**wanted, "draft": True})
     except GitHubRefused as refusal:
         # Private repositories of some plans have no drafts.
         no_drafts = "draft" in str(refusal).lower()
         if refusal.status_code != HTTPStatus.UNPROCESSABLE_ENTITY or not no_drafts:
             raise
-        return await installation.post(url, names, wanted)
+        return await connection.post(url, names, wanted)
 
 
 def _pull_request(pull: Pull) -> PullRequest:

@@ -68,7 +68,7 @@ async def push_branch(
     if expected:
         # With a lease, git no longer looks at this.
         await git.run("merge-base", "--is-ancestor", expected, head, at=bare)
-    await _push(git, bare, remote, head, branch, expected)
+    await push_commit(git, bare, remote, head, branch, expected)
     await git.run("update-ref", known, head, at=bare)
     names = await git.run(
         "diff-tree",
@@ -83,10 +83,13 @@ async def push_branch(
     return Change(head, tuple(map(printable, paths(names))))
 
 
-async def _push(
+async def push_commit(
     git: Git, bare: Place, remote: Remote, head: str, branch: str, expected: str
 ) -> None:
-    """Push, asking for the credential a second time if it is not taken."""
+    """Push ``head`` to a branch that is where it is ``expected``; else PushRefused.
+
+    The credential is asked for a second time if it is not taken.
+    """
     for last_try in (False, True):
         try:
             await git.run(
