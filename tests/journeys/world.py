@@ -117,6 +117,7 @@ PERMISSIONS = {
     "pull_requests": "write",
     "statuses": "read",
     "merge_queues": "read",
+    "actions": "write",
     "members": "read",
 }
 EVENTS = [
@@ -131,6 +132,7 @@ EVENTS = [
     "pull_request_review_comment",
     "push",
     "status",
+    "workflow_run",
 ]
 
 

@@ -248,7 +248,7 @@ async def _github(settings: Settings) -> Finding:
         )
         ports = GitHubPorts(github)
         identity = await ports.identity()
-        missing = await ports.missing_permissions()
+        missing = await ports.missing_permissions(fleet=bool(settings.public_url))
     seen = f"answers as {identity.login}"
     if missing:
         return Finding(

@@ -63,10 +63,13 @@ class GitHubPorts(ClientPorts):
         """Everywhere the App is installed."""
         return await self.github.installations()
 
-    async def missing_permissions(self) -> Sequence[str]:
-        """What the App needs and an account did not grant, in words."""
+    async def missing_permissions(self, *, fleet: bool = False) -> Sequence[str]:
+        """What the App needs and an account did not grant, in words.
+
+        ``fleet`` says whether runs are given to GitHub Actions.
+        """
         return [
             f"{need.permission}: {need.access} on {installation.owner} ({need.reason})"
             for installation in await self.installations()
-            for need in missing(installation.permissions)
+            for need in missing(installation.permissions, fleet=fleet)
         ]

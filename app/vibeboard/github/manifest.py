@@ -20,11 +20,12 @@ _STRENGTH = {"read": 1, "write": 2, "admin": 3}
 
 @dataclass(frozen=True)
 class Need:
-    """A permission the App cannot do without."""
+    """A permission the App cannot do without, or, if ``fleet``, runs on Actions."""
 
     permission: str
     access: str
     reason: str
+    fleet: bool = False
 
 
 NEEDS: Sequence[Need] = (
@@ -35,7 +36,12 @@ NEEDS: Sequence[Need] = (
     Need("checks", "write", "to show runs and tests on commits"),
     Need("statuses", "read", "to see what others report about commits"),
     Need("merge_queues", "read", "to be told what a merge queue wants checked"),
-    Need("actions", "write", "to have runs carried out by GitHub Actions"),
+    Need(
+        "actions",
+        "write",
+        "to give runs to GitHub Actions, if you want that",
+        fleet=True,
+    ),
     Need("organization_projects", "write", "to see boards and to move cards"),
 )
 
@@ -85,12 +91,16 @@ def manifest(*, name: str, url: str) -> Mapping[str, object]:
     }
 
 
-def missing(granted: Mapping[str, str]) -> Sequence[Need]:
-    """The needs that an installation's permissions do not meet."""
+def missing(granted: Mapping[str, str], *, fleet: bool = False) -> Sequence[Need]:
+    """The needs that an installation's permissions do not meet.
+
+    ``fleet`` says whether runs are given to GitHub Actions.
+    """
     return [
         need
         for need in NEEDS
-        if _STRENGTH.get(granted.get(need.permission, ""), 0) < _STRENGTH[need.access]
+        if (fleet or not need.fleet)
+        and _STRENGTH.get(granted.get(need.permission, ""), 0) < _STRENGTH[need.access]
     ]
 
 
