@@ -50,6 +50,7 @@ MADE_FROM = {
     "check_suite": "ChecksEnded",
     "status": "ChecksEnded",
     "merge_group": "GroupFormed",
+    "workflow_run": "PostingEnded",
     "push": "ConfigurationChanged",
     "installation": "InstallationChanged",
     "installation_repositories": "InstallationChanged",
