@@ -347,6 +347,7 @@ def _add_jobs(
                 needs=definition.needs(key),
                 permissions=definition.permissions(key),
                 created_at=hub.now(),
+                identity_key=secrets.token_urlsafe(32),
             )
         )
 
@@ -369,12 +370,6 @@ def find(repository: Repository, number: int) -> WorkflowRun | None:
 # --- What runners report --------------------------------------------------------
 
 
-def admit_job(hub: Hub, job: Job) -> Token:
-    """Give a job what it works with: its token, and the key to its identity."""
-    job.identity_key = secrets.token_urlsafe(32)
-    return _token(hub, job)
-
-
 def begin_job(hub: Hub, job: Job, runner: str) -> None:
     """Note that a runner has begun a job; one that is skipped never begins."""
     attempt = job.attempt
@@ -387,7 +382,8 @@ def begin_job(hub: Hub, job: Job, runner: str) -> None:
     _tell_job(hub, job, "in_progress")
 
 
-def _token(hub: Hub, job: Job) -> Token:
+def issue_token(hub: Hub, job: Job) -> Token:
+    """Give a job the token that it works with; `end_job` takes it back."""
     repository = job.attempt.run.repository
     now = hub.now()
     granted = {k: v for k, v in job.permissions.items() if k != "id_token"}
