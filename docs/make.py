@@ -40,6 +40,7 @@ _MADE = "<!-- Made by `python docs/make.py`; edit its source. -->"
 
 # Which event each delivery becomes; the test holds it to both lists.
 MADE_FROM = {
+    "workflow_run": "PostingEnded",
     "projects_v2_item": "CardTouched",
     "issue_comment": "CommentMade",
     "issues": "IssueClosed",
@@ -50,7 +51,6 @@ MADE_FROM = {
     "check_suite": "ChecksEnded",
     "status": "ChecksEnded",
     "merge_group": "GroupFormed",
-    "workflow_run": "PostingEnded",
     "push": "ConfigurationChanged",
     "installation": "InstallationChanged",
     "installation_repositories": "InstallationChanged",

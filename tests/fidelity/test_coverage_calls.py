@@ -5,6 +5,7 @@ What comes of it is checked in `test_recorded_calls`, with all that other tests 
 
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,39 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from localhub import apps, checks, comments, issues, projects, pulls, queue, reviews
+from localhub import (
+    apps,
+    checks,
+    comments,
+    git,
+    issues,
+    projects,
+    pulls,
+    queue,
+    reviews,
+)
+from localhub.fleet import Orders
+from localhub.render.actions import page
 from localhub.state import Issue, Protection, PullRequest, RequiredCheck, Token
 from tests.fidelity.expected import EVENTS
 from tests.localhub.served import SECRET, World, key, serve
 from vibeboard.clock import SystemClock
 from vibeboard.domain.board import BoardKey, CardKey, Permission, Place
 from vibeboard.domain.redact import Redactor
-from vibeboard.engine.ports import Annotation, CheckRun, Conclusion, Marker
-from vibeboard.errors import AppAbsent
+from vibeboard.domain.run import Run, RunState
+from vibeboard.domain.workflow import AGENT_FILE
+from vibeboard.engine.ports import (
+    Annotation,
+    CheckRun,
+    Conclusion,
+    Marker,
+    Sight,
+    Whereabouts,
+)
+from vibeboard.errors import AppAbsent, UserError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
+from vibeboard.github.fleet import GitHubFleet
 from vibeboard.github.job import client_of_job
 from vibeboard.github.manifest import exchange, manifest
 
@@ -167,6 +190,59 @@ async def test_the_product_looks_at_repositories_and_people(ports: GitHubPorts) 
     assert readme.text == "# Clock\n"
     assert await remote.credential()
     assert (bobs, nobodys) == (Permission.WRITE, Permission.NONE)
+
+
+AGENT = """\
+on:
+  workflow_dispatch:
+    inputs: {run: {type: string}, server: {type: string}}
+jobs:
+  served: {runs-on: ubuntu-latest, steps: [{run: "true"}]}
+"""
+
+
+def put_file(world: World, path: str, text: str) -> None:
+    """Alice pushes a file to the default branch."""
+    directory = world.repository.git_dir
+    parent = git.resolve(directory, "refs/heads/main")
+    assert parent is not None
+    blob = git.write_blob(directory, text.encode())
+    tree = git.write_tree(directory, parent, {path: ("100644", blob)})
+    alice = world.hub.user("alice")
+    assert alice is not None
+    who = pulls.signature(world.hub, alice)
+    sha = git.write_commit(directory, tree, [parent], "Add it", who, who)
+    git.update_ref(directory, "refs/heads/main", sha)
+
+
+async def test_the_product_has_runs_carried_out(
+    world: World, ports: GitHubPorts
+) -> None:
+    await world.running.fleet.order(Orders(absent=True))
+    fleet = GitHubFleet(
+        ports.github, server="https://vibe.example", clock=SystemClock()
+    )
+    at = SystemClock().now()
+    run = Run("r1", CARD, "develop", "d1", "alice", RunState.QUEUED, at, at)
+    agent = AGENT_FILE.rpartition("/")[2]
+
+    with pytest.raises(UserError, match=agent):
+        await fleet.post(run)
+    put_file(world, AGENT_FILE, AGENT)
+    posting = await fleet.post(run)
+    waits = await fleet.look(CLOCK, posting)
+    await fleet.cancel(CLOCK, posting)
+    await fleet.cancel(CLOCK, posting)
+
+    (started,) = world.repository.workflow_runs
+    assert (posting.id, posting.url) == (started.id, page(world.hub, started))
+    assert started.payload["inputs"] == {"run": "r1", "server": "https://vibe.example"}
+    assert (waits.where, waits.attempt) == (Whereabouts.WAITS, 1)
+    assert await fleet.look(CLOCK, posting) == Sight(
+        Whereabouts.CANCELLED, 1, "cancelled"
+    )
+    gone = await fleet.look(CLOCK, replace(posting, id=1))
+    assert gone.where is Whereabouts.GONE
 
 
 async def test_the_product_knows_its_installations(ports: GitHubPorts) -> None:

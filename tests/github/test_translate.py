@@ -16,9 +16,11 @@ from vibeboard.domain.events import (
     GroupFormed,
     InstallationChanged,
     IssueClosed,
+    PostingEnded,
     PullRequestUpdated,
     ReviewGiven,
 )
+from vibeboard.domain.workflow import AGENT_FILE
 from vibeboard.errors import MalformedDelivery
 from vibeboard.github.translate import translate, translate_job
 
@@ -299,6 +301,31 @@ def test_a_merge_queue_asks() -> None:
     assert read("merge_group", asked) == GroupFormed(
         by=Actor("alice"), repository="acme/shop", head="c0ffee", pull_requests=(8,)
     )
+
+
+def workflow_run(action: str, **told: Any) -> dict[str, Any]:
+    whole = {"id": 41, "path": AGENT_FILE, "event": "workflow_dispatch"}
+    return {**pull(action), "workflow_run": {**whole, **told}}
+
+
+@pytest.mark.parametrize("path", [AGENT_FILE, f"{AGENT_FILE}@main"])
+def test_the_end_of_what_carries_runs_out_is_told(path: str) -> None:
+    ended = PostingEnded(Actor("alice"), "acme/shop", 41)
+
+    assert read("workflow_run", workflow_run("completed", path=path)) == ended
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        workflow_run("requested"),
+        workflow_run("in_progress"),
+        workflow_run("completed", path=".github/workflows/ci.yml"),
+        workflow_run("completed", event="push"),
+    ],
+)
+def test_other_workflow_runs_are_none_of_ours(other: dict[str, Any]) -> None:
+    assert read("workflow_run", other) is None
 
 
 REMARK = {

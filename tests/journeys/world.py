@@ -110,6 +110,7 @@ def config(*, minutes: float = 5, board: str = "acme", suite: str = LIGHT_SUITE)
 
 
 PERMISSIONS = {
+    "actions": "write",
     "checks": "write",
     "contents": "write",
     "issues": "write",
@@ -117,7 +118,6 @@ PERMISSIONS = {
     "pull_requests": "write",
     "statuses": "read",
     "merge_queues": "read",
-    "actions": "write",
     "members": "read",
 }
 EVENTS = [
