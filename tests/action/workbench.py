@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,15 @@ class Workbench:
         (entry,) = git.tree(directory, commit, recursive=True)
         return json.loads(git.read_blob(directory, entry.sha))
 
+    def wrote(self, name: str) -> bool:
+        """Whether a file stands in the tree of some card."""
+        return any(self.home.glob(f"job-*/**/tree/{name}"))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110 - another process makes it so
+                await asyncio.sleep(0.02)
+
     async def comment_job(
         self, issue: Issue, body: str, by: str = "alice", **given: Any
     ) -> Job:
@@ -203,6 +212,13 @@ class Workbench:
             limit=1 << 20,
         )
         return Job(child, folder)
+
+    async def last_step(self, status: str = "failure") -> Job:
+        """The step of the newest job that runs whatever happened before."""
+        told = {"VIBEBOARD_ACTION_JOB_STATUS": status}
+        return await self.job(
+            "issue_comment", {}, "finish", run=self.workflow_run, environment=told
+        )
 
     def environment(
         self, folder: Path, event: str, run: int, attempt: int
