@@ -254,8 +254,15 @@ def comment_event(comment: Comment, issue: Issue, by: str) -> dict[str, Any]:
     }
 
 
-async def open_workbench(home: Path) -> Workbench:
-    """A GitHub with one repository, and the App whose token a job gets."""
+async def open_workbench(
+    home: Path,
+    files: Mapping[str, str] | None = None,
+    actions: Mapping[str, Path] | None = None,
+) -> Workbench:
+    """A GitHub with one repository, and the App whose token a job gets.
+
+    Its runners carry out the workflows among the ``files``, with these ``actions``.
+    """
     hub = Hub(home / "hub")
     data: dict[str, Any] = {
         "users": [
@@ -267,7 +274,7 @@ async def open_workbench(home: Path) -> Workbench:
         "repositories": [
             {
                 "name": REPOSITORY,
-                "files": {**FILES, ".vibe.yml": CONFIG},
+                "files": {**FILES, ".vibe.yml": CONFIG, **(files or {})},
                 "collaborators": {"alice": "admin", "mallory": "read"},
             }
         ],
@@ -288,4 +295,5 @@ async def open_workbench(home: Path) -> Workbench:
     seed.apply(hub, data, home)
     (installation,) = hub.installations.values()
     token = apps.issue_token(hub, installation, permissions=None, repositories=None)
-    return Workbench(await start(hub), home, token.value)
+    served = await start(hub, local_repositories=actions)
+    return Workbench(served, home, token.value)
