@@ -110,6 +110,7 @@ def config(*, minutes: float = 5, board: str = "acme", suite: str = LIGHT_SUITE)
 
 
 PERMISSIONS = {
+    "actions": "write",
     "checks": "write",
     "contents": "write",
     "issues": "write",
@@ -131,6 +132,7 @@ EVENTS = [
     "pull_request_review_comment",
     "push",
     "status",
+    "workflow_run",
 ]
 
 
