@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from localhub import apps, checks, git, pulls, render, workflows
-from localhub.errors import Refused, not_found
+from localhub.errors import Refused, invalid, not_found
 from localhub.render import actions as shown
 from localhub.state import (
     App,
@@ -32,7 +32,10 @@ from localhub.workflows import Definition, Unreadable
 SLUG = "github-actions"
 APP_ID = 15368
 """The App's id on github.com."""
+BY_NAME = "repository_dispatch"
 MOST_INPUTS = 25
+MOST_KEYS = 10
+LONGEST_NAME = 100
 LONGEST_INPUTS = 65_535
 LIFETIME = timedelta(hours=24)
 PULLS = {
@@ -45,6 +48,7 @@ DEFAULT_BRANCH = {
     "issue_comment",
     "issues",
     "label",
+    "repository_dispatch",
     "status",
 }
 """Events that run on the tip of the default branch."""
@@ -76,7 +80,8 @@ def listen(hub: Hub) -> None:
     def happened(emission: Emission) -> None:
         repository, by = emission.repository, emission.sender.app
         # What a job does with its own token starts nothing, or it would never end.
-        if repository is not None and (by is None or by.slug != SLUG):
+        ours = by is not None and by.slug == SLUG
+        if repository is not None and (not ours or emission.event == BY_NAME):
             _start_all(hub, repository, emission)
 
     hub.listeners.emission.append(happened)
@@ -238,6 +243,24 @@ def dispatch(
     return _start(hub, found, emission, _Place(full, branch, sha, found.name))
 
 
+def dispatch_event(
+    hub: Hub, repository: Repository, asked: dict[str, Any], *, actor: User
+) -> None:
+    """Tell of an event of one's own, by its name."""
+    name, payload = asked.get("event_type"), asked.get("client_payload") or {}
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+        raise invalid("RepositoryDispatch", "event_type", "invalid")
+    if not isinstance(payload, dict) or len(payload) > MOST_KEYS:
+        message = f"No more than {MOST_KEYS} properties are allowed"
+        raise invalid("RepositoryDispatch", "client_payload", "custom", message)
+    told = {
+        "action": name,
+        "branch": repository.default_branch,
+        "client_payload": payload,
+    }
+    hub.emit(BY_NAME, told, sender=actor, repository=repository)
+
+
 def _path(hub: Hub, repository: Repository, workflow: str) -> str:
     for one in all_known(hub, repository):
         if workflow in (str(one.id), one.path.rpartition("/")[2], one.path):
@@ -347,6 +370,7 @@ def _add_jobs(
                 needs=definition.needs(key),
                 permissions=definition.permissions(key),
                 created_at=hub.now(),
+                identity_key=secrets.token_urlsafe(32),
             )
         )
 
@@ -369,12 +393,6 @@ def find(repository: Repository, number: int) -> WorkflowRun | None:
 # --- What runners report --------------------------------------------------------
 
 
-def admit_job(hub: Hub, job: Job) -> Token:
-    """Give a job what it works with: its token, and the key to its identity."""
-    job.identity_key = secrets.token_urlsafe(32)
-    return _token(hub, job)
-
-
 def begin_job(hub: Hub, job: Job, runner: str) -> None:
     """Note that a runner has begun a job; one that is skipped never begins."""
     attempt = job.attempt
@@ -387,7 +405,8 @@ def begin_job(hub: Hub, job: Job, runner: str) -> None:
     _tell_job(hub, job, "in_progress")
 
 
-def _token(hub: Hub, job: Job) -> Token:
+def issue_token(hub: Hub, job: Job) -> Token:
+    """Give a job the token that it works with; `end_job` takes it back."""
     repository = job.attempt.run.repository
     now = hub.now()
     granted = {k: v for k, v in job.permissions.items() if k != "id_token"}

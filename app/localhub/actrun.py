@@ -78,7 +78,7 @@ class Running:
 
     async def to_the_end(self) -> None:
         """Carry the job out and report."""
-        token = actions.admit_job(self._hub, self._job)
+        token = actions.issue_token(self._hub, self._job)
         try:
             await asyncio.to_thread(self._prepare, token)
             await self._under_act()

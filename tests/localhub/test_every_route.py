@@ -88,6 +88,7 @@ WRITE = {
         "POST",
         "/repos/{owner}/{repo}/actions/workflows/{workflow}/dispatches",
     ): ({"ref": "main", "inputs": {"run": "1"}}, 204),
+    ("POST", "/repos/{owner}/{repo}/dispatches"): ({"event_type": "go"}, 204),
     ("POST", f"{RUN}/cancel"): (None, 202),
     ("POST", f"{RUN}/force-cancel"): (None, 202),
     ("POST", f"{RUN}/rerun"): (None, 201),

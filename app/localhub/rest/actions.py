@@ -59,6 +59,12 @@ def dispatch(call: Call) -> web.Response:
     return nothing()
 
 
+def dispatch_event(call: Call) -> web.Response:
+    """Start the workflows that wait for an event of one's own."""
+    actions.dispatch_event(call.hub, call.repository, call.body, actor=call.actor)
+    return nothing()
+
+
 def list_workflows(call: Call) -> web.Response:
     """List the workflows of the default branch."""
     found = actions.all_known(call.hub, call.repository)
@@ -162,6 +168,9 @@ _READ = ("actions:read",)
 _WRITE = ("actions:write",)
 
 ROUTES = [
+    Route(
+        "POST", "/repos/{owner}/{repo}/dispatches", dispatch_event, ("contents:write",)
+    ),
     Route("GET", f"{_ALL}/workflows", list_workflows, _READ),
     Route("GET", _WORKFLOW, get_workflow, _READ),
     Route("GET", f"{_WORKFLOW}/runs", list_runs_of_workflow, _READ),
