@@ -110,6 +110,7 @@ def config(*, minutes: float = 5, board: str = "acme", suite: str = LIGHT_SUITE)
 
 
 PERMISSIONS = {
+    "actions": "write",
     "checks": "write",
     "contents": "write",
     "issues": "write",
