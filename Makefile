@@ -53,6 +53,7 @@ docs: $(VENV)/dev.ok ## write the reference pages and the pictures again
 lock: ## refresh the lock files (needs uv in the venv)
 	$(UV_COMPILE) pyproject.toml --group build --extra demo -o requirements.lock
 	$(UV_COMPILE) pyproject.toml --group build --extra demo --group test --group lint -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --group action -c requirements.lock -o action/requirements.lock
 
 clean: ## remove what was installed and built
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache

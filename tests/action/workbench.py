@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,6 +165,15 @@ class Workbench:
         (entry,) = git.tree(directory, commit, recursive=True)
         return json.loads(git.read_blob(directory, entry.sha))
 
+    def wrote(self, name: str) -> bool:
+        """Whether a file stands in the tree of some card."""
+        return any(self.home.glob(f"job-*/**/tree/{name}"))
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110 - another process makes it so
+                await asyncio.sleep(0.02)
+
     async def comment_job(
         self, issue: Issue, body: str, by: str = "alice", **given: Any
     ) -> Job:
@@ -204,6 +213,13 @@ class Workbench:
         )
         return Job(child, folder)
 
+    async def last_step(self, status: str = "failure") -> Job:
+        """The step of the newest job that runs whatever happened before."""
+        told = {"VIBEBOARD_ACTION_JOB_STATUS": status}
+        return await self.job(
+            "issue_comment", {}, "finish", run=self.workflow_run, environment=told
+        )
+
     def environment(
         self, folder: Path, event: str, run: int, attempt: int
     ) -> dict[str, str]:
@@ -238,8 +254,15 @@ def comment_event(comment: Comment, issue: Issue, by: str) -> dict[str, Any]:
     }
 
 
-async def open_workbench(home: Path) -> Workbench:
-    """A GitHub with one repository, and the App whose token a job gets."""
+async def open_workbench(
+    home: Path,
+    files: Mapping[str, str] | None = None,
+    actions: Mapping[str, Path] | None = None,
+) -> Workbench:
+    """A GitHub with one repository, and the App whose token a job gets.
+
+    Its runners carry out the workflows among the ``files``, with these ``actions``.
+    """
     hub = Hub(home / "hub")
     data: dict[str, Any] = {
         "users": [
@@ -251,7 +274,7 @@ async def open_workbench(home: Path) -> Workbench:
         "repositories": [
             {
                 "name": REPOSITORY,
-                "files": {**FILES, ".vibe.yml": CONFIG},
+                "files": {**FILES, ".vibe.yml": CONFIG, **(files or {})},
                 "collaborators": {"alice": "admin", "mallory": "read"},
             }
         ],
@@ -272,4 +295,5 @@ async def open_workbench(home: Path) -> Workbench:
     seed.apply(hub, data, home)
     (installation,) = hub.installations.values()
     token = apps.issue_token(hub, installation, permissions=None, repositories=None)
-    return Workbench(await start(hub), home, token.value)
+    served = await start(hub, local_repositories=actions)
+    return Workbench(served, home, token.value)

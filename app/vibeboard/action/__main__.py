@@ -2,6 +2,10 @@
 
 import sys
 
-from vibeboard.action.program import main
+from vibeboard.action.hide import without_secrets
 
-sys.exit(main(sys.argv[1:]))
+given = without_secrets(sys.argv[1:])
+
+from vibeboard.action.program import main  # noqa: E402 - not before it is known to stay
+
+sys.exit(main(sys.argv[1:], given))

@@ -121,7 +121,7 @@ class Alone:
     async def _carry_out(self, run: str) -> None:
         if run not in self.done:
             self.done.append(run)
-        settler = asyncio.create_task(self._settle_meanwhile())
+        settler = asyncio.create_task(self._settle_beside(run))
         try:
             await attempt.carry_out(
                 run,
@@ -132,13 +132,16 @@ class Alone:
         finally:
             await end(settler)
 
-    async def _settle_meanwhile(self) -> None:
+    async def _settle_beside(self, run: str) -> None:
         """Tell of the agent's questions, and whatever else comes up, beside a run."""
         while True:
             await self._sheets.bell.wait()
             self._sheets.bell.clear()
             try:
                 await self.settle()
+                if (await self._memory.runs.get(run)).worker != self._worker:
+                    # Another job has it: what the agent does here is for nothing.
+                    self._stops.kick(run)
             except Exception:
                 log.exception("not settled beside the run")
 

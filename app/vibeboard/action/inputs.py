@@ -110,9 +110,9 @@ class _Reader:
         return self._environment.get(name, "")
 
 
-def read_inputs(environment: Mapping[str, str] | None = None) -> Inputs:
+def read_inputs(environment: Mapping[str, str]) -> Inputs:
     """What the job was given; raises SettingsInvalid with every fault."""
-    read = _Reader(os.environ if environment is None else environment)
+    read = _Reader(environment)
     sandbox = read.given("SANDBOX") or "auto"
     found = Inputs(
         repository=read.own("GITHUB_REPOSITORY"),
@@ -192,10 +192,3 @@ def card_of(inputs: Inputs) -> CardKey | None:
     if not inputs.issue:
         return None
     return CardKey(inputs.repository, int(inputs.issue))
-
-
-def forget_secrets() -> None:
-    """Take what only this process may know out of what its children could get."""
-    for name in list(os.environ):
-        if name.startswith((PREFIX, "ACTIONS_")):
-            del os.environ[name]

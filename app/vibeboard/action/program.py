@@ -1,11 +1,10 @@
 """The job from its inputs to its outputs, whatever happens in between."""
 
 import asyncio
-import ctypes
 import json
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from vibeboard.action import told
 from vibeboard.action.compose import Parts, running
 from vibeboard.action.event import Refused, Started, again, read_event
-from vibeboard.action.inputs import Inputs, forget_secrets, read_inputs
+from vibeboard.action.inputs import Inputs, read_inputs
 from vibeboard.action.logs import log_to_stdout
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.run import Run
@@ -27,32 +26,24 @@ log = logging.getLogger(__name__)
 _GRACE = timedelta(seconds=6.5)
 _FINISH = "finish"  # the argument of the last step
 _LEFT = "left.json"  # says what a main step that was killed has left unfinished
-_PR_SET_DUMPABLE = 4
 _USAGE = 2
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Do the job; 0 unless a run failed, 2 if it was not set up rightly."""
     try:
-        inputs = read_inputs()
+        inputs = read_inputs(environment)
     except SettingsInvalid as error:
         for fault in str(error).splitlines():
             told.say(told.command("error", fault, title="Vibeboard"))
         return _USAGE
     told.mask(inputs.secrets)
-    forget_secrets()
-    _hide()
     do = _finish if list(arguments) == [_FINISH] else _work
     with told.Quiet():
         log_to_stdout()
         outcome = asyncio.run(_guarded(inputs, do))
     outcome.tell(inputs)
     return outcome.code
-
-
-def _hide() -> None:
-    """Let no other process of this user read our memory and environment."""
-    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 class Outcome:
@@ -74,7 +65,9 @@ class Outcome:
 
     def tell(self, inputs: Inputs) -> None:
         """Outputs, annotations and the summary."""
-        told.put_outputs(inputs.output, told.outputs_of(self.run))
+        if self.run is not None or inputs.status == "":
+            # The last step tells only what the one before could not.
+            told.put_outputs(inputs.output, told.outputs_of(self.run))
         report = self.run.report if self.run is not None else None
         if report is not None:
             told.annotate(annotations_of(report))
