@@ -30,7 +30,8 @@ def without_secrets(arguments: Sequence[str]) -> dict[str, str]:
 
 
 def _begin_anew(arguments: Sequence[str]) -> NoReturn:
-    kept, handed = {}, {}
+    kept: dict[str, str] = {}
+    handed: dict[str, str] = {}
     for name, value in os.environ.items():
         secret = name.startswith(_OURS) or name.upper().endswith(_SECRET)
         (handed if secret else kept)[name] = value
