@@ -62,6 +62,10 @@ class Running:
         self._lost: tuple[str, float] | None = None
         self._hidden: list[str] = []
         self._result = "failure"
+        self._inside = False
+        """Whether the step that runs is one of a composite action."""
+        self._outer = asyncio.Event()
+        """Set when the step of the job's own that runs now has ended."""
         self._told: Counter[tuple[int, str]] = Counter()
 
     def cancel(self, *, force: bool) -> None:
@@ -243,8 +247,7 @@ class Running:
             self._job.summaries.append(self._masked(str(told["content"])))
         elif told.get("command") in _LEVELS:
             self._annotate(told)
-        # A composite action's own steps are parts of the step that uses it.
-        if told.get("stage") == "Main" and len(told.get("stepID", ())) == 1:
+        if told.get("stage") == "Main":
             self._note_step(told)
 
     def _annotate(self, told: dict[str, Any]) -> None:
@@ -270,11 +273,18 @@ class Running:
     def _note_step(self, told: dict[str, Any]) -> None:
         now = self._hub.now()
         steps = self._job.steps
-        if str(told.get("msg", "")).startswith("⭐ Run Main"):
+        begins = str(told.get("msg", "")).startswith("⭐ Run Main")
+        # A composite action's own steps are parts of the step that uses it.
+        if len(told.get("stepID", ())) > 1:
+            self._inside = True
+        elif begins:
             name = self._masked(str(told.get("step", "")).partition("\n")[0])
             steps.append(Step(name=name, number=len(steps) + 1, started_at=now))
         elif "stepResult" in told and steps:
             steps[-1].conclusion, steps[-1].completed_at = told["stepResult"], now
+            self._inside = False
+            self._outer.set()
+            self._outer = asyncio.Event()
 
     def _take_outputs(self) -> None:
         file = self._folder / "ended.json"
@@ -289,26 +299,22 @@ class Running:
     async def _stop_when_ordered(self, act: Process) -> None:
         await self._ordered.wait()
         if self._lost is None and not self._force:
-            await self._stop_step(act)
             with suppress(TimeoutError):
                 async with asyncio.timeout(AFTERWARDS):
+                    await self._stop_step(act)
                     await act.wait()
         self._kill()
 
     async def _stop_step(self, act: Process) -> None:
-        """Let the step that runs end by itself, then let act go on without it."""
+        """Let the step that runs end by itself, then let act go on without the rest."""
         steps = _children(act.pid)
-        _send(signal.SIGSTOP, act.pid)
+        # What act is told at once, a composite action's own `always()` steps never run.
+        if not self._inside:
+            _send(signal.SIGSTOP, act.pid)
         try:
-            for number, patience in (
-                (signal.SIGINT, TO_TERMINATE),
-                (signal.SIGTERM, TO_KILL),
-            ):
-                _send(number, *steps)
-                if await _gone(steps, patience):
-                    break
-            else:
-                _send(signal.SIGKILL, *steps)
+            await _end(steps)
+            if self._inside:
+                await self._outer.wait()
         finally:
             # Now only steps that say `always()` or `cancelled()` are left to run.
             _send(signal.SIGINT, act.pid)
@@ -328,6 +334,18 @@ def _send(number: signal.Signals, *pids: int) -> None:
     for pid in pids:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(pid, number)
+
+
+async def _end(pids: list[int]) -> None:
+    """End processes as GitHub's runner does."""
+    for number, patience in (
+        (signal.SIGINT, TO_TERMINATE),
+        (signal.SIGTERM, TO_KILL),
+    ):
+        _send(number, *pids)
+        if await _gone(pids, patience):
+            return
+    _send(signal.SIGKILL, *pids)
 
 
 async def _gone(pids: list[int], patience: float) -> bool:

@@ -78,6 +78,28 @@ jobs:
         run: echo cleaned up
 """
 
+INNER = """\
+name: Inner
+on: [workflow_dispatch]
+jobs:
+  wait:
+    runs-on: ubuntu-latest
+    steps: [{uses: some/action@v1}]
+"""
+COMPOSITE = """\
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: |
+        trap 'exit 1' INT
+        touch "$FOLDER/inside"
+        while :; do sleep 0.05; done
+    - shell: bash
+      if: always()
+      run: touch "$FOLDER/tidied"
+"""
+
 
 def with_workflows(folder: Path, **files: str) -> dict[str, Any]:
     """The seed's repositories, with workflows that know the test's folder."""
@@ -369,9 +391,14 @@ async def proves(world: World, run: WorkflowRun, answered: str) -> None:
 
 
 async def test_a_run_is_cancelled_lost_and_run_again(tmp_path: Path) -> None:
-    async with serve(tmp_path, **with_workflows(tmp_path, slow=SLOW)) as world:
+    changes = with_workflows(tmp_path, slow=SLOW, inner=INNER)
+    async with serve(tmp_path, **changes) as world:
         world.act()
         began = tmp_path / "began"
+        composite = COMPOSITE.replace("$FOLDER", str(tmp_path))
+        (tmp_path / "action").mkdir()
+        (tmp_path / "action/action.yml").write_text(composite)
+        world.running.fleet.repositories = {"some/action@v1": tmp_path / "action"}
 
         cancelled = await world.dispatched("slow.yml")
         await until(began.exists)
@@ -388,6 +415,15 @@ async def test_a_run_is_cancelled_lost_and_run_again(tmp_path: Path) -> None:
         assert told.payload["sender"]["login"] == "bob"
         got = await world.call("POST", f"{RUNS}/{cancelled.id}/cancel")
         assert got.status == 409
+
+        inner = await world.dispatched("inner.yml")
+        await until((tmp_path / "inside").exists)
+        actions.cancel(world.hub, inner, actor=world.repository.owner)
+        await until(ended(inner))
+
+        assert inner.latest.conclusion == "cancelled"
+        assert (tmp_path / "tidied").exists(), inner.latest.jobs[0].log
+        assert len(inner.latest.jobs[0].steps) == 1
 
         began.unlink()
         lost = await world.dispatched("slow.yml")
