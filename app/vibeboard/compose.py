@@ -34,6 +34,7 @@ from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher
 from vibeboard.engine.purse import Purses
 from vibeboard.engine.reconcile import Reconciler
+from vibeboard.engine.reruns import Reruns
 from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
@@ -374,19 +375,20 @@ async def _crew(
 
 def _carriers(settings: Settings, crew: _Crew, here: Executor) -> Carriers:
     """Who carries runs out: ``here``, and a fleet that has to reach us."""
-    fleet = None
-    if settings.public_url:
-        fleet = GitHubFleet(
-            crew.ports.github, server=settings.public_url, clock=SystemClock()
-        )
     return Carriers(
         here,
-        fleet=fleet,
+        fleet=_fleet(settings, crew) if settings.public_url else None,
         runs=crew.kept.runs,
         postings=crew.kept.postings,
         workflows=crew.workflows,
         tracker=crew.tracking,
         clock=SystemClock(),
+    )
+
+
+def _fleet(settings: Settings, crew: _Crew) -> GitHubFleet:
+    return GitHubFleet(
+        crew.ports.github, server=settings.public_url, clock=SystemClock()
     )
 
 
@@ -424,6 +426,9 @@ def _lender(settings: Settings, crew: _Crew) -> Lender | None:
             "meter": crew.metrics,
         },
         counter=ports,
+        reruns=Reruns(
+            runs=kept.runs, fleet=_fleet(settings, crew), wishes=kept.deliveries
+        ),
     )
 
 

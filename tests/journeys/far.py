@@ -4,6 +4,7 @@ The job is one that localhub's runners left queued: its identity is the hub's to
 for, and everything else it gets from the server, by HTTP.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ import aiohttp
 from localhub import actions
 from localhub.oidc import ISSUER
 from localhub.state import Job, WorkflowRun
-from tests.journeys.world import AGENT, World
+from tests.journeys.world import AGENT, PATIENCE, World
 from vibeboard.action.server import Identity, Server, Tokens
 from vibeboard.config.prices import read_prices
 from vibeboard.engine import wire
@@ -31,6 +32,7 @@ from vibeboard.engine.purse import Purses
 from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.workflows import Workflows
+from vibeboard.errors import RetryLater
 from vibeboard.github import accounting
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.environment import Environment
@@ -75,7 +77,15 @@ class Far:
     executor: Executor
 
     async def carries_out(self) -> None:
-        await self.executor.carry_out(self.run)
+        """Take the run to its end, as soon as the server has it ready."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                try:
+                    await self.executor.carry_out(self.run)
+                except RetryLater:
+                    await asyncio.sleep(0.1)
+                else:
+                    return
 
     def ends(self, conclusion: str = "success") -> None:
         actions.end_job(self.world.hub, self.job, conclusion)
@@ -108,7 +118,7 @@ async def at_work(
             patience=patience,
         )
         queue = wire.QUEUE.remote(server)
-        executor = _executor(server, world.home / f"far-{one.id}", world)
+        executor = _executor(server, world.home / f"far-{job.id}", world)
         yield Far(world, job, inputs["run"], server, queue, executor)
 
 

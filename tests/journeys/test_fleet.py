@@ -1,5 +1,6 @@
 """Runs of `runner: actions`: the same as on the server's own runners, but for where."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from localhub import git
+from localhub import actions, git
 from localhub.fleet import Orders
 from tests.journeys.far import WORKFLOW, at_work, posted
 from tests.journeys.world import Card, World, config
@@ -152,3 +153,67 @@ async def test_both_executors_do_the_same_but_for_the_place(
     assert "[]" not in {own["events"], own["effects"], own["results"], own["checks"]}
     for what in own:
         assert fleets[what] == own[what], what
+
+
+async def test_what_github_did_to_a_job_is_found_and_mended(fleet_world: World) -> None:
+    world = fleet_world
+    world.commit_file(".vibe.yml", on_actions())
+    card = world.card("Add a tock", *ORDERS)
+    card.moved_to("Development")
+
+    # Its runner is lost before it says a word: another job gets the run.
+    first = await posted(world)
+    actions.begin_job(world.hub, first.latest.jobs[0], "lost")
+    actions.end_job(world.hub, first.latest.jobs[0], "failure")
+    second = await posted(world, before=1)
+    async with at_work(world, second) as far:
+        await far.carries_out()
+        far.ends()
+    await card.reaches("Review")
+    assert second.payload["inputs"] == first.payload["inputs"]
+
+    # Whoever runs the job again once the run has ended asks for another try.
+    actions.rerun(world.hub, second, actor=world.user("bob"))
+    async with at_work(world, second) as again:
+        await again.carries_out()
+        again.ends()
+    await card.says("✅ done", "Carried out by", "attempt 2", "asked for by bob")
+    assert len(card.tracking()) == 2
+    assert len(world.repository.workflow_runs) == 2
+    await world.settled()
+
+
+async def test_a_run_is_stopped_from_either_side(fleet_world: World) -> None:
+    world = fleet_world
+    world.commit_file(".vibe.yml", on_actions())
+    moved = world.card("Move me back", "write a.txt a", "sleep 60")
+    moved.moved_to("Development")
+    one = await posted(world)
+    async with at_work(world, one) as far:
+        work = asyncio.create_task(far.carries_out())
+        await moved.says("🏃 running", "Agent works ← now", "Carried out by")
+        moved.moved_to("Backlog")
+        await work
+        far.ends()
+    await moved.says("stopped", "Backlog")
+
+    # Before it begins, it does not begin there, either.
+    early = world.card("Never mind", "write a.txt a")
+    early.moved_to("Development")
+    two = await posted(world, before=1)
+    await early.says("Waiting for [GitHub Actions]")
+    early.moved_to("Backlog")
+    await world.until(lambda: two.latest.conclusion == "cancelled", "a cancelled job")
+    await early.says("stopped", "Not started")
+
+    # Cancelled there by a person, and its machine killed.
+    killed = world.card("Cancel me", "write a.txt a")
+    killed.moved_to("Development")
+    three = await posted(world, before=2)
+    async with at_work(world, three) as far:
+        await far.queue.begin(far.run)
+        actions.cancel(world.hub, three, actor=world.user("bob"), force=True)
+        if three.latest.conclusion is None:
+            far.ends("cancelled")
+        await killed.says("stopped", "was cancelled on GitHub")
+    assert world.wrote("a.txt") is False

@@ -194,6 +194,20 @@ def is_posted(life: str | None) -> bool:
 
 
 _LIVES = "actions-"
+_RERUNS = "rerun-"
+
+
+def rerun_cause(posting: int, attempt: int) -> str:
+    """What causes the run that a person asks for who runs a posting again."""
+    return f"{_RERUNS}{posting}-{attempt}"
+
+
+def rerun_of(cause: str) -> tuple[int, int] | None:
+    """The posting and its attempt that asked for a run by this cause; None: neither."""
+    found = cause.removeprefix(_RERUNS).split("-") if cause.startswith(_RERUNS) else []
+    if [part.isdecimal() for part in found] != [True, True]:
+        return None
+    return int(found[0]), int(found[1])
 
 
 @dataclass(frozen=True)

@@ -368,6 +368,18 @@ def _own_event(delivery: Delivery) -> Event:
         asked = json.loads(delivery.body)
         card = CardKey.parse(asked["card"])
         return StageAsked(card, asked["stage"], asked["instructions"])
+    if delivery.event == "run_asked_again":
+        wish = json.loads(delivery.body)
+        card = CardKey.parse(wish["card"])
+        return CommentMade(
+            by=Actor(wish["by"]),
+            repository=card.repository,
+            number=card.number,
+            comment=None,
+            body="/agent retry",
+            on_pull_request=False,
+            given=delivery.guid,
+        )
     if delivery.event == "question_asked":
         question, _, key = delivery.body.decode().partition(" ")
         return QuestionAsked(CardKey.parse(key), question)

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from vibeboard.domain import words
 from vibeboard.domain.retry import MOST_CRASHES, STOPS_WITHIN
-from vibeboard.domain.run import Posting, Report, Run, RunState
+from vibeboard.domain.run import Posting, Report, Run, RunState, rerun_of
 from vibeboard.domain.workflow import Runner
 from vibeboard.engine.ports import (
     Clock,
@@ -112,7 +112,7 @@ class Carriers:
             await self._close(run, RunState.FAILED, why)
             return
         try:
-            posting = await fleet.post(run)
+            posting = await self._asking(run) or await fleet.post(run)
         except UserError as refused:
             await self._close(run, RunState.FAILED, str(refused))
             return
@@ -122,6 +122,19 @@ class Carriers:
         log.info("run posted", extra={**run.log_fields(), "posting": posting.id})
         await self._postings.posted(run.id, posting, _LOOK_EVERY)
         await self._tracker.show(run.id)
+
+    async def _asking(self, run: Run) -> Posting | None:
+        """The posting that asked for the run and waits for it; None if none does."""
+        asking = rerun_of(run.cause) if run.posting is None else None
+        if asking is None:
+            return None
+        number, attempt = asking
+        history = await self._runs.history(run.card)
+        known = (one.posting for one in history.runs if one.posting is not None)
+        before = next((one for one in known if one.id == number), None)
+        if before is None:
+            return None
+        return Posting(number, before.url, self._clock.now(), attempt)
 
     async def _look(self, run: Run, posting: Posting, fleet: Fleet) -> None:
         sight = await fleet.look(run.card.repository, posting)

@@ -18,6 +18,7 @@ from vibeboard.engine.ports import (
     Repositories,
     Runs,
 )
+from vibeboard.engine.reruns import Reruns
 from vibeboard.engine.wire import PORTS
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import Fenced, RetryLater
@@ -52,6 +53,7 @@ class Lender:
         lent: Callable[[Caller], LentRuns],
         ports: Mapping[str, object],
         counter: CallCounter,
+        reruns: Reruns,
     ) -> None:
         """``ports`` has what is called by its name, but for the queue."""
         self._proofs = proofs
@@ -61,6 +63,7 @@ class Lender:
         self._lent = lent
         self._ports = ports
         self._counter = counter
+        self._reruns = reruns
 
     async def prove(self, token: str) -> Caller:
         """Who calls; raises NotProved."""
@@ -79,14 +82,18 @@ class Lender:
         run = await self._runs.get(run_id)
         about(run=run.id, card=str(run.card), posting=life(*_named(caller)))
         await self._proofs.check(caller, run.card.repository)
+        run = await self._reruns.meant(run, caller)
         _check_hold(run, caller, anytime=(port, method) in _ANYTIME)
+        loaded = codec.load(arguments)
+        if loaded.get("run") == run_id:
+            loaded["run"] = run.id  # the machine knows it by what it was given
         given = admit(
             run,
             await self._stage(run) if (port, method) in _BY_STAGE else None,
             default_branch=await self._base(run, port, method),
             port=port,
             method=method,
-            arguments=codec.load(arguments),
+            arguments=loaded,
         )
         target = self._lent(caller) if port == "queue" else self._ports[port]
         with self._counter.counted() as calls:

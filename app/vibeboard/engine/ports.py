@@ -1121,11 +1121,15 @@ class Whereabouts(Enum):
 
 @dataclass(frozen=True)
 class Sight:
-    """What was seen of a posting; ``conclusion`` is GitHub's word for its end."""
+    """What was seen of a posting; ``conclusion`` is GitHub's word for its end.
+
+    ``by`` is who started its last ``attempt``.
+    """
 
     where: Whereabouts
     attempt: int = 1
     conclusion: str = ""
+    by: str = ""
 
 
 class Fleet(Protocol):

@@ -73,7 +73,8 @@ class GitHubFleet:
         elif found.status == "completed":
             cancelled = found.conclusion == "cancelled"
             where = Whereabouts.CANCELLED if cancelled else Whereabouts.ENDED
-        return Sight(where, found.run_attempt, found.conclusion or "")
+        by = found.triggering_actor.login if found.triggering_actor else ""
+        return Sight(where, found.run_attempt, found.conclusion or "", by)
 
     async def cancel(self, repository: str, posting: Posting) -> None:
         """Cancel a workflow run; nothing, if it has ended."""

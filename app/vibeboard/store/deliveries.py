@@ -26,7 +26,13 @@ from vibeboard.domain.effects import (
     VouchFor,
 )
 from vibeboard.engine import written
-from vibeboard.engine.ports import Clock, Decision, Delivery, DeliveryState
+from vibeboard.engine.ports import (
+    OWN_HOOK,
+    Clock,
+    Decision,
+    Delivery,
+    DeliveryState,
+)
 from vibeboard.store import audit, lending, questions, runs, schema, vouches
 from vibeboard.store.bodies import unpack
 from vibeboard.store.due import Due
@@ -175,6 +181,22 @@ class SqlDeliveries:
                 .order_by(_EFFECT.position)
             )
             return list(rows)
+
+    async def ask_again(self, card: CardKey, by: str, cause: str) -> None:
+        """Somebody wants the card's last run again; told twice, it is asked once."""
+        async with self._due.begin() as connection:
+            await keep_own(
+                connection,
+                event="run_asked_again",
+                guid=cause,
+                card=card,
+                body=json.dumps({"card": str(card), "by": by}),
+                now=self._clock.now(),
+            )
+
+    async def decided(self, cause: str) -> bool:
+        """Whether all is done about what was asked again."""
+        return await self.done(OWN_HOOK, cause)
 
     async def done(self, hook: str, guid: str) -> bool:
         """Whether nothing is left to do about a delivery."""
