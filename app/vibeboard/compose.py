@@ -414,7 +414,7 @@ def _lender(settings: Settings, crew: _Crew) -> Lender | None:
         lent=kept.lent,
         ports={
             "runs": kept.runs,
-            "repositories": HomeRepositories(ports.repositories),
+            "repositories": HomeRepositories(ports.repositories, crew.us),
             "cards": ports.cards,
             "pulls": ports.pulls,
             "checks": ports.checks,

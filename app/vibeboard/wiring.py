@@ -35,8 +35,9 @@ from vibeboard.engine.ports import (
     Replies,
     Repositories,
     Reviews,
-    RunQueue,
     Runs,
+    TakenRuns,
+    Tracker,
     Vouches,
 )
 from vibeboard.engine.prove import Prover
@@ -52,15 +53,13 @@ from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
 
 
-class Kept(Protocol):
-    """What is remembered."""
+class KeptOfRuns(Protocol):
+    """What is remembered of runs, as far as carrying them out takes it."""
 
-    @property
-    def deliveries(self) -> Deliveries: ...
     @property
     def runs(self) -> Runs: ...
     @property
-    def run_queue(self) -> RunQueue: ...
+    def run_queue(self) -> TakenRuns: ...
     @property
     def questions(self) -> Questions: ...
     @property
@@ -69,6 +68,13 @@ class Kept(Protocol):
     def evidence(self) -> Evidence: ...
     @property
     def reviews(self) -> Reviews: ...
+
+
+class Kept(KeptOfRuns, Protocol):
+    """What is remembered."""
+
+    @property
+    def deliveries(self) -> Deliveries: ...
     @property
     def vouches(self) -> Vouches: ...
     @property
@@ -78,16 +84,22 @@ class Kept(Protocol):
 
 
 @dataclass(frozen=True)
-class World:
-    """GitHub, and who we are there."""
+class Work:
+    """GitHub, as far as carrying out takes it, and who we are there."""
 
     repositories: Repositories
     cards: Cards
-    replies: Replies
     pulls: Pulls
     checks: Checks
     counter: CallCounter
     us: str
+
+
+@dataclass(frozen=True)
+class World(Work):
+    """GitHub, and who we are there."""
+
+    replies: Replies
 
 
 @dataclass(frozen=True)
@@ -210,16 +222,23 @@ def performer_of(crew: Crew) -> Performer:
 
 
 def executor_of(
-    crew: Crew, hands: Hands, approvals: Approvals | None = None
+    kept: KeptOfRuns,
+    world: Work,
+    hands: Hands,
+    *,
+    workflows: Workflows,
+    stops: Stops,
+    tracking: Tracker,
+    approvals: Approvals,
+    meter: Meter | None = None,
 ) -> Executor:
-    """What carries runs out here; ``approvals`` if people are asked another way."""
-    kept, world = crew.kept, crew.world
+    """What carries runs out here."""
     briefing = Briefing(
         runs=kept.runs,
         cards=world.cards,
         pulls=world.pulls,
         repositories=world.repositories,
-        workflows=crew.workflows,
+        workflows=workflows,
         us=world.us,
     )
     return Executor(
@@ -227,37 +246,37 @@ def executor_of(
         queue=kept.run_queue,
         cards=world.cards,
         repositories=world.repositories,
-        workspaces=crew.workspaces,
+        workspaces=hands.workspaces,
         agents=hands.agents,
-        approvals=approvals or Approvals(kept.questions),
+        approvals=approvals,
         prover=Prover(
             suites=ShellSuites(hands.sandbox),
-            workspaces=crew.workspaces,
+            workspaces=hands.workspaces,
             evidence=kept.evidence,
             places=hands.places,
         ),
         specialists=Specialists(
             agents=hands.agents,
-            workspaces=crew.workspaces,
-            lending=crew.workspaces,
+            workspaces=hands.workspaces,
+            lending=hands.workspaces,
             reviews=kept.reviews,
             tell=briefing.specialist,
             places=hands.places,
         ),
-        workflows=crew.workflows,
+        workflows=workflows,
         briefing=briefing,
         publisher=Publisher(
             runs=kept.runs,
             cards=world.cards,
             repositories=world.repositories,
-            workspaces=crew.workspaces,
+            workspaces=hands.workspaces,
             pulls=world.pulls,
             checks=world.checks,
         ),
-        tracking=crew.tracking,
-        stops=crew.stops,
+        tracking=tracking,
+        stops=stops,
         places=hands.places,
         counter=world.counter,
         purses=Purses(kept.spending, hands.prices),
-        meter=crew.meter,
+        meter=meter,
     )

@@ -5,18 +5,17 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 
 import aiohttp
 
 from vibeboard import wiring
 from vibeboard.action.alone import Alone
 from vibeboard.action.approvals import Attended
+from vibeboard.action.hands import HOLD, hands_of
 from vibeboard.action.inputs import Inputs
 from vibeboard.action.memory import remember
 from vibeboard.action.shelf import GitShelf, Sheets
 from vibeboard.clock import SystemClock
-from vibeboard.config.prices import read_prices
 from vibeboard.domain.redact import Redactor
 from vibeboard.engine.places import Places
 from vibeboard.errors import GitHubRefused, SettingsInvalid
@@ -24,25 +23,10 @@ from vibeboard.github.app import ClientPorts
 from vibeboard.github.client import Client, Identity
 from vibeboard.github.job import WorkflowRuns, checks_of, client_of_job
 from vibeboard.github.translate import translate_job
-from vibeboard.runner.agents.acp import AcpAgent
-from vibeboard.runner.agents.claude import ClaudeAgent, find_claude
-from vibeboard.runner.agents.codex import CodexAgent
-from vibeboard.runner.agents.command import CommandAgent
-from vibeboard.runner.agents.registry import RunnerAgents
-from vibeboard.runner.environment import Environment
-from vibeboard.runner.gateway.apis import SHAPES, Account, Provider
 from vibeboard.runner.git import Git
 from vibeboard.runner.refs import GitRefs
-from vibeboard.runner.sandbox.cell import Policy, Sandbox
-from vibeboard.runner.sandbox.view import View
-from vibeboard.runner.workspace import GitWorkspaces
-from vibeboard.runner.workspace import Identity as Committer
 
 log = logging.getLogger(__name__)
-
-# How long an agent that asks people keeps the job: nobody can resume it elsewhere.
-HOLD = timedelta(minutes=10)
-_NAMES = {"claude": "claude", "codex": "codex"}
 
 
 @dataclass(frozen=True)
@@ -112,50 +96,20 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
                 boards_changed=boards_changed,
             ),
             performer=wiring.performer_of(crew),
-            executor=wiring.executor_of(crew, hands, Attended(kept.questions, HOLD)),
+            executor=wiring.executor_of(
+                kept,
+                world,
+                hands,
+                workflows=crew.workflows,
+                stops=crew.stops,
+                tracking=crew.tracking,
+                approvals=Attended(kept.questions, HOLD),
+            ),
             stops=crew.stops,
             clock=clock,
             worker=inputs.worker,
         )
         yield Parts(alone, sheets, client, identity.login)
-
-
-def hands_of(inputs: Inputs, places: Places, git: Git, us: str) -> wiring.Hands:
-    """What runs are carried out with on this runner."""
-    accounts = []
-    for name in {**inputs.model_keys, **inputs.model_urls}:
-        provider = Provider(name)
-        url = inputs.model_urls.get(name) or SHAPES[provider].usual
-        accounts.append(Account(provider, url, inputs.model_keys.get(name)))
-    # The files by which a step speaks to the runner lie below the temporary folder:
-    # who could write them would run commands in the steps that follow.
-    hidden = tuple(
-        path.resolve() for path in (places.root, inputs.temporary, inputs.event_file)
-    )
-    sandbox = Sandbox(
-        Environment(inputs.path),
-        policy=Policy(inputs.sandbox),
-        accounts=accounts,
-        view=View(inputs.path, more=inputs.readable, hidden=hidden),
-    )
-    found = sandbox.found
-    log.info("sandbox", extra={"kind": found.kind.value, "why": found.why})
-    return wiring.Hands(
-        places=places,
-        workspaces=GitWorkspaces(
-            places.root / "workspaces",
-            git=git,
-            identity=Committer(us, f"{us}@users.noreply.github.com"),
-        ),
-        sandbox=sandbox,
-        agents=RunnerAgents(
-            claude=ClaudeAgent(sandbox, program=find_claude(sandbox.path), hold=HOLD),
-            codex=CodexAgent(sandbox, program=None, hold=HOLD),
-            acp=AcpAgent(sandbox, hold=HOLD),
-            command=CommandAgent(sandbox),
-        ),
-        prices=read_prices(),
-    )
 
 
 async def _identity(client: Client) -> Identity:

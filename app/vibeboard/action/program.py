@@ -1,20 +1,17 @@
 """The job from its inputs to its outputs, whatever happens in between."""
 
 import asyncio
-import json
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
 from vibeboard.action import told
-from vibeboard.action.compose import Parts, running
-from vibeboard.action.event import Refused, Started, again, read_event
+from vibeboard.action.event import Refused
 from vibeboard.action.inputs import Inputs, read_inputs
+from vibeboard.action.jobs import Job, opened
 from vibeboard.action.logs import log_to_stdout
-from vibeboard.domain.board import CardKey
 from vibeboard.domain.run import Run
 from vibeboard.engine.ending import end
 from vibeboard.engine.publish import annotations_of
@@ -25,7 +22,6 @@ log = logging.getLogger(__name__)
 # Between SIGINT and SIGTERM a runner waits 7.5 seconds, and kills 2.5 later.
 _GRACE = timedelta(seconds=6.5)
 _FINISH = "finish"  # the argument of the last step
-_LEFT = "left.json"  # says what a main step that was killed has left unfinished
 _USAGE = 2
 
 
@@ -38,10 +34,10 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
             told.say(told.command("error", fault, title="Vibeboard"))
         return _USAGE
     told.mask(inputs.secrets)
-    do = _finish if list(arguments) == [_FINISH] else _work
+    finishes = list(arguments) == [_FINISH]
     with told.Quiet():
         log_to_stdout()
-        outcome = asyncio.run(_guarded(inputs, do))
+        outcome = asyncio.run(_guarded(inputs, finishes=finishes))
     outcome.tell(inputs)
     return outcome.code
 
@@ -82,17 +78,21 @@ class Outcome:
             told.say(told.command("notice", self.notice, title="Vibeboard"))
 
 
-Do = Callable[[Inputs, Parts, Outcome], Awaitable[None]]
-
-
-async def _guarded(inputs: Inputs, do: Do) -> Outcome:
-    """Do it; every error of ours becomes a sentence."""
+async def _guarded(inputs: Inputs, *, finishes: bool) -> Outcome:
+    """Do the job; every error of ours becomes a sentence."""
     outcome = Outcome()
     try:
-        async with running(inputs) as parts:
-            await do(inputs, parts, outcome)
+        async with opened(inputs) as job:
+            if finishes:
+                how = "was cancelled" if inputs.status == "cancelled" else "was cut off"
+                await job.finish(f"its [workflow run]({inputs.url}) {how}")
+            else:
+                outcome.notice = await _worked(inputs, job)
+            outcome.ended(await job.last())
     except Refused as refused:
         outcome.notice = str(refused)
+    except CutOff as cut:
+        outcome.failed(str(cut))
     except SettingsInvalid as error:
         outcome.failed(str(error), _USAGE)
     except GitHubRefused as refusal:
@@ -102,80 +102,27 @@ async def _guarded(inputs: Inputs, do: Do) -> Outcome:
     return outcome
 
 
-async def _work(inputs: Inputs, parts: Parts, outcome: Outcome) -> None:
-    """Answer the job's event, until it is done or somebody stops the job."""
-    started = read_event(inputs)
-    work = asyncio.create_task(_answered(inputs, parts, started, outcome))
+class CutOff(Exception):  # noqa: N818 - an event
+    """The job was cancelled and had not the time to end by itself."""
+
+
+async def _worked(inputs: Inputs, job: Job) -> str:
+    """Do the job, until it is done or somebody stops it."""
+    work = asyncio.create_task(job.work())
     asked = asyncio.Event()
     running_loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         running_loop.add_signal_handler(number, asked.set)
     leaving = asyncio.create_task(asked.wait())
     await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
-    if not work.done():
-        log.warning("the job is cancelled: what was done is saved")
-        await parts.alone.leave(f"its [workflow run]({inputs.url}) was cancelled")
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GRACE.total_seconds()):
-                await asyncio.shield(work)
     await end(leaving)
     if not work.done():
-        await end(work)  # the last step goes on with it
-        outcome.failed("cancelled")
-        return
-    await work
-    _left(inputs).unlink(missing_ok=True)
-    outcome.ended(await _last(parts))
-
-
-async def _answered(
-    inputs: Inputs, parts: Parts, started: Started, outcome: Outcome
-) -> None:
-    alone = parts.alone
-    noting = asyncio.create_task(_note_cards(inputs, parts))
-    try:
-        outcome.notice = await alone.answer(
-            started.hook, started.guid, started.event, started.body
-        )
-        if inputs.attempt > 1 and not alone.done and parts.sheets.cards:
-            # Nothing was left of the attempt before: it is to be done once more.
-            more = again(inputs, parts.sheets.cards[0].number)
-            await alone.answer(more.hook, more.guid, more.event, more.body)
-    finally:
-        await end(noting)
-
-
-async def _note_cards(inputs: Inputs, parts: Parts) -> None:
-    """Write down which cards this job works on, for its last step."""
-    while True:
-        await parts.sheets.opened.wait()
-        parts.sheets.opened.clear()
-        cards = [str(card) for card in parts.sheets.cards]
-        _left(inputs).write_text(json.dumps(cards))
-
-
-async def _finish(inputs: Inputs, parts: Parts, outcome: Outcome) -> None:
-    """Report the end of what the main step could not end itself."""
-    try:
-        cards = json.loads(_left(inputs).read_text())
-    except FileNotFoundError:
-        return
-    for card in cards:
-        await parts.sheets.of(CardKey.parse(card))
-    cancelled = inputs.status == "cancelled"
-    why = "was cancelled" if cancelled else "was cut off"
-    await parts.alone.finish(f"its [workflow run]({inputs.url}) {why}")
-    _left(inputs).unlink(missing_ok=True)
-    outcome.ended(await _last(parts))
-
-
-async def _last(parts: Parts) -> Run | None:
-    """The last run that was carried out here, as it ended."""
-    done = parts.alone.done
-    if not done:
-        return None
-    return (await parts.sheets.of_run(done[-1])).run(done[-1])
-
-
-def _left(inputs: Inputs) -> Path:
-    return inputs.data / _LEFT
+        log.warning("the job is cancelled: what was done is saved")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GRACE.total_seconds()):
+                await job.leave(f"its [workflow run]({inputs.url}) was cancelled")
+                await asyncio.shield(work)
+        if not work.done():
+            await end(work)
+            raise CutOff("the job was cancelled; its last step reports how it ended")
+    return await work

@@ -37,7 +37,14 @@ _BY_STAGE = frozenset(
     }
 )
 # What does not need the run, or says whose it is.
-_ANYTIME = frozenset({("runs", "get"), ("queue", "begin"), ("queue", "beat")})
+_ANYTIME = frozenset(
+    {
+        ("runs", "get"),
+        ("queue", "begin"),
+        ("queue", "beat"),
+        ("repositories", "address"),
+    }
+)
 
 
 class Lender:

@@ -19,8 +19,10 @@ _LOOK_EVERY = timedelta(seconds=1)
 class Stops:
     """The stop signals of runs that this process carries out."""
 
-    def __init__(self, runs: Runs) -> None:
+    def __init__(self, runs: Runs, *, every: timedelta = _LOOK_EVERY) -> None:
+        """``every`` so often a run is looked at."""
         self._runs = runs
+        self._every = every
         self._events: dict[str, asyncio.Event] = {}
 
     def kick(self, run: str) -> None:
@@ -45,4 +47,4 @@ class Stops:
                 if (await self._runs.get(run)).state is RunState.STOPPING:
                     event.set()
                     return
-            await asyncio.sleep(_LOOK_EVERY.total_seconds())
+            await asyncio.sleep(self._every.total_seconds())

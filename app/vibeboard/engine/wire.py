@@ -177,10 +177,14 @@ def _calling(port: str, method: Method, call: Call) -> Any:
 
 @dataclass(frozen=True)
 class Address:
-    """Where a repository is cloned from; no credential is in it."""
+    """Where a repository is cloned from; no credential is in it.
+
+    ``us`` is who the App is there: whose name stands on commits.
+    """
 
     url: str
     default_branch: str
+    us: str = ""
 
 
 class LentRepositories(Protocol):
@@ -208,15 +212,16 @@ class LentRepositories(Protocol):
 class HomeRepositories:
     """Satisfies ``LentRepositories`` where the repositories' tokens are."""
 
-    def __init__(self, repositories: Repositories) -> None:
+    def __init__(self, repositories: Repositories, us: str = "") -> None:
         self.file = repositories.file
         self.permission = repositories.permission
         self._repositories = repositories
+        self._us = us
 
     async def address(self, repository: str) -> Address:
         """Where it is."""
         remote = await self._repositories.remote(repository)
-        return Address(remote.url, remote.default_branch)
+        return Address(remote.url, remote.default_branch, self._us)
 
     async def token(self, repository: str, *, approved: bool = False) -> str:
         """A token that can write to it, and to nothing else."""
