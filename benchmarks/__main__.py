@@ -3,12 +3,23 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks import calls, history, intake, logs, reports, sandbox, start, workspace
+from benchmarks import (
+    action,
+    calls,
+    history,
+    intake,
+    logs,
+    reports,
+    sandbox,
+    start,
+    workspace,
+)
 from benchmarks.table import say
 
 BENCHMARKS: Mapping[str, Callable[[Sequence[str]], int]] = {
     "intake": intake.main,
     "start": start.main,
+    "action": action.main,
     "workspace": workspace.main,
     "sandbox": sandbox.main,
     "logs": logs.main,

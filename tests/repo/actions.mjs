@@ -25,7 +25,9 @@ async function diagnostics(files, ours) {
   const { parse } = await load("yaml/dist/index.js");
   // What `with` may say to our action is in the checkout, not yet on GitHub.
   const metadata = ours ? parse(readFileSync(ours, "utf8")) : undefined;
-  const actionsMetadataProvider = { fetchActionMetadata: async () => metadata };
+  const actionsMetadataProvider = {
+    fetchActionMetadata: async ({ path }) => (path === "action" ? metadata : undefined),
+  };
   const found = {};
   for (const file of files) {
     const text = readFileSync(file, "utf8");

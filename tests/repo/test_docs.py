@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from localhub.seed import Seed
+from tests.repo import official
 from tests.repo.tracked import ROOT, tracked
 from vibeboard.config.loader import load
 from vibeboard.domain.run import ENDED, NEXT, RunState
@@ -79,11 +80,12 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
 
 CONFIGURATIONS = [one for one in blocks("yaml") if one[1].startswith("version:")]
 SEEDS = [one for one in blocks("yaml") if one[1].startswith("users:")]
+WORKFLOWS = [one for one in blocks("yaml") if one[1].startswith("jobs:")]
 
 
 def test_no_example_of_yaml_goes_untried() -> None:
     assert len(CONFIGURATIONS) > 5
-    assert sorted(CONFIGURATIONS + SEEDS) == sorted(blocks("yaml"))
+    assert sorted(CONFIGURATIONS + SEEDS + WORKFLOWS) == sorted(blocks("yaml"))
 
 
 @pytest.mark.parametrize("block", CONFIGURATIONS, ids=about)
@@ -96,6 +98,22 @@ def test_every_configuration_in_the_docs_loads(block: tuple[str, str]) -> None:
 @pytest.mark.parametrize("block", SEEDS, ids=about)
 def test_every_seed_in_the_docs_is_one(block: tuple[str, str]) -> None:
     assert Seed.model_validate(YAML(typ="safe").load(block[1])).projects
+
+
+@pytest.mark.npm
+def test_what_the_docs_add_to_a_workflow_fits_in(tmp_path: Path) -> None:
+    yaml = YAML(typ="safe", pure=True)
+    files = [tmp_path / f"{number}.yml" for number in range(len(WORKFLOWS))]
+    for file, (_, text) in zip(files, WORKFLOWS, strict=True):
+        whole = yaml.load(ROOT / "workflows" / "agent.yml")
+        for name, job in yaml.load(text)["jobs"].items():
+            whole["jobs"].setdefault(name, {}).update(job)
+        yaml.dump(whole, file)
+
+    found = official.diagnostics(files)
+
+    assert len(found) > 1
+    assert [said for said in found.values() if said] == []
 
 
 def test_the_readme_stays_short() -> None:

@@ -11,11 +11,14 @@ from ruamel.yaml import YAML
 
 from tests.repo import official
 from tests.repo.tracked import ROOT
+from vibeboard.action.inputs import PREFIX
 from vibeboard.cli.init import starter
 from vibeboard.cli.init.starter import Pin
 from vibeboard.domain.workflow import Cli
 from vibeboard.runner.agents.installed import PROGRAMS
 
+ACTION = ROOT / "action" / "action.yml"
+OURS = "OWNER/REPO/action"
 FILES = sorted((ROOT / "workflows").glob("*.yml"))
 _PINNED = re.compile(
     r"uses: (?P<name>[\w.-]+/[\w.-]+(?:/[\w./-]+)?)@(?P<commit>[0-9a-f]{40})"
@@ -49,6 +52,13 @@ class Job:
     def condition(self) -> str:
         return str(self.says["if"])
 
+    @property
+    def given(self) -> Mapping[str, str]:
+        """What the step that uses our action gives it."""
+        (step,) = (s for s in self.says["steps"] if str(s.get("uses")).startswith(OURS))
+        found: Mapping[str, str] = step["with"]
+        return found
+
 
 def parsed(file: Path) -> Any:
     return YAML(typ="safe", pure=True).load(file.read_text())
@@ -61,6 +71,7 @@ def jobs() -> Iterator[Job]:
 
 
 JOBS = {str(job): job for job in jobs()}
+CALLING = [job for job in JOBS.values() if job.name != "refused"]
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 every_job = pytest.mark.parametrize("job", JOBS.values(), ids=str)
 
@@ -118,7 +129,7 @@ def test_no_script_is_made_of_what_others_wrote(job: Job) -> None:
     assert [script for script in scripts if "${{" in script] == []
 
 
-@pytest.mark.parametrize("job", [j for j in JOBS.values() if j.name != "refused"])
+@pytest.mark.parametrize("job", CALLING, ids=str)
 def test_the_agent_is_one_that_was_tried(job: Job) -> None:
     (step,) = (s for s in job.says["steps"] if s["name"] == "Install the agent")
     claude = next(one for one in PROGRAMS if one.cli is Cli.CLAUDE_CODE)
@@ -129,14 +140,47 @@ def test_the_agent_is_one_that_was_tried(job: Job) -> None:
     assert found[1].startswith(claude.tried)
 
 
+@pytest.mark.parametrize("job", CALLING, ids=str)
+def test_the_action_takes_what_it_is_given(job: Job) -> None:
+    assert set(job.given) <= set(parsed(ACTION)["inputs"])
+
+
+def test_a_called_workflow_gives_on_what_the_action_puts_out() -> None:
+    job, puts_out = JOBS["reusable:alone"], list(parsed(ACTION)["outputs"])
+
+    assert list(job.says["outputs"]) == puts_out
+    assert list(parsed(job.file)["on"]["workflow_call"]["outputs"]) == puts_out
+
+
+def test_the_action_runs_nothing_that_others_wrote() -> None:
+    steps = parsed(ACTION)["runs"]["steps"]
+
+    assert [step["run"] for step in steps if "${{" in step["run"]] == []
+    assert [step["uses"] for step in steps if "uses" in step] == []
+
+
+def test_every_input_of_the_action_reaches_the_program() -> None:
+    action = parsed(ACTION)
+    given = [step.get("env", {}) for step in action["runs"]["steps"]]
+    wanted = {
+        f"{PREFIX}{name.replace('-', '_').upper()}": f"${{{{ inputs.{name} }}}}"
+        for name in action["inputs"]
+    }
+
+    assert wanted in given
+    for variables in given:
+        extra = {name for name in variables if name not in wanted}
+        assert extra <= {f"{PREFIX}JOB_STATUS"}
+
+
 # --- With GitHub's own libraries ----------------------------------------------------
 
 
 @pytest.mark.npm
 def test_githubs_language_service_finds_nothing() -> None:
-    found = official.diagnostics(FILES)
+    found = official.diagnostics([*FILES, ACTION], ours=ACTION)
 
-    assert len(found) == len(FILES)
+    assert len(found) == len(FILES) + 1
     assert {file.name: said for file, said in found.items() if said} == {}
 
 
@@ -145,11 +189,13 @@ def test_the_language_service_would_find_something(tmp_path: Path) -> None:
     agent = (ROOT / "workflows" / "agent.yml").read_text()
     wrong = tmp_path / ".github" / "workflows" / "agent.yml"
     wrong.parent.mkdir(parents=True)
-    wrong.write_text(agent.replace("inputs.run }}", "inputs.rum }}"))
+    agent = agent.replace("inputs.run }}", "inputs.rum }}")
+    wrong.write_text(agent.replace("issue: ${{", "issues: ${{"))
 
-    [found] = official.diagnostics([wrong]).values()
+    [found] = official.diagnostics([wrong], ours=ACTION).values()
 
     assert any("rum" in one for one in found)
+    assert any("issues" in one for one in found)
 
 
 OURSELVES = "acme/clock"
@@ -290,7 +336,7 @@ def test_what_init_writes_is_right_and_does_the_same(
     jobs, inputs = agent["jobs"], agent["on"]["workflow_dispatch"]["inputs"]
     cases = [c for c in EVENTS if c[3] == server and set(c[2] or ()) <= set(inputs)]
 
-    found = official.diagnostics(list(files.values()))
+    found = official.diagnostics(list(files.values()), ours=ACTION)
     started: list[list[str]] = [[] for _ in cases]
     for name, says in jobs.items():
         # No variable is set; where there is a server, the file itself names it.
