@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from localhub import (
+    actions,
     apps,
     checks,
     comments,
@@ -239,7 +240,7 @@ async def test_the_product_has_runs_carried_out(
     assert started.payload["inputs"] == {"run": "r1", "server": "https://vibe.example"}
     assert (waits.where, waits.attempt) == (Whereabouts.WAITS, 1)
     assert await fleet.look(CLOCK, posting) == Sight(
-        Whereabouts.CANCELLED, 1, "cancelled"
+        Whereabouts.CANCELLED, 1, "cancelled", "vibe[bot]"
     )
     gone = await fleet.look(CLOCK, replace(posting, id=1))
     assert gone.where is Whereabouts.GONE
@@ -481,6 +482,20 @@ DEPLOYMENT = {
     "required_contexts": [],
     "transient_environment": True,
 }
+
+
+def _a_workflow_runs(world: World) -> None:
+    put_file(world, AGENT_FILE, AGENT)
+    alice = world.hub.user("alice")
+    assert alice is not None
+    name = AGENT_FILE.rpartition("/")[2]
+    asked = {"ref": "main"}
+    run = actions.dispatch(world.hub, world.repository, name, asked, actor=alice)
+    (job,) = run.latest.jobs
+    actions.begin_job(world.hub, job, "a runner")
+    actions.end_job(world.hub, job, "success")
+
+
 DEEDS: tuple[Callable[[World], None], ...] = (
     _issues_change,
     _boards_change,
@@ -488,11 +503,13 @@ DEEDS: tuple[Callable[[World], None], ...] = (
     _reviews_are_given,
     _checks_run,
     _merges_are_queued,
+    _a_workflow_runs,
     _the_app_comes_and_goes,
 )
 
 
 async def test_github_tells_of_everything(world: World) -> None:
+    await world.running.fleet.order(Orders(absent=True))
     await _code_is_pushed_and_deployed(world)
     for deed in DEEDS:
         deed(world)
