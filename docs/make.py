@@ -546,7 +546,8 @@ def _calls() -> str:
 A job of GitHub Actions that carries out a run calls
 `POST /actions/runs/<id>/<port>/<method>`, with a JSON object of arguments, and is
 answered `{{"made": …, "calls": …}}` or `{{"error": {{"kind": …, "message": …}}}}`.
-It shows a token of GitHub's ([which](../explanation/security.md#jobs-of-github-actions)); no token of the operator's
+It shows a token of GitHub's
+([which](../explanation/security.md#jobs-of-github-actions)); no token of the operator's
 opens this. It is for the Action of the same version, and may change with any.
 
 | port | methods |
