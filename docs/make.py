@@ -30,6 +30,7 @@ from vibeboard.cli.main import Exit, app
 from vibeboard.config.reference import PAGES as CONFIG_PAGES
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.events import Event
+from vibeboard.engine.wire import PORTS
 from vibeboard.github.manifest import EVENTS, NEEDS
 from vibeboard.settings import PREFIX, Settings
 from vibeboard.web import answers
@@ -529,7 +530,34 @@ agents may do. Names stay as they are; keys may be added.
 All but 200 have `{"error": "the reason"}`.
 """,
         *(_answer(one) for one in parts),
+        _calls(),
     )
+
+
+def _calls() -> str:
+    """What jobs may call, of each port."""
+    rows = "\n".join(
+        f"| `{port.name}` | {', '.join(f'`{name}`' for name in port.methods)} |"
+        for port in PORTS.values()
+    )
+    return f"""
+## What jobs ask
+
+A job of GitHub Actions that carries out a run calls
+`POST /actions/runs/<id>/<port>/<method>`, with a JSON object of arguments, and is
+answered `{{"made": …, "calls": …}}` or `{{"error": {{"kind": …, "message": …}}}}`.
+It shows a token of GitHub's
+([which](../explanation/security.md#jobs-of-github-actions)); no token of the operator's
+opens this. It is for the Action of the same version, and may change with any.
+
+| port | methods |
+|---|---|
+{rows}
+
+Status 401: no proof. 403: not that run's own. 404: no such run or method. 409: the run
+was given to another. 422 and 502: a refusal of ours or of GitHub's. 503: to be asked
+again.
+"""
 
 
 def _parts_of(kind: Any) -> Iterator[type[BaseModel]]:

@@ -19,9 +19,10 @@ async def findings(terminal: Terminal, **settings: str) -> tuple[int, dict[str, 
 async def test_a_complete_world_is_all_right(terminal: Terminal) -> None:
     await terminal.types("db", "upgrade")
 
-    code, found = await findings(terminal)
+    code, found = await findings(terminal, public_url="https://vibe.example")
 
     assert code == 0, found
+    assert "/_services/token signs their tokens" in found["github actions"]["seen"]
     of_the_machine = {"claude code", "codex", "sandbox", "run bounds"}
     marks = {found[name]["mark"] for name in found.keys() - of_the_machine}
     assert marks == {"ok"}
@@ -35,7 +36,7 @@ async def test_people_read_a_table_with_the_failures_last(terminal: Terminal) ->
     assert said.code == 1
     *_, failed, what_to_do, total = said.out.splitlines()
     assert "fail" in failed + what_to_do
-    assert total == "13 checks, 1 failed"
+    assert total == "14 checks, 1 failed"
     assert "[bot]" not in said.err
 
 
@@ -54,6 +55,14 @@ async def test_a_login_in_brackets_is_shown_whole(terminal: Terminal) -> None:
             {"github_api_url": "http://127.0.0.1:1"},
             "github app",
             "GitHub cannot be reached",
+        ),
+        (
+            {
+                "public_url": "https://vibe.example",
+                "actions_issuer": "http://127.0.0.1:1",
+            },
+            "github actions",
+            "tells of no keys",
         ),
         ({"private_key_file": "/none.pem"}, "private key", "/none.pem"),
         ({"webhook_secret_file": "/none"}, "webhook secret", "/none"),

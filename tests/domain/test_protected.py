@@ -22,7 +22,7 @@ from vibeboard.domain.effects import (
 )
 from vibeboard.domain.events import CommentMade, IssueClosed, RunEnded
 from vibeboard.domain.protected import Held, is_protected, those_protected
-from vibeboard.domain.run import Report, Run, RunState
+from vibeboard.domain.run import Posting, Report, Run, RunState
 from vibeboard.domain.situation import CardHistory, Situation
 from vibeboard.domain.workflow import VERIFY
 
@@ -210,6 +210,13 @@ CUT = replace(
         ),
         pytest.param(
             "/agent approve 3f2a1bc", situation(CUT), ALICE, "too large", id="too large"
+        ),
+        pytest.param(
+            "/agent approve 3f2a1bc",
+            situation(replace(RUN, posting=Posting(41, "https://x", AT, over=True))),
+            ALICE,
+            "gone with its machine",
+            id="made by a job of GitHub Actions",
         ),
         pytest.param(
             "/agent approve 3f2a1bc",

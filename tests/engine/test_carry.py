@@ -1,8 +1,9 @@
 """Runs go where their stage wants them, and nobody waits for ever for a fleet."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,8 @@ from vibeboard.engine.carry import Carriers
 from vibeboard.engine.ports import Sight, SourceFile, Whereabouts
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, GitHubUnavailable, UserError
-from vibeboard.store.database import Database
+from vibeboard.store import migrate
+from vibeboard.store.database import open_database
 
 MINUTE = timedelta(minutes=1)
 FILE = """version: 1
@@ -121,10 +123,13 @@ class World:
 
 
 @pytest.fixture
-async def world(database: Database, clock: HandClock) -> World:
+async def world(tmp_path: Path, clock: HandClock) -> AsyncIterator[World]:
+    database = open_database(f"sqlite:///{tmp_path}/vibeboard.db")
+    migrate.upgrade(database)
     ledger = Ledger(database, clock)
     await ledger.workers.enter()
-    return World(ledger, clock)
+    yield World(ledger, clock)
+    await database.close()
 
 
 async def test_each_run_goes_where_its_stage_wants_it(world: World) -> None:

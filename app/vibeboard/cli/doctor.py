@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
 from typing import assert_never
+from urllib.parse import urlsplit
 
 import aiohttp
 import typer
@@ -31,6 +32,7 @@ from vibeboard.domain.workflow import Cli
 from vibeboard.errors import SettingsInvalid, VibeboardError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
+from vibeboard.github.oidc import Issuer, issuer_of
 from vibeboard.runner.agents.installed import Health, Installed
 from vibeboard.runner.git import Git
 from vibeboard.runner.sandbox.cell import Found, Kind, Policy, look
@@ -91,6 +93,7 @@ async def _examine() -> list[Finding]:
         *await asyncio.to_thread(_sandbox, settings),
         await _guarded("database", lambda: asyncio.to_thread(_database, settings)),
         await _guarded("github app", lambda: _github(settings)),
+        await _guarded("github actions", lambda: _fleet(settings)),
     ]
     return findings
 
@@ -258,6 +261,23 @@ async def _github(settings: Settings) -> Finding:
             "Grant them in the App's settings, then accept them in its installations.",
         )
     return Finding("github app", Mark.OK, seen)
+
+
+async def _fleet(settings: Settings) -> Finding:
+    """Whether jobs of GitHub Actions could carry out runs for this server."""
+    name, url = "github actions", settings.public_url
+    if not url:
+        seen = "no public address: runs of `runner: actions` end with that reason"
+        return Finding(name, Mark.SKIP, seen, "Set VIBEBOARD_PUBLIC_URL to have them.")
+    issuer_url = settings.actions_issuer or issuer_of(settings.github_api_url)
+    async with aiohttp.ClientSession() as session:
+        issuer = Issuer(issuer_url, session, clock=SystemClock())
+        keys = await issuer.names()
+    seen = f"jobs call {url}; {issuer_url} signs their tokens, with {len(keys)} keys"
+    if urlsplit(url).scheme == "http":
+        fix = "Put TLS before the server: what jobs are told could be read on its way."
+        return Finding(name, Mark.WARN, seen, fix)
+    return Finding(name, Mark.OK, seen)
 
 
 def _print(findings: list[Finding]) -> None:

@@ -77,6 +77,8 @@ def _refusal(run: Run, event: CommentMade, situation: Situation) -> str | None:
         return words.stage_gone(run.stage)
     if not card.is_open:
         return words.issue_is_closed(stage)
+    if run.posting is not None:
+        return words.held_elsewhere()
     if run.report is None or run.report.held is None or not run.report.held.whole:
         return words.held_too_large()
     return None

@@ -274,7 +274,7 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             "",
         ]
     if report.held is not None:
-        lines += _held(report.held, run.state)
+        lines += _held(run, report.held, run.state)
     if report.proof:
         lines += [*_proved(report.proof), ""]
     if report.summary and stage.result is not Result.ISSUE:
@@ -853,13 +853,22 @@ def approved_gone(commit: str) -> str:
     )
 
 
-def _held(held: Held, state: RunState) -> list[str]:
+def held_elsewhere() -> str:
+    """Work that waits for leave was made on a machine that is gone."""
+    return (
+        "This commit was made by a job of GitHub Actions and is gone with its machine, "
+        "so that nobody can approve it. Change these files yourself, or let the stage "
+        "have `runner: own`; then `/agent retry`."
+    )
+
+
+def _held(run: Run, held: Held, state: RunState) -> list[str]:
     """The protected files of work that was not pushed, and their diff."""
     files = [f"- {code(path)}" for path in held.files[:_MOST_FILES]]
     if len(held.files) > _MOST_FILES:
         files.append(f"- … and {len(held.files) - _MOST_FILES} more")
-    last = _how_to_approve(held)
-    if state is not RunState.NEEDS_APPROVAL:
+    last = held_elsewhere() if run.posting is not None else _how_to_approve(held)
+    if run.posting is None and state is not RunState.NEEDS_APPROVAL:
         last = "It is kept on the runner; `/agent retry` goes on from it."
     return [
         f"Commit `{held.commit[:7]}` is not pushed: these files are protected here.",

@@ -8,7 +8,7 @@ Source: docs.github.com, "OpenID Connect reference".
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -103,6 +103,16 @@ class Issuer:
         if name not in self._keys:
             raise NotProved("the token is signed with a key that its issuer lacks")
         return self._keys[name]
+
+    async def names(self) -> Sequence[str]:
+        """The names of all keys there are; raises RetryLater if nobody tells."""
+        async with self._reading:
+            if self._read_at is None:
+                await self._read()
+        if not self._keys:
+            message = f"{self.url} tells of no keys"
+            raise RetryLater(message)
+        return tuple(self._keys)
 
     def _is_fresh(self, name: str) -> bool:
         return (

@@ -285,6 +285,9 @@ class RunAnswer(Answer):
     waits_for: str
     """Why it waits, if it was given back."""
 
+    workflow_run: str | None
+    """The page of its workflow run; null unless it is on GitHub Actions."""
+
     reason: str
     """Why it did not succeed."""
 
@@ -351,6 +354,7 @@ def run_answer(
         changed_at=run.changed_at,
         questions=[_question(one) for one in questions],
         waits_for=run.waits_for,
+        workflow_run=run.posting.url if run.posting is not None else None,
         reason=report.reason or run.stop_reason,
         summary=report.summary,
         branch=report.branch,
