@@ -25,7 +25,15 @@ from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
 from vibeboard.domain.question import Answer, Question, still_open
 from vibeboard.domain.review import ReviewResult
-from vibeboard.domain.run import ACTIVE, Cost, Report, Run, RunState, run_id
+from vibeboard.domain.run import (
+    ACTIVE,
+    Cost,
+    Posting,
+    Report,
+    Run,
+    RunState,
+    run_id,
+)
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import ToolCall
 from vibeboard.engine.ports import Decision
@@ -337,12 +345,14 @@ def _is_due(run: Run, now: datetime) -> bool:
     return run.due_at is None or run.due_at <= now
 
 
-def take(sheet: Sheet, run: str, worker: str, now: datetime) -> Sheet:
+def take(sheet: Sheet, run: str, posting: Posting, now: datetime) -> Sheet:
     """Give the run to a job, unless another was quicker."""
     found = next_run(sheet, now)
     if found is None or found.id != run:
         return sheet
-    return sheet.with_run(replace(found, worker=worker, due_at=None, waits_for=""))
+    return sheet.with_run(
+        replace(found, worker=posting.life, posting=posting, due_at=None, waits_for="")
+    )
 
 
 def begin(sheet: Sheet, run: str, worker: str, now: datetime) -> Sheet:
@@ -402,7 +412,12 @@ def give_back(sheet: Sheet, run: str, worker: str, **changes: Any) -> Sheet:
     found = sheet.run(run)
     if found.ended or found.worker != worker:
         return sheet
-    return sheet.with_run(replace(found, worker=None, **changes))
+    return sheet.with_run(_freed(found, **changes))
+
+
+def _freed(run: Run, **changes: Any) -> Run:
+    over = run.posting and replace(run.posting, over=True)
+    return replace(run, worker=None, posting=over, **changes)
 
 
 def _ended(sheet: Sheet, run: Run, report: Report, worker: str, now: datetime) -> Sheet:
@@ -484,7 +499,7 @@ def workers(sheet: Sheet) -> frozenset[str]:
 def inherit(sheet: Sheet, gone: str, worker: str) -> Sheet:
     """What a job had that is gone: its run is free again, the rest is this job's."""
     runs = tuple(
-        replace(run, worker=None, due_at=None, crashes=run.crashes + 1)
+        _freed(run, due_at=None, crashes=run.crashes + 1)
         if run.worker == gone and not run.ended
         else run
         for run in sheet.runs
