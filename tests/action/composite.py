@@ -98,6 +98,11 @@ async def until(condition: Callable[[], bool], run: WorkflowRun) -> None:
         raise AssertionError(log_of(run)) from None
 
 
+async def ended(run: WorkflowRun) -> None:
+    """Wait until a workflow run is over."""
+    await until(lambda: run.latest.status == "completed", run)
+
+
 def log_of(run: WorkflowRun) -> str:
     return "\n".join(line for job in run.latest.jobs for line in job.log)
 

@@ -7,7 +7,7 @@ import pytest
 
 from localhub import actions
 from localhub.state import WorkflowRun
-from tests.action.composite import in_tree, log_of, the_action, until, workflow
+from tests.action.composite import ended, in_tree, log_of, the_action, workflow
 from tests.journeys.conftest import free_port
 from tests.journeys.world import World, config, make_world
 from vibeboard.domain.workflow import AGENT_FILE
@@ -59,7 +59,7 @@ async def test_a_card_moved_on_a_board_is_worked_on_by_a_job(served: World) -> N
     (commit,) = [check.suite.head_sha for check in served.checks("vibeboard / develop")]
     assert commit == pull.head_sha
     (run,) = posted(served)
-    await until(lambda: run.latest.status == "completed", run)
+    await ended(run)
     assert run.latest.conclusion == "success", log_of(run)
 
 
@@ -82,7 +82,7 @@ async def test_a_job_ends_when_its_card_or_its_run_is_taken_away(
     await moved.says("stopped", "alice")
     await cancelled.says("stopped", "cancelled")
     for run, end in ((first, "success"), (second, "cancelled")):
-        await until(lambda run=run: run.latest.status == "completed", run)
+        await ended(run)
         assert run.latest.conclusion == end, log_of(run)
     assert {"half.txt"} < served.files("vibe/1-move-me-back")
     assert {"half.txt"} < served.files("vibe/2-cancel-me")

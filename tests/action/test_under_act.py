@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from localhub import actions
-from tests.action.composite import TRAPS, in_tree, log_of, the_action, until, workflow
+from tests.action.composite import (
+    TRAPS,
+    ended,
+    in_tree,
+    log_of,
+    the_action,
+    until,
+    workflow,
+)
 from tests.action.workbench import Workbench, open_workbench
 
 pytestmark = pytest.mark.processes
@@ -43,7 +51,7 @@ async def test_what_people_write_is_never_run(bench: Workbench, canary: Path) ->
 
     bench.said(issue, f"/agent develop\n::add-path::/evil\n$({touch}); `{touch}`")
     (run,) = bench.repository.workflow_runs
-    await until(lambda: run.latest.status == "completed", run)
+    await ended(run)
 
     assert run.latest.conclusion == "success", log_of(run)
     (pull,) = bench.pulls
@@ -65,7 +73,7 @@ async def test_jobs_hear_of_people_and_of_each_other(bench: Workbench) -> None:
     bench.said(stopped, "/agent stop")
     actions.cancel(bench.hub, second, actor=bench.user("alice"))
     for run in bench.repository.workflow_runs:
-        await until(lambda run=run: run.latest.status == "completed", run)
+        await ended(run)
 
     third = bench.repository.workflow_runs[2]
     ends = [run.latest.conclusion for run in (first, second, third)]

@@ -175,8 +175,14 @@ class SheetRunQueue:
         await self._sheets.change(self._card(run), give_back)
 
     async def wait_for_people(self, run: str) -> None:
-        """Give it back; who answers starts a job that takes it."""
-        await self.release(run)
+        """Give it back until its questions are answered, by who starts another job."""
+        wait = partial(
+            rules.wait_for_people,
+            run=run,
+            worker=self._worker,
+            now=self._clock.now(),
+        )
+        await self._sheets.change(self._card(run), wait)
 
     async def give_up(self, run: str, reason: str) -> None:
         """End it as failed, if it is still this job's."""

@@ -200,8 +200,8 @@ def _without_old_words(sheet: Sheet) -> Sheet:
 _LIGHTER: tuple[Change, ...] = (
     _without_old_evidence,
     _without_old_proofs,
-    _without_evidence,
     _without_old_words,
+    _without_evidence,
 )
 
 
@@ -259,6 +259,7 @@ def _start(
             run
             for run in sheet.runs
             if run.state is RunState.QUEUED
+            and run.worker is None
             and run.stage == effect.stage
             and not run.approved
         ),
@@ -316,7 +317,7 @@ def _queued(effect: StartRun, due_at: datetime | None, now: datetime) -> Run:
 def _answer(sheet: Sheet, effect: AnswerQuestion) -> Sheet:
     """Write somebody's answer down; the first one counts."""
     said = Answer(effect.verdict, effect.by, effect.note, effect.for_run)
-    return replace(
+    sheet = replace(
         sheet,
         questions=tuple(
             replace(one, answer=said)
@@ -325,6 +326,13 @@ def _answer(sheet: Sheet, effect: AnswerQuestion) -> Sheet:
             for one in sheet.questions
         ),
     )
+    if _has_open(sheet, effect.run):
+        return sheet
+    return sheet.with_run(replace(sheet.run(effect.run), asked_at=None, waits_for=""))
+
+
+def _has_open(sheet: Sheet, run: str) -> bool:
+    return bool(still_open([one for one in sheet.questions if one.run == run]))
 
 
 # --- A run's life -------------------------------------------------------------
@@ -334,7 +342,10 @@ def next_run(sheet: Sheet, now: datetime) -> Run | None:
     """The run that may be taken now: one that has begun goes before those that wait."""
     active = next((run for run in sheet.runs if run.state in ACTIVE), None)
     if active is not None:
-        return active if active.worker is None and _is_due(active, now) else None
+        free = active.worker is None and active.asked_at is None
+        return active if free and _is_due(active, now) else None
+    if any(run.worker for run in sheet.runs):
+        return None  # somebody is about to begin one
     return next(
         (r for r in sheet.runs if r.state is RunState.QUEUED and _is_due(r, now)),
         None,
@@ -413,6 +424,15 @@ def give_back(sheet: Sheet, run: str, worker: str, **changes: Any) -> Sheet:
     if found.ended or found.worker != worker:
         return sheet
     return sheet.with_run(_freed(found, **changes))
+
+
+def wait_for_people(sheet: Sheet, run: str, worker: str, now: datetime) -> Sheet:
+    """Let nobody take the run before its questions are answered, if any is open."""
+    stopping = sheet.run(run).state is RunState.STOPPING
+    if stopping or not _has_open(sheet, run):
+        return give_back(sheet, run, worker, tries=0)
+    waits = {"asked_at": now, "waits_for": "an answer"}
+    return give_back(sheet, run, worker, tries=0, **waits)
 
 
 def _freed(run: Run, **changes: Any) -> Run:
