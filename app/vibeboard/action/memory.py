@@ -23,7 +23,7 @@ from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
 from vibeboard.domain.question import Question
 from vibeboard.domain.review import ReviewResult
-from vibeboard.domain.run import Cost, Report, Run, Step
+from vibeboard.domain.run import Cost, Posting, Report, Run, Step
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import ToolCall
 from vibeboard.domain.workflow import Review, Scope, Suite
@@ -128,12 +128,13 @@ class SheetRuns:
 
 
 class SheetRunQueue:
-    """Satisfies ``RunQueue`` for one job."""
+    """Satisfies ``RunQueue`` for one job, which is where its runs are posted."""
 
-    def __init__(self, sheets: Sheets, clock: Clock, worker: str) -> None:
+    def __init__(self, sheets: Sheets, clock: Clock, posting: Posting) -> None:
         self._sheets = sheets
         self._clock = clock
-        self._worker = worker
+        self._posting = posting
+        self._worker = posting.life
 
     async def claim(self, most: int) -> Sequence[str]:
         """Take due runs; there is one a card."""
@@ -143,7 +144,7 @@ class SheetRunQueue:
             found = rules.next_run(await self._sheets.of(card), now)
             if found is None:
                 continue
-            take = partial(rules.take, run=found.id, worker=self._worker, now=now)
+            take = partial(rules.take, run=found.id, posting=self._posting, now=now)
             taken = (await self._sheets.change(card, take)).run(found.id)
             if taken.worker == self._worker:
                 claimed.append(found.id)
@@ -174,8 +175,14 @@ class SheetRunQueue:
         await self._sheets.change(self._card(run), give_back)
 
     async def wait_for_people(self, run: str) -> None:
-        """Give it back; who answers starts a job that takes it."""
-        await self.release(run)
+        """Give it back until its questions are answered, by who starts another job."""
+        wait = partial(
+            rules.wait_for_people,
+            run=run,
+            worker=self._worker,
+            now=self._clock.now(),
+        )
+        await self._sheets.change(self._card(run), wait)
 
     async def give_up(self, run: str, reason: str) -> None:
         """End it as failed, if it is still this job's."""
@@ -529,12 +536,13 @@ class Memory:
     locks: JobLocks
 
 
-def remember(sheets: Sheets, clock: Clock, worker: str, steps: Path) -> Memory:
-    """Open the ports over sheets for the job of that name."""
+def remember(sheets: Sheets, clock: Clock, posting: Posting, steps: Path) -> Memory:
+    """Open the ports over sheets for the job that ``posting`` tells of."""
+    worker = posting.life
     return Memory(
         deliveries=SheetDeliveries(sheets, clock, worker),
         runs=SheetRuns(sheets, clock, worker, steps),
-        run_queue=SheetRunQueue(sheets, clock, worker),
+        run_queue=SheetRunQueue(sheets, clock, posting),
         questions=SheetQuestions(sheets, clock, worker),
         spending=SheetExpenses(sheets, clock),
         evidence=SheetEvidence(sheets),

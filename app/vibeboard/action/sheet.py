@@ -25,7 +25,15 @@ from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
 from vibeboard.domain.question import Answer, Question, still_open
 from vibeboard.domain.review import ReviewResult
-from vibeboard.domain.run import ACTIVE, Cost, Report, Run, RunState, run_id
+from vibeboard.domain.run import (
+    ACTIVE,
+    Cost,
+    Posting,
+    Report,
+    Run,
+    RunState,
+    run_id,
+)
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.tools import ToolCall
 from vibeboard.engine.ports import Decision
@@ -192,8 +200,8 @@ def _without_old_words(sheet: Sheet) -> Sheet:
 _LIGHTER: tuple[Change, ...] = (
     _without_old_evidence,
     _without_old_proofs,
-    _without_evidence,
     _without_old_words,
+    _without_evidence,
 )
 
 
@@ -251,6 +259,7 @@ def _start(
             run
             for run in sheet.runs
             if run.state is RunState.QUEUED
+            and run.worker is None
             and run.stage == effect.stage
             and not run.approved
         ),
@@ -308,7 +317,7 @@ def _queued(effect: StartRun, due_at: datetime | None, now: datetime) -> Run:
 def _answer(sheet: Sheet, effect: AnswerQuestion) -> Sheet:
     """Write somebody's answer down; the first one counts."""
     said = Answer(effect.verdict, effect.by, effect.note, effect.for_run)
-    return replace(
+    sheet = replace(
         sheet,
         questions=tuple(
             replace(one, answer=said)
@@ -317,6 +326,13 @@ def _answer(sheet: Sheet, effect: AnswerQuestion) -> Sheet:
             for one in sheet.questions
         ),
     )
+    if _has_open(sheet, effect.run):
+        return sheet
+    return sheet.with_run(replace(sheet.run(effect.run), asked_at=None, waits_for=""))
+
+
+def _has_open(sheet: Sheet, run: str) -> bool:
+    return bool(still_open([one for one in sheet.questions if one.run == run]))
 
 
 # --- A run's life -------------------------------------------------------------
@@ -326,7 +342,10 @@ def next_run(sheet: Sheet, now: datetime) -> Run | None:
     """The run that may be taken now: one that has begun goes before those that wait."""
     active = next((run for run in sheet.runs if run.state in ACTIVE), None)
     if active is not None:
-        return active if active.worker is None and _is_due(active, now) else None
+        free = active.worker is None and active.asked_at is None
+        return active if free and _is_due(active, now) else None
+    if any(run.worker for run in sheet.runs):
+        return None  # somebody is about to begin one
     return next(
         (r for r in sheet.runs if r.state is RunState.QUEUED and _is_due(r, now)),
         None,
@@ -337,12 +356,14 @@ def _is_due(run: Run, now: datetime) -> bool:
     return run.due_at is None or run.due_at <= now
 
 
-def take(sheet: Sheet, run: str, worker: str, now: datetime) -> Sheet:
+def take(sheet: Sheet, run: str, posting: Posting, now: datetime) -> Sheet:
     """Give the run to a job, unless another was quicker."""
     found = next_run(sheet, now)
     if found is None or found.id != run:
         return sheet
-    return sheet.with_run(replace(found, worker=worker, due_at=None, waits_for=""))
+    return sheet.with_run(
+        replace(found, worker=posting.life, posting=posting, due_at=None, waits_for="")
+    )
 
 
 def begin(sheet: Sheet, run: str, worker: str, now: datetime) -> Sheet:
@@ -402,7 +423,21 @@ def give_back(sheet: Sheet, run: str, worker: str, **changes: Any) -> Sheet:
     found = sheet.run(run)
     if found.ended or found.worker != worker:
         return sheet
-    return sheet.with_run(replace(found, worker=None, **changes))
+    return sheet.with_run(_freed(found, **changes))
+
+
+def wait_for_people(sheet: Sheet, run: str, worker: str, now: datetime) -> Sheet:
+    """Let nobody take the run before its questions are answered, if any is open."""
+    stopping = sheet.run(run).state is RunState.STOPPING
+    if stopping or not _has_open(sheet, run):
+        return give_back(sheet, run, worker, tries=0)
+    waits = {"asked_at": now, "waits_for": "an answer"}
+    return give_back(sheet, run, worker, tries=0, **waits)
+
+
+def _freed(run: Run, **changes: Any) -> Run:
+    over = run.posting and replace(run.posting, over=True)
+    return replace(run, worker=None, posting=over, **changes)
 
 
 def _ended(sheet: Sheet, run: Run, report: Report, worker: str, now: datetime) -> Sheet:
@@ -484,7 +519,7 @@ def workers(sheet: Sheet) -> frozenset[str]:
 def inherit(sheet: Sheet, gone: str, worker: str) -> Sheet:
     """What a job had that is gone: its run is free again, the rest is this job's."""
     runs = tuple(
-        replace(run, worker=None, due_at=None, crashes=run.crashes + 1)
+        _freed(run, due_at=None, crashes=run.crashes + 1)
         if run.worker == gone and not run.ended
         else run
         for run in sheet.runs

@@ -1041,6 +1041,14 @@ def posted(posting: Posting) -> str:
     return f"Carried out by [GitHub Actions]({posting.url}){again}."
 
 
+def board_unseen(board: BoardKey) -> str:
+    """Noted on a run whose job cannot move its card."""
+    return (
+        f"The card does not move on board {board}: a job's own token reaches no "
+        "boards. Give the action a `project-token`."
+    )
+
+
 def waiting_for_machine(posting: Posting) -> str:
     """What a run waits for that is posted and has not begun."""
     return f"[GitHub Actions]({posting.url}) to begin"

@@ -50,7 +50,10 @@ class Tracking:
         pauses: Pauses,
         expenses: Expenses,
         clock: Clock,
+        notes: Sequence[str] = (),
     ) -> None:
+        """``notes`` are told with every run."""
+        self._notes = notes
         self._expenses = expenses
         self._pauses = pauses
         self._runs = runs
@@ -91,7 +94,7 @@ class Tracking:
             stage,
             now=self._clock.now(),
             waiting_for=await self._waiting_for(run),
-            notes=(*notes, *_where(run), *_held_up(run)),
+            notes=(*notes, *self._notes, *_where(run), *_held_up(run)),
             spent=Spent(
                 await self._expenses.of_run(run.id),
                 await self._expenses.of_card(run.card),

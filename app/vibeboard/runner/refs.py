@@ -7,7 +7,6 @@ from vibeboard.errors import GitHubUnavailable, StoreUnavailable, UserError
 from vibeboard.runner.git import (
     Credential,
     Git,
-    GitFailed,
     GitRefusal,
     Place,
     last_line,
@@ -45,7 +44,7 @@ class GitRefs:
         if not version:
             return "", b""
         await self._made()
-        await self._remote(
+        await self._fetched(
             *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1"),
             *("--", self._url, f"+{ref}:{ref}"),
         )
@@ -56,7 +55,7 @@ class GitRefs:
         )
 
     async def _version(self, ref: str) -> str:
-        out = await self._remote("ls-remote", "--", self._url, ref)
+        out = await self._fetched("ls-remote", "--", self._url, ref)
         named = (line.partition("\t") for line in out.decode().splitlines())
         return next((commit for commit, _, name in named if name == ref), "")
 
@@ -105,6 +104,15 @@ class GitRefs:
         out = await self._git.run(*arguments, at=self._place, stdin=stdin, env=env)
         return out.decode().strip()
 
+    async def _fetched(self, *arguments: str) -> bytes:
+        try:
+            return await self._remote(*arguments)
+        except GitRefusal as refusal:
+            raise UserError(
+                "what Vibeboard remembers of a card cannot be read from the repository "
+                f"({refusal.text.partition(chr(10))[0]})"
+            ) from refusal
+
     async def _remote(self, *arguments: str) -> bytes:
         try:
             return await self._git.run(
@@ -114,7 +122,3 @@ class GitRefs:
             )
         except GitHubUnavailable as away:
             raise StoreUnavailable(str(away)) from away
-        except GitRefusal:
-            raise
-        except GitFailed as failed:
-            raise StoreUnavailable(failed.text) from failed
