@@ -87,7 +87,9 @@ async def test_either_side_ends_both(world: World) -> None:
     assert card.pull is None
 
 
-async def test_what_is_lost_is_posted_again(world: World) -> None:
+async def test_what_is_lost_is_posted_again_and_what_ended_runs_again(
+    world: World,
+) -> None:
     go = world.home / "go"
     card = world.card(
         "Add a tock", f"sleep {go}", "write tock.py def tock():\\n    return 2"
@@ -107,3 +109,11 @@ async def test_what_is_lost_is_posted_again(world: World) -> None:
     tracking = await card.says("✅ done", f"/actions/runs/{again.id}", "attempt 2")
     assert f"/actions/runs/{lost.id}" not in tracking
     assert card.pull is not None
+
+    actions.rerun(world.hub, again, actor=world.user("bob"))
+    await until(world, lambda: len(card.tracking()) == 2, "a second run")
+    assert await ended(world, again) == "success", log_of(again)
+    assert again.latest.number == 2
+    tracking = await card.says("✅ done", "asked for by bob")
+    assert f"/actions/runs/{again.id}), attempt 2." in tracking
+    assert len(posted(world)) == 2
