@@ -10,6 +10,7 @@ import jwt
 import pytest
 
 from localhub import actions, comments, issues
+from localhub.__main__ import main
 from localhub.state import WorkflowRun
 from tests.localhub.served import World, serve
 
@@ -213,6 +214,23 @@ jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
         path = f"{WORKFLOWS}/pick.yml/dispatches"
         got = await world.call("POST", path, {"ref": "main"}, token=reader)
         assert got.status == 403
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        pytest.param("some/action=.", "is not OWNER/NAME@REF=FOLDER", id="no ref"),
+        pytest.param("some/action@v1=gone", "gone is no folder", id="no folder"),
+    ],
+)
+def test_an_action_needs_a_ref_and_a_folder(
+    given: str, why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--local-repository", given])
+
+    assert ended.value.code == 2
+    assert why in capsys.readouterr().err
 
 
 # --- By events ----------------------------------------------------------------------
