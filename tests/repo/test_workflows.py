@@ -1,6 +1,8 @@
 """The workflows that users copy, and the action, keep their own rules."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from vibeboard.runner.agents.installed import PROGRAMS
 
 ACTION = ROOT / "action" / "action.yml"
 OURS = "OWNER/REPO/action"
+BASH = shutil.which("bash") or "bash"
 FILES = sorted((ROOT / "workflows").glob("*.yml"))
 _PINNED = re.compile(
     r"uses: (?P<name>[\w.-]+/[\w.-]+(?:/[\w./-]+)?)@(?P<commit>[0-9a-f]{40})"
@@ -138,6 +141,40 @@ def test_the_agent_is_one_that_was_tried(job: Job) -> None:
 
     assert found is not None
     assert found[1].startswith(claude.tried)
+
+
+@pytest.mark.parametrize("has", ["nothing", "it on the PATH", "it from last time"])
+def test_the_agent_is_installed_where_there_is_none(tmp_path: Path, has: str) -> None:
+    steps = JOBS["agent:served"].says["steps"]
+    (step,) = (s for s in steps if s["name"] == "Install the agent")
+    tools, found = tmp_path / "tools", tmp_path / "installed"
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text(f'#!/bin/sh\necho "$@" > {found}\n')
+    npm.chmod(0o755)
+    claude = npm.with_name("claude")
+    if has == "it from last time":
+        claude = tools / "claude-code" / "2.1.329" / "bin" / "claude"
+        claude.parent.mkdir(parents=True)
+    if has != "nothing":
+        claude.touch(0o755)
+    paths = tmp_path / "paths"
+
+    subprocess.run(
+        [BASH, "-e", "-o", "pipefail", "-c", step["run"]],
+        env={
+            "PATH": str(npm.parent),  # this machine may have a claude of its own
+            "RUNNER_TOOL_CACHE": str(tools),
+            "GITHUB_PATH": str(paths),
+        },
+        check=True,
+    )
+
+    place = tools / "claude-code" / "2.1.329"
+    assert paths.read_text() == f"{place}/bin\n"
+    assert found.exists() == (has == "nothing")
+    if found.exists():
+        assert f"--global --prefix {place} " in found.read_text()
 
 
 @pytest.mark.parametrize("job", CALLING, ids=str)
