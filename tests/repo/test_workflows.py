@@ -177,6 +177,25 @@ def test_the_agent_is_installed_where_there_is_none(tmp_path: Path, has: str) ->
         assert f"--global --prefix {place} " in found.read_text()
 
 
+def test_a_refusal_names_both_servers_and_runs_nothing() -> None:
+    (step,) = JOBS["agent:refused"].says["steps"]
+    hostile = "https://evil.example\n::add-path::/tmp\r\n$(exit 7)"
+
+    ended = subprocess.run(
+        [BASH, "-e", "-o", "pipefail", "-c", step["run"]],
+        env={"ASKED": hostile, "TRUSTED": SERVER},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    (line,) = ended.stdout.splitlines()
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert line.startswith("::error title=Another server::")
+    assert "https://evil.example ::add-path::/tmp" in line
+    assert SERVER in line
+
+
 @pytest.mark.parametrize("job", CALLING, ids=str)
 def test_the_action_takes_what_it_is_given(job: Job) -> None:
     assert set(job.given) <= set(parsed(ACTION)["inputs"])
