@@ -13,7 +13,6 @@ from ruamel.yaml import YAML
 
 from tests.repo import official
 from tests.repo.tracked import ROOT
-from vibeboard.action.inputs import PREFIX
 from vibeboard.cli.init import starter
 from vibeboard.cli.init.starter import Pin
 from vibeboard.domain.workflow import Cli
@@ -206,27 +205,6 @@ def test_a_called_workflow_gives_on_what_the_action_puts_out() -> None:
 
     assert list(job.says["outputs"]) == puts_out
     assert list(parsed(job.file)["on"]["workflow_call"]["outputs"]) == puts_out
-
-
-def test_the_action_runs_nothing_that_others_wrote() -> None:
-    steps = parsed(ACTION)["runs"]["steps"]
-
-    assert [step["run"] for step in steps if "${{" in step["run"]] == []
-    assert [step["uses"] for step in steps if "uses" in step] == []
-
-
-def test_every_input_of_the_action_reaches_the_program() -> None:
-    action = parsed(ACTION)
-    given = [step.get("env", {}) for step in action["runs"]["steps"]]
-    wanted = {
-        f"{PREFIX}{name.replace('-', '_').upper()}": f"${{{{ inputs.{name} }}}}"
-        for name in action["inputs"]
-    }
-
-    assert wanted in given
-    for variables in given:
-        extra = {name for name in variables if name not in wanted}
-        assert extra <= {f"{PREFIX}JOB_STATUS"}
 
 
 # --- With GitHub's own libraries ----------------------------------------------------
