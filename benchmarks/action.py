@@ -23,7 +23,6 @@ from statistics import median
 
 from benchmarks.machine import scratch
 from benchmarks.table import numbers, print_ratios, print_table, say
-from localhub import git, pulls
 from tests.action.workbench import Workbench, comment_event, open_workbench
 
 _ACTION = Path(__file__).parents[1] / "action"
@@ -137,24 +136,11 @@ def _install_agent(folder: Path) -> None:
 async def _start(temp: Path) -> float:
     """Seconds from the start of the Action's program to the start of its agent."""
     with tempfile.TemporaryDirectory(prefix="vibe-bench-") as home:
-        bench = await open_workbench(Path(home))
+        bench = await open_workbench(Path(home), {".vibe.yml": _CONFIG})
         try:
-            _configure(bench)
             return await _answered(bench, temp)
         finally:
             await bench.running.close()
-
-
-def _configure(bench: Workbench) -> None:
-    """Have the repository's default branch tell of the agent that is measured."""
-    place, who = bench.repository.git_dir, bench.user("alice")
-    parent = git.resolve(place, "refs/heads/main")
-    assert parent is not None
-    blob = git.write_blob(place, _CONFIG.encode())
-    tree = git.write_tree(place, parent, {".vibe.yml": ("100644", blob)})
-    by = pulls.signature(bench.hub, who)
-    commit = git.write_commit(place, tree, [parent], "Measure", by, by)
-    git.update_ref(place, "refs/heads/main", commit)
 
 
 async def _answered(bench: Workbench, temp: Path) -> float:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
+
 from localhub.fleet import program
 from localhub.state import WorkflowRun
 from tests.conftest import missing
@@ -55,6 +57,14 @@ def the_action(home: Path) -> Mapping[str, Path]:
         ignore=shutil.ignore_patterns("__pycache__"),
     )
     return {f"{ACTION}@{UNTAGGED}": folder}
+
+
+def has_an_agent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runners have Claude Code already: the workflow installs none then."""
+    claude = home / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.touch(0o755)
+    monkeypatch.setenv("PATH", f"{claude.parent}:{os.environ['PATH']}")
 
 
 def workflow(home: Path, canary: Path) -> str:

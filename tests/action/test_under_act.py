@@ -13,6 +13,7 @@ from localhub import actions
 from tests.action.composite import (
     TRAPS,
     ended,
+    has_an_agent,
     in_tree,
     log_of,
     the_action,
@@ -30,7 +31,10 @@ def canary(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path, canary: Path) -> AsyncIterator[Workbench]:
+async def bench(
+    tmp_path: Path, canary: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Workbench]:
+    has_an_agent(tmp_path, monkeypatch)
     made = await open_workbench(
         tmp_path,
         {**TRAPS, ".github/workflows/agent.yml": workflow(tmp_path, canary)},

@@ -17,6 +17,7 @@ from vibeboard.cli.init.command import Wish, installed_from, run_init
 from vibeboard.cli.init.starter import Pin
 from vibeboard.config.loader import load
 from vibeboard.config.schema import json_schema
+from vibeboard.domain.workflow import Runner
 from vibeboard.engine.ports import Remote
 from vibeboard.errors import SettingsInvalid, UserError
 from vibeboard.runner.git import Git
@@ -351,6 +352,24 @@ def test_it_says_what_to_do_next(
     assert f"git push --set-upstream origin {starter.BRANCH}\n" in said
     assert f"https://github.com/acme/clock/pull/new/{starter.BRANCH}\n" in said
     assert load((checkout.root / ".vibe.yml").read_text(), owner="acme").stages
+
+
+@pytest.mark.parametrize(
+    ("server", "runner"), [("", Runner.OWN), ("https://vibe.example", Runner.ACTIONS)]
+)
+def test_the_settings_name_the_server(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, server: str, runner: Runner
+) -> None:
+    monkeypatch.setenv("VIBEBOARD_PUBLIC_URL", server)
+
+    run_init(wish(checkout, actions=True, action=f"acme/vibeboard@{COMMIT}"))
+
+    root = checkout.root
+    stages = load((root / ".vibe.yml").read_text(), owner="acme").stages
+    agent = (root / ".github" / "workflows" / "agent.yml").read_text()
+    assert stages["develop"].runner is runner
+    assert (f"'{server}' == inputs.server" in agent) == bool(server)
+    assert (root / ".github/workflows/review-loop.yml").exists() == (not server)
 
 
 def test_nobody_is_there_to_open_a_pull_request(

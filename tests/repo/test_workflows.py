@@ -1,6 +1,8 @@
 """The workflows that users copy, and the action, keep their own rules."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,6 @@ from ruamel.yaml import YAML
 
 from tests.repo import official
 from tests.repo.tracked import ROOT
-from vibeboard.action.inputs import PREFIX
 from vibeboard.cli.init import starter
 from vibeboard.cli.init.starter import Pin
 from vibeboard.domain.workflow import Cli
@@ -19,6 +20,7 @@ from vibeboard.runner.agents.installed import PROGRAMS
 
 ACTION = ROOT / "action" / "action.yml"
 OURS = "OWNER/REPO/action"
+BASH = shutil.which("bash") or "bash"
 FILES = sorted((ROOT / "workflows").glob("*.yml"))
 _PINNED = re.compile(
     r"uses: (?P<name>[\w.-]+/[\w.-]+(?:/[\w./-]+)?)@(?P<commit>[0-9a-f]{40})"
@@ -140,6 +142,59 @@ def test_the_agent_is_one_that_was_tried(job: Job) -> None:
     assert found[1].startswith(claude.tried)
 
 
+@pytest.mark.parametrize("has", ["nothing", "it on the PATH", "it from last time"])
+def test_the_agent_is_installed_where_there_is_none(tmp_path: Path, has: str) -> None:
+    steps = JOBS["agent:served"].says["steps"]
+    (step,) = (s for s in steps if s["name"] == "Install the agent")
+    tools, found = tmp_path / "tools", tmp_path / "installed"
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text(f'#!/bin/sh\necho "$@" > {found}\n')
+    npm.chmod(0o755)
+    claude = npm.with_name("claude")
+    if has == "it from last time":
+        claude = tools / "claude-code" / "2.1.329" / "bin" / "claude"
+        claude.parent.mkdir(parents=True)
+    if has != "nothing":
+        claude.touch(0o755)
+    paths = tmp_path / "paths"
+
+    subprocess.run(
+        [BASH, "-e", "-o", "pipefail", "-c", step["run"]],
+        env={
+            "PATH": str(npm.parent),  # this machine may have a claude of its own
+            "RUNNER_TOOL_CACHE": str(tools),
+            "GITHUB_PATH": str(paths),
+        },
+        check=True,
+    )
+
+    place = tools / "claude-code" / "2.1.329"
+    assert paths.read_text() == f"{place}/bin\n"
+    assert found.exists() == (has == "nothing")
+    if found.exists():
+        assert f"--global --prefix {place} " in found.read_text()
+
+
+def test_a_refusal_names_both_servers_and_runs_nothing() -> None:
+    (step,) = JOBS["agent:refused"].says["steps"]
+    hostile = "https://evil.example\n::add-path::/tmp\r\n$(exit 7)"
+
+    ended = subprocess.run(
+        [BASH, "-e", "-o", "pipefail", "-c", step["run"]],
+        env={"ASKED": hostile, "TRUSTED": SERVER},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    (line,) = ended.stdout.splitlines()
+    assert (ended.returncode, ended.stderr) == (1, "")
+    assert line.startswith("::error title=Another server::")
+    assert "https://evil.example ::add-path::/tmp" in line
+    assert SERVER in line
+
+
 @pytest.mark.parametrize("job", CALLING, ids=str)
 def test_the_action_takes_what_it_is_given(job: Job) -> None:
     assert set(job.given) <= set(parsed(ACTION)["inputs"])
@@ -150,27 +205,6 @@ def test_a_called_workflow_gives_on_what_the_action_puts_out() -> None:
 
     assert list(job.says["outputs"]) == puts_out
     assert list(parsed(job.file)["on"]["workflow_call"]["outputs"]) == puts_out
-
-
-def test_the_action_runs_nothing_that_others_wrote() -> None:
-    steps = parsed(ACTION)["runs"]["steps"]
-
-    assert [step["run"] for step in steps if "${{" in step["run"]] == []
-    assert [step["uses"] for step in steps if "uses" in step] == []
-
-
-def test_every_input_of_the_action_reaches_the_program() -> None:
-    action = parsed(ACTION)
-    given = [step.get("env", {}) for step in action["runs"]["steps"]]
-    wanted = {
-        f"{PREFIX}{name.replace('-', '_').upper()}": f"${{{{ inputs.{name} }}}}"
-        for name in action["inputs"]
-    }
-
-    assert wanted in given
-    for variables in given:
-        extra = {name for name in variables if name not in wanted}
-        assert extra <= {f"{PREFIX}JOB_STATUS"}
 
 
 # --- With GitHub's own libraries ----------------------------------------------------

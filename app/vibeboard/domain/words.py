@@ -1022,7 +1022,7 @@ def no_workflow(path: str) -> str:
     """The repository lacks the workflow that carries runs out."""
     return (
         f"this stage has `runner: actions`, and the default branch has no `{path}`; "
-        "`vibeboard init --actions` writes it"
+        "`vibeboard init --server` with this server's address writes it"
     )
 
 
