@@ -72,7 +72,7 @@ async def test_either_side_ends_both(world: World) -> None:
     assert await ended(world, ours) == "success", log_of(ours)
 
     assert f"/actions/runs/{ours.id}" in stopped
-    assert agents(world) == []
+    await until(world, lambda: not agents(world), "no agent left")
 
     card.moved_to("Development")
     await until(world, lambda: len(posted(world)) == 2, "a second workflow run")
@@ -83,7 +83,7 @@ async def test_either_side_ends_both(world: World) -> None:
     stopped = await card.says("✋ stopped", "was cancelled")
 
     assert f"/actions/runs/{theirs.id}" in stopped
-    assert agents(world) == []
+    await until(world, lambda: not agents(world), "no agent left")
     assert card.pull is None
 
 
@@ -100,7 +100,7 @@ async def test_what_is_lost_is_posted_again_and_what_ended_runs_again(
     fleet = world.running.fleet
     assert fleet.lose(job_of(lost).id, conclusion="failure", after=0)
     assert await ended(world, lost) == "failure"
-    assert agents(world) == []
+    await until(world, lambda: not agents(world), "no agent left")
     go.touch()
     await until(world, lambda: card.column == "Review", "the card in Review")
 
