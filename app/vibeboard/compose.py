@@ -13,6 +13,7 @@ import aiohttp
 from vibeboard.clock import SystemClock
 from vibeboard.config.prices import read_prices
 from vibeboard.domain.redact import Redactor
+from vibeboard.domain.workflow import Runner
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.approvals import Approvals
@@ -131,6 +132,7 @@ class _Kept:
     delivery_queue: SqlDeliveryQueue
     runs: SqlRuns
     run_queue: SqlRunQueue
+    fleet_queue: SqlRunQueue
     workers: SqlWorkers
     locks: SqlLocks
     pauses: SqlPauses
@@ -240,7 +242,12 @@ async def _remember(
         deliveries=SqlDeliveries(engine, due, clock),
         delivery_queue=SqlDeliveryQueue(engine, due, clock, workers),
         runs=SqlRuns(engine, due, clock),
-        run_queue=SqlRunQueue(engine, due, clock, workers, place=place),
+        run_queue=SqlRunQueue(
+            engine, due, clock, workers, place=place, runners=(Runner.OWN,)
+        ),
+        fleet_queue=SqlRunQueue(
+            engine, due, clock, workers, place=place, runners=(Runner.ACTIONS,)
+        ),
         workers=workers,
         locks=SqlLocks(database),
         pauses=SqlPauses(engine, due, clock),
@@ -289,6 +296,7 @@ async def _wire(
         advancer=_advancer(crew, identity.login, carriers),
         runs=kept.runs,
         run_queue=kept.run_queue,
+        fleet_queue=kept.fleet_queue,
         executor=carriers,
         workers=kept.workers,
         clock=SystemClock(),
@@ -380,7 +388,6 @@ def _carriers(settings: Settings, crew: _Crew, here: Executor) -> Carriers:
         fleet=_fleet(settings, crew) if settings.public_url else None,
         runs=crew.kept.runs,
         postings=crew.kept.postings,
-        workflows=crew.workflows,
         tracker=crew.tracking,
         clock=SystemClock(),
     )

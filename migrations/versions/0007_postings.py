@@ -8,6 +8,9 @@ down_revision = "0006"
 
 
 def upgrade() -> None:
+    op.add_column(
+        "run", sa.Column("runner", sa.String(16), nullable=False, server_default="own")
+    )
     op.add_column("run", sa.Column("posting", sa.JSON(none_as_null=True)))
     op.add_column("run", sa.Column("posted_as", sa.BigInteger))
     op.add_column("run", sa.Column("lent_until", sa.DateTime))

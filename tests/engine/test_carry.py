@@ -11,20 +11,14 @@ from tests.conftest import HandClock
 from tests.store.ledgers import CARD, Ledger, start
 from vibeboard.domain.effects import StopRun
 from vibeboard.domain.run import Posting, Run, RunState
-from vibeboard.domain.workflow import AGENT_FILE
+from vibeboard.domain.workflow import AGENT_FILE, Runner
 from vibeboard.engine.carry import Carriers
-from vibeboard.engine.ports import Sight, SourceFile, Whereabouts
-from vibeboard.engine.workflows import Workflows
+from vibeboard.engine.ports import Sight, Whereabouts
 from vibeboard.errors import GitHubRefused, GitHubUnavailable, UserError
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
 
 MINUTE = timedelta(minutes=1)
-FILE = """version: 1
-stages:
-  develop: {runner: actions}
-  test: {result: report}
-"""
 
 
 @dataclass
@@ -68,16 +62,6 @@ class Here:
         self.shown.append(run)
 
 
-class OneFile:
-    """Repositories that all have this `.vibe.yml`."""
-
-    async def file(
-        self, repository: str, path: str, *, ref: str | None = None
-    ) -> SourceFile:
-        del repository, path
-        return SourceFile(FILE, ref or "c0ffee")
-
-
 class World:
     """A server that leaves runs to a toy fleet."""
 
@@ -92,7 +76,6 @@ class World:
             fleet=fleet,
             runs=self.ledger.runs,
             postings=self.ledger.postings,
-            workflows=Workflows(OneFile()),  # type: ignore[arg-type] # reads files only
             tracker=self.here,
             clock=self.clock,
         )
@@ -100,8 +83,8 @@ class World:
     def without_address(self) -> None:
         self.carriers = self._carriers(None)
 
-    async def asked(self, stage: str = "develop") -> Run:
-        await self.ledger.decided(start(stage=stage))
+    async def asked(self, runner: Runner = Runner.ACTIONS) -> Run:
+        await self.ledger.decided(start(runner=runner))
         await self.turn()
         (run,) = (await self.ledger.runs.history(CARD)).runs
         return run
@@ -133,7 +116,7 @@ async def world(tmp_path: Path, clock: HandClock) -> AsyncIterator[World]:
 
 
 async def test_each_run_goes_where_its_stage_wants_it(world: World) -> None:
-    own = await world.asked("test")
+    own = await world.asked(Runner.OWN)
 
     assert world.here.carried == [own.id]
     assert world.fleet.posted == []
@@ -181,7 +164,7 @@ async def test_what_cannot_be_posted_fails_with_the_reason(
 
 async def test_while_github_is_away_it_is_tried_again(world: World) -> None:
     world.fleet.fault = GitHubUnavailable("502")
-    await world.ledger.decided(start())
+    await world.ledger.decided(start(runner=Runner.ACTIONS))
 
     with pytest.raises(GitHubUnavailable):
         await world.turn()

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import Effect, StartRun
 from vibeboard.domain.run import Posting, Report, Run, RunState
+from vibeboard.domain.workflow import Runner
 from vibeboard.engine.ports import Clock, Decision, Delivery, Sorted
 from vibeboard.store import runs, schema
 from vibeboard.store.database import Database
@@ -68,6 +69,17 @@ class Ledger:
         self.on_server_time = not database.is_sqlite
         self._due = due
         self._given = 0
+
+    def queue_of(self, runner: Runner) -> SqlRunQueue:
+        """The runs of one runner, as this process takes them."""
+        return SqlRunQueue(
+            self._engine,
+            self._due,
+            self._clock,
+            self.workers,
+            place="here",
+            runners=(runner,),
+        )
 
     def lent(
         self, posting: Posting, *, term: timedelta = timedelta(seconds=75)

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from tests.conftest import HandClock
-from tests.store.ledgers import CARD, Ledger, start
+from tests.store.ledgers import CARD, OTHER, Ledger, start
 from vibeboard.domain.effects import LookAfter, StopRun
 from vibeboard.domain.run import Posting, Report, Run, RunState, Step
+from vibeboard.domain.workflow import Runner
 from vibeboard.errors import Fenced
 from vibeboard.store.database import Database
 
@@ -249,3 +250,17 @@ async def test_a_stop_before_it_begins_ends_it_for_the_machine_too(
 
     assert found.ended
     assert (await ledger.runs.history(CARD)).active is None
+
+
+async def test_each_runners_queue_gives_its_own(ledger: Ledger) -> None:
+    for_fleet = ledger.queue_of(Runner.ACTIONS)
+    await ledger.decided(start(), start(OTHER, runner=Runner.ACTIONS))
+    (own,) = (await ledger.runs.history(CARD)).runs
+    (fleets,) = (await ledger.runs.history(OTHER)).runs
+
+    assert (own.runner, fleets.runner) == (Runner.OWN, Runner.ACTIONS)
+    assert await for_fleet.claim(9) == [fleets.id]
+    # What the other one has under way is not astray.
+    assert await ledger.queue_of(Runner.OWN).strays(()) == 0
+    assert await for_fleet.strays(()) == 1
+    assert await ledger.queue_of(Runner.OWN).claim(9) == [own.id]

@@ -10,6 +10,7 @@ from datetime import timedelta
 from vibeboard.domain.board import CardKey, Place
 from vibeboard.domain.run import Remark
 from vibeboard.domain.tools import Verdict
+from vibeboard.domain.workflow import Runner
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class StartRun:
 
     ``chain`` and ``parent`` as in ``Run``. Of those that wait, the one with the higher
     ``priority`` goes first. It does not start before ``delay`` is over. ``approved`` is
-    a commit that it pushes, and then no agent works.
+    a commit that it pushes, and then no agent works. ``runner`` carries it out.
     """
 
     card: CardKey
@@ -34,6 +35,7 @@ class StartRun:
     priority: int = 0
     delay: timedelta = timedelta(0)
     approved: str = ""
+    runner: Runner = Runner.OWN
 
     @property
     def key(self) -> str:

@@ -13,6 +13,7 @@ from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.protected import Held
 from vibeboard.domain.review import ReviewResult
+from vibeboard.domain.workflow import Runner
 from vibeboard.errors import IllegalTransition
 
 _N = TypeVar("_N", int, float)
@@ -222,8 +223,8 @@ class Run:
     given back, ``tries`` how often in a row, ``crashes`` how many processes died over
     it. ``calls`` counts what it asked of GitHub. ``asked_at`` says since when it waits
     for people to answer its agent's questions. ``approved`` is a commit that the run
-    pushes because a person has looked at it; no agent works then. ``posting`` is where
-    it is on GitHub Actions, or was last.
+    pushes because a person has looked at it; no agent works then. ``runner``
+    carries it out; ``posting`` is where it is on GitHub Actions, or was last.
     """
 
     id: str
@@ -255,6 +256,7 @@ class Run:
     asked_at: datetime | None = None
     approved: str = ""
     posting: Posting | None = None
+    runner: Runner = Runner.OWN
 
     @property
     def ended(self) -> bool:

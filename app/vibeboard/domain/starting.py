@@ -48,6 +48,7 @@ def start(stage: Stage, situation: Situation, wish: Wish) -> list[Effect]:
             parent="" if wish.is_persons else led,
             priority=stage.priority.value,
             delay=timedelta(0) if wish.at_once else stage.delay,
+            runner=stage.runner,
         )
     ]
 

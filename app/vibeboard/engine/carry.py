@@ -22,7 +22,6 @@ from vibeboard.engine.ports import (
     Tracker,
     Whereabouts,
 )
-from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, UserError
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,6 @@ class Carriers:
         fleet: Fleet | None,
         runs: Runs,
         postings: Postings,
-        workflows: Workflows,
         tracker: Tracker,
         clock: Clock,
     ) -> None:
@@ -64,7 +62,6 @@ class Carriers:
         self._fleet = fleet
         self._runs = runs
         self._postings = postings
-        self._workflows = workflows
         self._tracker = tracker
         self._clock = clock
 
@@ -73,7 +70,7 @@ class Carriers:
         run = await self._runs.get(run_id)
         if run.ended:
             return
-        if not await self._goes_out(run):
+        if run.runner is Runner.OWN:
             await self._here.carry_out(run_id)
             return
         if self._fleet is None:
@@ -95,12 +92,6 @@ class Carriers:
             return
         if not (posting.begun or posting.over):
             await self._fleet.cancel(run.card.repository, posting)
-
-    async def _goes_out(self, run: Run) -> bool:
-        if run.posting is not None:
-            return True
-        stage = await self._workflows.stage(run)
-        return stage is not None and stage.runner is Runner.ACTIONS
 
     async def _post(self, run: Run, fleet: Fleet) -> None:
         if run.state is RunState.STOPPING:

@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 # Both mostly wait: the one for GitHub's answers, the other for its leave to write.
 _DECISIONS_AT_ONCE = 16
 _PERFORMED_AT_ONCE = 64
+_POSTED_AT_ONCE = 16
 # How long a run waits for an App that is suspended or gone before it asks again.
 _ABSENCE = timedelta(minutes=10)
 _LULL = 1.0  # seconds before something is tried again that the database did not take
@@ -83,8 +84,12 @@ class Dispatcher:
         clock: Clock,
         runners: int,
         lease: timedelta,
+        fleet_queue: RunQueue | None = None,
     ) -> None:
-        """``runners`` of 0 leaves runs to other processes."""
+        """``runners`` of 0 leaves runs to other processes.
+
+        Runs of ``fleet_queue`` are carried out elsewhere, and take no place here.
+        """
         self._kept = deliveries
         self._delivery_queue = delivery_queue
         self._advancer = advancer
@@ -109,11 +114,22 @@ class Dispatcher:
             clock=clock,
         )
         self.runs = Pump(run_queue, self._carry_out, places=runners, clock=clock)
+        self.postings = Pump(
+            fleet_queue or run_queue,
+            self._carry_out,
+            places=_POSTED_AT_ONCE if fleet_queue is not None else 0,
+            clock=clock,
+        )
 
     @property
     def pumps(self) -> Mapping[str, Pump[Any]]:
         """What is pumped, by name."""
-        return {"decisions": self.decisions, "effects": self.effects, "runs": self.runs}
+        return {
+            "decisions": self.decisions,
+            "effects": self.effects,
+            "runs": self.runs,
+            "postings": self.postings,
+        }
 
     @property
     def idle(self) -> str:
@@ -151,7 +167,9 @@ class Dispatcher:
             return max(grace.total_seconds() - spent, 0)
 
         await self.runs.stop()
+        await self.postings.stop()
         await self.runs.finish(grace)
+        await self.postings.finish(timedelta(seconds=left()))
         for pump in (self.decisions, self.effects):
             with suppress(TimeoutError):
                 async with asyncio.timeout(left()):

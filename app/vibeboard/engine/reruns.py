@@ -10,6 +10,7 @@ from typing import Protocol
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.run import Run, rerun_cause
+from vibeboard.domain.workflow import Runner
 from vibeboard.engine.ports import Caller, Fleet, Runs
 from vibeboard.errors import Fenced, RetryLater
 
@@ -52,6 +53,9 @@ class Reruns:
         cause = rerun_cause(caller.posting, caller.attempt)
         history = await self._runs.history(run.card)
         found = next((one for one in history.runs if one.cause == cause), None)
+        if found is not None and found.runner is Runner.OWN:
+            message = f"run {found.id} was started instead, on the server's own runners"
+            raise Fenced(message)
         if found is not None:
             return found
         if await self._wishes.decided(cause):

@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Integer, Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.run import Report, Run, RunState
+from vibeboard.domain.workflow import Runner
 from vibeboard.engine.ports import Clock
 from vibeboard.store import lending, questions, runs, schema
 from vibeboard.store.due import Due
@@ -21,28 +22,27 @@ _STEP = schema.run_step.c
 # and whoever wrote the run may not have seen each other.
 _SEARCHED_EVERY = timedelta(seconds=10)
 
+
 # Made once: making them takes longer than the database takes to answer, and each wake
 # asks.
-_DUE = (
-    select(_RUN.id)
-    .where(
-        _RUN.dispatched_at.is_not(None),
-        is_unended(),
-        _RUN.worker.is_(None),
-        _RUN.asked_at.is_(None),
-        or_(_RUN.due_at.is_(None), _RUN.due_at <= bindparam("now")),
-        or_(_RUN.state != RunState.QUEUED.value, ~paused()),
+def _due(runners: Sequence[Runner]) -> Select[tuple[str]]:
+    """Runs of these runners that may be taken, the first ones first."""
+    return (
+        select(_RUN.id)
+        .where(
+            _RUN.dispatched_at.is_not(None),
+            is_unended(),
+            _RUN.runner.in_([runner.value for runner in runners]),
+            _RUN.worker.is_(None),
+            _RUN.asked_at.is_(None),
+            or_(_RUN.due_at.is_(None), _RUN.due_at <= bindparam("now")),
+            or_(_RUN.state != RunState.QUEUED.value, ~paused()),
+        )
+        .order_by(_RUN.priority.desc(), _RUN.dispatched_at, _RUN.id)
+        .limit(bindparam("most", type_=Integer))
     )
-    .order_by(_RUN.priority.desc(), _RUN.dispatched_at, _RUN.id)
-    .limit(bindparam("most", type_=Integer))
-)
-_LOOK = _DUE.limit(1)
-_TAKE = (
-    update(schema.run)
-    .where(_RUN.id.in_(_DUE), _RUN.worker.is_(None))
-    .values(worker=bindparam("life"), due_at=None, waits_for="")
-    .returning(_RUN.id)
-)
+
+
 _DELAYED = (
     select(_RUN.id)
     .where(runs.is_held(), _RUN.due_at <= bindparam("now"), ~paused())
@@ -68,7 +68,18 @@ class SqlRunQueue:
         workers: SqlWorkers,
         *,
         place: str,
+        runners: Sequence[Runner] = tuple(Runner),
     ) -> None:
+        """``runners`` are those whose runs it gives."""
+        due_now = _due(runners)
+        self._look = due_now.limit(1)
+        self._take = (
+            update(schema.run)
+            .where(_RUN.id.in_(due_now), _RUN.worker.is_(None))
+            .values(worker=bindparam("life"), due_at=None, waits_for="")
+            .returning(_RUN.id)
+        )
+        self._runners = [runner.value for runner in runners]
         self._engine = engine
         self._due = due
         self._clock = clock
@@ -83,11 +94,11 @@ class SqlRunQueue:
         await self._dispatch_due()
         async with self._engine.connect() as connection:
             # A look costs no write; most looks find nothing.
-            if (await connection.execute(_LOOK, given)).first() is None:
+            if (await connection.execute(self._look, given)).first() is None:
                 return []
         given |= {"life": self._workers.life, "most": most}
         async with self._engine.begin() as connection:
-            claimed = list((await connection.execute(_TAKE, given)).scalars())
+            claimed = list((await connection.execute(self._take, given)).scalars())
             begun_elsewhere = select(_RUN.id).where(
                 _RUN.id.in_(claimed),
                 _RUN.place != self._place,
@@ -176,7 +187,11 @@ class SqlRunQueue:
 
     async def strays(self, known: Collection[str]) -> int:
         """Give back what is ours by its row, and not among those ``known``."""
-        ours = and_(_RUN.worker == self._workers.life, is_unended())
+        ours = and_(
+            _RUN.worker == self._workers.life,
+            is_unended(),
+            _RUN.runner.in_(self._runners),
+        )
         async with self._engine.connect() as connection:
             taken = await connection.scalars(select(_RUN.id).where(ours))
             astray = set(taken).difference(known)

@@ -29,6 +29,7 @@ from vibeboard.domain.board import CardKey, Wording
 from vibeboard.domain.effects import StartRun, StopRun
 from vibeboard.domain.run import Report, Run, RunState, Step, run_id
 from vibeboard.domain.situation import CardHistory
+from vibeboard.domain.workflow import Runner
 from vibeboard.engine.ports import Clock
 from vibeboard.errors import Fenced
 from vibeboard.store import codec, schema
@@ -215,6 +216,7 @@ async def _add(
         .values(
             instructions=both,
             config_commit=effect.config_commit,
+            runner=effect.runner.value,
             # Whoever of the two is nearer to a person counts.
             chain=min(waiting.chain, effect.chain),
             parent=waiting.parent if effect.chain else "",
@@ -259,6 +261,7 @@ async def _queue(
             priority=effect.priority,
             due_at=due_at,
             approved=effect.approved,
+            runner=effect.runner.value,
             created_at=now,
             changed_at=now,
         )
@@ -514,6 +517,7 @@ def _read(row: Row[Any]) -> Run:
         calls=row.calls or {},
         asked_at=row.asked_at,
         approved=row.approved,
+        runner=Runner(row.runner),
         posting=codec.load_posting(row.posting) if row.posting else None,
     )
 

@@ -145,6 +145,7 @@ run = Table(
     Column("calls", JSON),
     Column("asked_at", UtcDateTime),  # waits for people's answers since then
     Column("approved", String(64), nullable=False, server_default=""),
+    Column("runner", String(16), nullable=False, server_default="own"),  # Runner
     Column("posting", JSON(none_as_null=True)),  # where it is on GitHub Actions
     Column("posted_as", BigInteger),  # the posting's number
     Column("lent_until", UtcDateTime),  # until then a posting's claim holds

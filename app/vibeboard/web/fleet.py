@@ -55,7 +55,8 @@ class FleetCalls:
         except Exception as error:
             if not isinstance(error, tuple(kind for kind, _ in _STATUSES)):
                 log.exception("a call of the fleet broke")
-            elif isinstance(error, NotProved | Forbidden | Malformed):
+            elif isinstance(error, Forbidden | Malformed):
+                # Strangers prove nothing, and must not fill the log.
                 log.warning("a call was refused", extra={"why": str(error)})
             return _told(error)
         return web.json_response(answer)
