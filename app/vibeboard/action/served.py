@@ -9,13 +9,13 @@ from datetime import timedelta
 
 import aiohttp
 
-from vibeboard.action.approvals import Attended
-from vibeboard.action.hands import HOLD, hands_of
+from vibeboard.action.hands import hands_of
 from vibeboard.action.inputs import Inputs
 from vibeboard.action.server import Identity, Server, Tokens
 from vibeboard.domain.retry import MOST_TRIES, wait_before
 from vibeboard.domain.run import Run
 from vibeboard.engine import wire
+from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.ending import end
 from vibeboard.engine.execute import Executor
 from vibeboard.engine.outlast import outlast
@@ -213,7 +213,7 @@ async def serving(inputs: Inputs) -> AsyncIterator[Served]:
             workflows=Workflows(repositories),
             stops=stops,
             tracking=wire.TRACKER.remote(call),
-            approvals=Attended(far.questions, HOLD),
+            approvals=Approvals(far.questions),
             meter=wire.METER.remote(call),
         )
         yield Served(
