@@ -21,6 +21,7 @@ from vibeboard.engine.meter import Meter
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
+    Agents,
     CallCounter,
     Cards,
     Checks,
@@ -47,7 +48,6 @@ from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.workflows import Workflows
-from vibeboard.runner.agents.registry import RunnerAgents
 from vibeboard.runner.sandbox.cell import Sandbox
 from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
@@ -109,7 +109,7 @@ class Hands:
     places: Places
     workspaces: GitWorkspaces
     sandbox: Sandbox
-    agents: RunnerAgents
+    agents: Agents
     prices: Prices
 
 
