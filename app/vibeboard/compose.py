@@ -10,6 +10,7 @@ from functools import partial
 
 import aiohttp
 
+from vibeboard import wiring
 from vibeboard.clock import SystemClock
 from vibeboard.config.prices import read_prices
 from vibeboard.domain.redact import Redactor
@@ -17,28 +18,17 @@ from vibeboard.domain.workflow import Runner
 from vibeboard.engine import polling
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.approvals import Approvals
-from vibeboard.engine.asker import Asker
 from vibeboard.engine.boards import Boards
-from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.carry import Carriers
 from vibeboard.engine.dispatch import Dispatcher
 from vibeboard.engine.execute import Executor
-from vibeboard.engine.gatekeeper import Gatekeeper
 from vibeboard.engine.housekeeping import Housekeeper, Keep
-from vibeboard.engine.inspector import Inspector
 from vibeboard.engine.lender import Lender
-from vibeboard.engine.perform import Performer
 from vibeboard.engine.places import Places
 from vibeboard.engine.polling import Polling
 from vibeboard.engine.ports import Caller, Calls
-from vibeboard.engine.prove import Prover
-from vibeboard.engine.publish import Publisher
-from vibeboard.engine.purse import Purses
 from vibeboard.engine.reconcile import Reconciler
 from vibeboard.engine.reruns import Reruns
-from vibeboard.engine.specialists import Specialists
-from vibeboard.engine.stops import Stops
-from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.watch import Watch
 from vibeboard.engine.wire import HomeRepositories
 from vibeboard.engine.workflows import Workflows
@@ -62,7 +52,6 @@ from vibeboard.runner.git import Git
 from vibeboard.runner.sandbox.cell import Kind, Policy, Sandbox
 from vibeboard.runner.sandbox.groups import Bounds
 from vibeboard.runner.sandbox.view import View
-from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
 from vibeboard.runner.workspace import Identity as Committer
 from vibeboard.settings import Machine, Settings
@@ -159,12 +148,13 @@ class _Crew:
 
     kept: _Kept
     ports: GitHubPorts
-    workflows: Workflows
-    workspaces: GitWorkspaces
-    stops: Stops
-    tracking: Tracking
+    shared: wiring.Crew
     metrics: Metrics
-    us: str
+
+    @property
+    def us(self) -> str:
+        """Our own login."""
+        return self.shared.world.us
 
 
 class _Bell:
@@ -293,7 +283,7 @@ async def _wire(
     dispatcher = Dispatcher(
         deliveries=kept.deliveries,
         delivery_queue=kept.delivery_queue,
-        advancer=_advancer(crew, identity.login, carriers),
+        advancer=_advancer(crew, carriers),
         runs=kept.runs,
         run_queue=kept.run_queue,
         fleet_queue=kept.fleet_queue,
@@ -314,7 +304,7 @@ async def _wire(
         deliveries=kept.deliveries,
         runs=kept.runs,
         ports=ports,
-        workflows=crew.workflows,
+        workflows=crew.shared.workflows,
         webhook=Webhook(
             kept.intake,
             verify,
@@ -330,7 +320,7 @@ async def _wire(
             run=kept.runs.get,
             steps=kept.overview.steps,
             questions=kept.questions.of,
-            gates=_gatekeeper(crew).gates,
+            gates=wiring.gatekeeper_of(crew.shared).gates,
             answering=Access(
                 settings.api_answer_tokens(),
                 setting="VIBEBOARD_API_ANSWER_TOKEN_FILE",
@@ -353,32 +343,25 @@ async def _crew(
     metrics: Metrics,
     identity: Identity,
 ) -> _Crew:
-    workflows = Workflows(ports.repositories)
     git = Git(home=places.root / "git-home", path=machine.path)
     await git.check_version()
     email = f"{identity.login}@users.noreply.github.com"
-    return _Crew(
-        kept,
-        ports,
-        workflows,
-        GitWorkspaces(
-            places.root / "workspaces",
-            git=git,
-            identity=Committer(identity.login, email),
-        ),
-        Stops(kept.runs),
-        Tracking(
-            runs=kept.runs,
-            replies=ports.replies,
-            workflows=workflows,
-            locks=kept.locks,
-            pauses=kept.pauses,
-            expenses=kept.spending,
-            clock=SystemClock(),
-        ),
-        metrics,
-        identity.login,
+    workspaces = GitWorkspaces(
+        places.root / "workspaces",
+        git=git,
+        identity=Committer(identity.login, email),
     )
+    world = wiring.World(
+        repositories=ports.repositories,
+        cards=ports.cards,
+        replies=ports.replies,
+        pulls=ports.pulls,
+        checks=ports.checks,
+        counter=ports,
+        us=identity.login,
+    )
+    shared = wiring.crew_of(kept, world, workspaces, SystemClock(), meter=metrics)
+    return _Crew(kept, ports, shared, metrics)
 
 
 def _carriers(settings: Settings, crew: _Crew, here: Executor) -> Carriers:
@@ -388,7 +371,7 @@ def _carriers(settings: Settings, crew: _Crew, here: Executor) -> Carriers:
         fleet=_fleet(settings, crew) if settings.public_url else None,
         runs=crew.kept.runs,
         postings=crew.kept.postings,
-        tracker=crew.tracking,
+        tracker=crew.shared.tracking,
         clock=SystemClock(),
     )
 
@@ -417,7 +400,7 @@ def _lender(settings: Settings, crew: _Crew) -> Lender | None:
         ),
         runs=kept.runs,
         repositories=ports.repositories,
-        workflows=crew.workflows,
+        workflows=crew.shared.workflows,
         lent=kept.lent,
         ports={
             "runs": kept.runs,
@@ -429,7 +412,7 @@ def _lender(settings: Settings, crew: _Crew) -> Lender | None:
             "expenses": kept.spending,
             "evidence": kept.evidence,
             "reviews": kept.reviews,
-            "tracker": crew.tracking,
+            "tracker": crew.shared.tracking,
             "meter": crew.metrics,
         },
         counter=ports,
@@ -439,23 +422,13 @@ def _lender(settings: Settings, crew: _Crew) -> Lender | None:
     )
 
 
-def _advancer(crew: _Crew, us: str, carriers: Carriers) -> Advancer:
-    kept, ports = crew.kept, crew.ports
-    return Advancer(
-        deliveries=kept.deliveries,
-        runs=kept.runs,
-        cards=ports.cards,
-        pulls=ports.pulls,
-        questions=kept.questions,
-        repositories=ports.repositories,
-        workflows=crew.workflows,
-        performer=_performer(crew, carriers),
-        gatekeeper=_gatekeeper(crew),
-        locks=kept.locks,
+def _advancer(crew: _Crew, carriers: Carriers) -> Advancer:
+    marks = crew.kept.marks
+    return wiring.advancer_of(
+        crew.shared,
         translate=lambda event, body, guid: translate(event, body, guid=guid),
-        boards_changed=lambda: kept.marks.advance(polling.CHANGED, SystemClock().now()),
-        us=us,
-        meter=crew.metrics,
+        boards_changed=lambda: marks.advance(polling.CHANGED, SystemClock().now()),
+        recall=carriers.recall,
     )
 
 
@@ -463,7 +436,7 @@ def _boards(crew: _Crew) -> Boards:
     return Boards(
         cards=crew.ports.cards,
         repositories=crew.ports.repositories,
-        workflows=crew.workflows,
+        workflows=crew.shared.workflows,
         sightings=crew.kept.sightings,
         marks=crew.kept.marks,
         clock=SystemClock(),
@@ -507,101 +480,26 @@ def _keep(settings: Settings) -> Keep:
     )
 
 
-def _gatekeeper(crew: _Crew) -> Gatekeeper:
-    kept, ports = crew.kept, crew.ports
-    return Gatekeeper(
-        runs=kept.runs,
-        cards=ports.cards,
-        pulls=ports.pulls,
-        checks=ports.checks,
-        replies=ports.replies,
-        repositories=ports.repositories,
-        workflows=crew.workflows,
-        evidence=kept.evidence,
-        reviews=kept.reviews,
-        vouches=kept.vouches,
-    )
-
-
-def _performer(crew: _Crew, carriers: Carriers) -> Performer:
-    return Performer(
-        recall=carriers.recall,
-        deliveries=crew.kept.deliveries,
-        cards=crew.ports.cards,
-        expenses=crew.kept.spending,
-        replies=crew.ports.replies,
-        asker=Asker(
-            questions=crew.kept.questions,
-            runs=crew.kept.runs,
-            replies=crew.ports.replies,
-            pulls=crew.ports.pulls,
-            checks=crew.ports.checks,
-        ),
-        inspector=Inspector(
-            cards=crew.ports.cards,
-            checks=crew.ports.checks,
-            pulls=crew.ports.pulls,
-            repositories=crew.ports.repositories,
-            workflows=crew.workflows,
-        ),
-        gatekeeper=_gatekeeper(crew),
-        tracking=crew.tracking,
-        stops=crew.stops,
-        workspaces=crew.workspaces,
-        meter=crew.metrics,
-    )
-
-
 def _executor(
     settings: Settings, machine: Machine, places: Places, crew: _Crew
 ) -> Executor:
     sandbox = _sandbox(settings, machine.path)
-    agents = _agents(settings, sandbox)
-    briefing = Briefing(
-        runs=crew.kept.runs,
-        cards=crew.ports.cards,
-        pulls=crew.ports.pulls,
-        repositories=crew.ports.repositories,
-        workflows=crew.workflows,
-        us=crew.us,
-    )
-    return Executor(
-        runs=crew.kept.runs,
-        queue=crew.kept.run_queue,
-        cards=crew.ports.cards,
-        repositories=crew.ports.repositories,
-        workspaces=crew.workspaces,
-        agents=agents,
-        approvals=Approvals(crew.kept.questions),
-        prover=Prover(
-            suites=ShellSuites(sandbox),
-            workspaces=crew.workspaces,
-            evidence=crew.kept.evidence,
-            places=places,
-        ),
-        specialists=Specialists(
-            agents=agents,
-            workspaces=crew.workspaces,
-            lending=crew.workspaces,
-            reviews=crew.kept.reviews,
-            tell=briefing.specialist,
-            places=places,
-        ),
-        workflows=crew.workflows,
-        briefing=briefing,
-        publisher=Publisher(
-            runs=crew.kept.runs,
-            cards=crew.ports.cards,
-            repositories=crew.ports.repositories,
-            workspaces=crew.workspaces,
-            pulls=crew.ports.pulls,
-            checks=crew.ports.checks,
-        ),
-        tracking=crew.tracking,
-        stops=crew.stops,
+    shared = crew.shared
+    hands = wiring.Hands(
         places=places,
-        counter=crew.ports,
-        purses=Purses(crew.kept.spending, read_prices(settings.prices_file)),
+        workspaces=shared.workspaces,
+        sandbox=sandbox,
+        agents=_agents(settings, sandbox),
+        prices=read_prices(settings.prices_file),
+    )
+    return wiring.executor_of(
+        crew.kept,
+        shared.world,
+        hands,
+        workflows=shared.workflows,
+        stops=shared.stops,
+        tracking=shared.tracking,
+        approvals=Approvals(crew.kept.questions),
         meter=crew.metrics,
     )
 

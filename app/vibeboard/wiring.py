@@ -21,6 +21,7 @@ from vibeboard.engine.meter import Meter
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import (
+    Agents,
     CallCounter,
     Cards,
     Checks,
@@ -47,7 +48,6 @@ from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.engine.workflows import Workflows
-from vibeboard.runner.agents.registry import RunnerAgents
 from vibeboard.runner.sandbox.cell import Sandbox
 from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
@@ -109,7 +109,7 @@ class Hands:
     places: Places
     workspaces: GitWorkspaces
     sandbox: Sandbox
-    agents: RunnerAgents
+    agents: Agents
     prices: Prices
 
 
@@ -156,8 +156,9 @@ def advancer_of(
     *,
     translate: Callable[[str, bytes, str], Event | None],
     boards_changed: Callable[[], Awaitable[None]],
+    recall: Callable[[str], Awaitable[None]] | None = None,
 ) -> Advancer:
-    """What takes a delivery all the way."""
+    """What takes a delivery all the way; ``recall`` as of the performer."""
     kept, world = crew.kept, crew.world
     return Advancer(
         deliveries=kept.deliveries,
@@ -167,7 +168,7 @@ def advancer_of(
         questions=kept.questions,
         repositories=world.repositories,
         workflows=crew.workflows,
-        performer=performer_of(crew),
+        performer=performer_of(crew, recall),
         gatekeeper=gatekeeper_of(crew),
         locks=kept.locks,
         translate=translate,
@@ -194,10 +195,13 @@ def gatekeeper_of(crew: Crew) -> Gatekeeper:
     )
 
 
-def performer_of(crew: Crew) -> Performer:
-    """What performs effects."""
+def performer_of(
+    crew: Crew, recall: Callable[[str], Awaitable[None]] | None = None
+) -> Performer:
+    """What performs effects; ``recall`` has a run not begin elsewhere, either."""
     kept, world = crew.kept, crew.world
     return Performer(
+        recall=recall,
         deliveries=kept.deliveries,
         cards=world.cards,
         expenses=kept.spending,

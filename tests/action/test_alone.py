@@ -1,10 +1,19 @@
 """Jobs without a server, as processes: an event in, a pull request out."""
 
+import asyncio
 import signal
+from pathlib import Path
 
 import pytest
 
-from tests.action.workbench import Workbench
+from localhub import git, issues, projects, reviews
+from tests.action.workbench import (
+    CONFIG,
+    ROBOT,
+    Workbench,
+    comment_event,
+    open_workbench,
+)
 
 pytestmark = pytest.mark.processes
 
@@ -48,6 +57,10 @@ async def test_a_job_that_is_cancelled_saves_the_work_and_says_so(
     issue = bench.issue("Wait", "write half.txt half", "sleep 60")
     job = await bench.comment_job(issue, "/agent develop")
     await bench.until(lambda: bench.wrote("half.txt"))
+    environ = Path(f"/proc/{job.child.pid}/environ")
+    known = await asyncio.to_thread(environ.read_bytes)
+    assert b"GITHUB_RUN_ID=" in known
+    assert bench.token.encode() not in known
 
     job.gets(signal.SIGINT)
     ended = await job.ended()
@@ -112,3 +125,98 @@ async def test_strangers_and_forks_start_nothing(bench: Workbench) -> None:
     assert "comes from a fork" in refused.log
     assert "`pull_request_target` gives" in target.log
     assert bench.pulls == []
+
+
+async def test_a_job_that_is_run_again_retries_what_failed(bench: Workbench) -> None:
+    issue = bench.issue("Fail once", "exit 3")
+    said = bench.said(issue, "/agent develop")
+    event = comment_event(said, issue, "alice")
+    first = await (await bench.job("issue_comment", event)).ended()
+    alice = bench.user("alice")
+    issues.edit(bench.hub, issue, actor=alice, body="do: write a.txt a")
+
+    again = await bench.job("issue_comment", event, run=bench.workflow_run, attempt=2)
+    second = await again.ended()
+
+    assert (first.code, first.outputs["state"]) == (1, "failed"), first.log
+    assert "::error title=Vibeboard::" in first.log
+    assert (second.code, second.outputs["state"]) == (0, "succeeded"), second.log
+    failed, retried = bench.sheet(issue)["runs"]
+    assert (failed["state"], retried["asked_by"]) == ("failed", "alice")
+
+
+async def test_a_remark_at_a_line_sends_the_agent_back(bench: Workbench) -> None:
+    issue = bench.issue("Add a tock", "write tock.py def tock(): ...")
+    await (await bench.comment_job(issue, "/agent develop")).ended()
+    (pull,) = bench.pulls
+    line = {"path": "tock.py", "line": 1, "side": "RIGHT"}
+    body = "do: append tock.py # as asked"
+    alice = bench.user("alice")
+    remark = reviews.comment(bench.hub, pull, {**line, "body": body}, actor=alice)
+    payload = {
+        "action": "created",
+        "comment": {
+            "id": remark.id,
+            "body": body,
+            "path": "tock.py",
+            "line": 1,
+            "diff_hunk": "@@",
+        },
+        "pull_request": {
+            "number": pull.number,
+            "state": "open",
+            "head": {
+                "ref": pull.head_ref,
+                "sha": pull.head_sha,
+                "repo": {"full_name": "acme/clock"},
+            },
+            "base": {"ref": "main", "sha": "0" * 40},
+        },
+        "repository": {"full_name": "acme/clock", "default_branch": "main"},
+        "sender": {"login": "alice", "type": "User"},
+    }
+
+    job = await bench.job("pull_request_review_comment", payload)
+    ended = await job.ended()
+
+    assert ended.outputs["state"] == "succeeded", ended.log
+    assert ended.outputs["commit"] == pull.head_sha
+    log = git.log(bench.repository.git_dir, f"main..{pull.head_sha}")
+    assert len(list(log)) == 2
+    answers = [one for one in pull.review_comments if one.user.login == ROBOT]
+    assert len(answers) == 1
+
+
+async def test_cards_move_with_a_token_for_boards_and_else_it_is_said(
+    tmp_path: Path,
+) -> None:
+    config = (
+        CONFIG.replace("agents:", "board: {project: acme/1}\nagents:")
+        .replace("  refine:", "  refine:\n    column: Refinement")
+        .replace("  develop:", "  develop:\n    column: Development\n    next: Review")
+    )
+    columns = ("Backlog", "Refinement", "Development", "Review")
+    bench = await open_workbench(tmp_path, {".vibe.yml": config}, columns=columns)
+    try:
+        issue = bench.issue("Add a tock", "write tock.py def tock(): ...")
+        (board,) = bench.hub.projects
+        item = projects.add(bench.hub, board, issue, actor=bench.user("alice"))
+        projects.move(bench.hub, item, "Backlog", actor=bench.user("alice"))
+        without = await (await bench.comment_job(issue, "/agent develop")).ended()
+        assert "does not move on board acme/1" in bench.replies(issue)[-1], without.log
+        column = projects.option_of(item, projects.status_field(board))
+        assert column is not None
+        assert column.name == "Backlog"
+
+        given = {"VIBEBOARD_ACTION_PROJECT_TOKEN": "alice-token"}
+        ended = await (
+            await bench.comment_job(issue, "/agent develop", environment=given)
+        ).ended()
+
+        assert ended.outputs["state"] == "succeeded", ended.log
+        column = projects.option_of(item, projects.status_field(board))
+        assert column is not None
+        assert column.name == "Review"
+        assert "does not move" not in bench.replies(issue)[-1]
+    finally:
+        await bench.running.close()

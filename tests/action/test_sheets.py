@@ -18,6 +18,7 @@ from vibeboard.domain.effects import React, Reply, StopRun
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.run import Cost, Report, RunState
 from vibeboard.domain.workflow import Scope
+from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.ports import Decision
 from vibeboard.errors import Fenced, StoreUnavailable, UserError
 
@@ -121,6 +122,26 @@ async def test_a_job_that_is_gone_leaves_all_to_the_next(
     clock.at += timedelta(minutes=1)
     with pytest.raises(Fenced):
         await first.runs.end(run, Report(RunState.SUCCEEDED))
+
+
+async def test_the_job_of_who_answers_goes_on_with_the_run(
+    shelf: Cupboard, clock: HandClock, tmp_path: Path
+) -> None:
+    first = SheetLedger(shelf, clock, tmp_path, number=1)
+    run, question = await test_questions.waits(first)  # type: ignore[arg-type]  # all it uses
+    told = await first.deliveries.due()
+    second = SheetLedger(shelf, clock, tmp_path, number=2)
+    await second.sheets.of(CARD)
+    assert [one.event for one in told] == ["question_asked"]
+    assert await second.run_queue.claim(1) == []
+
+    await second.decided(test_questions.allow(question))
+
+    assert await second.run_queue.claim(1) == [run.id]
+    again = await second.run_queue.begin(run.id)
+    assert (again.attempt, again.crashes, again.asked_at) == (2, 0, None)
+    (answer,) = await Approvals(second.questions).unheard(again)
+    assert answer.id == question.id
 
 
 async def test_the_end_of_a_run_is_an_event_of_the_job_that_ended_it(

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -258,6 +258,8 @@ async def open_workbench(
     home: Path,
     files: Mapping[str, str] | None = None,
     actions: Mapping[str, Path] | None = None,
+    *,
+    columns: Sequence[str] = (),
 ) -> Workbench:
     """A GitHub with one repository, and the App whose token a job gets.
 
@@ -291,6 +293,9 @@ async def open_workbench(
             }
         ],
         "installations": [{"app": "github-actions", "account": "acme"}],
+        "projects": [{"owner": "acme", "title": "Clock", "columns": list(columns)}]
+        if columns
+        else [],
     }
     seed.apply(hub, data, home)
     (installation,) = hub.installations.values()

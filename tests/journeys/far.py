@@ -18,30 +18,23 @@ from localhub import actions
 from localhub.oidc import ISSUER
 from localhub.state import Job, WorkflowRun
 from tests.journeys.world import AGENT, PATIENCE, World
+from vibeboard.action.served import executor_over
 from vibeboard.action.server import Identity, Server, Tokens
 from vibeboard.config.prices import read_prices
 from vibeboard.engine import wire
-from vibeboard.engine.approvals import Approvals
-from vibeboard.engine.briefing import Briefing
 from vibeboard.engine.execute import Executor
 from vibeboard.engine.places import Places
 from vibeboard.engine.ports import LentRuns
-from vibeboard.engine.prove import Prover
-from vibeboard.engine.publish import Publisher
-from vibeboard.engine.purse import Purses
-from vibeboard.engine.specialists import Specialists
 from vibeboard.engine.stops import Stops
-from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import RetryLater
-from vibeboard.github import accounting
 from vibeboard.runner.agents.command import CommandAgent
 from vibeboard.runner.environment import Environment
 from vibeboard.runner.git import Git
 from vibeboard.runner.sandbox.cell import Policy, Sandbox
 from vibeboard.runner.sandbox.view import View
-from vibeboard.runner.suites import ShellSuites
 from vibeboard.runner.workspace import GitWorkspaces
 from vibeboard.runner.workspace import Identity as Committer
+from vibeboard.wiring import Hands
 
 WORKFLOW = """\
 name: Vibeboard
@@ -57,12 +50,6 @@ jobs:
     permissions: {id-token: write}
     steps: [{run: "true"}]
 """
-
-
-class _Counter:
-    """Counts what the server says that its calls have cost."""
-
-    counted = staticmethod(accounting.counted)
 
 
 @dataclass
@@ -125,11 +112,6 @@ async def at_work(
 def _executor(call: wire.Call, root: Path, world: World) -> Executor:
     places, path = Places(root), os.environ["PATH"]
     places.root.mkdir(parents=True)
-    runs, cards = wire.RUNS.remote(call), wire.CARDS.remote(call)
-    pulls, questions = wire.PULLS.remote(call), wire.QUESTIONS.remote(call)
-    lent = wire.REPOSITORIES.remote(call)
-    repositories = wire.FarRepositories(lent, "acme/clock")
-    workflows = Workflows(repositories)
     sandbox = Sandbox(
         Environment(f"{Path(sys.executable).parent}:{path}"),
         policy=Policy("preferred"),
@@ -140,51 +122,12 @@ def _executor(call: wire.Call, root: Path, world: World) -> Executor:
         git=Git(home=places.root / "git-home", path=path),
         identity=Committer(world.us, f"{world.us}@users.noreply.github.com"),
     )
-    agent = CommandAgent(sandbox)
-    briefing = Briefing(
-        runs=runs,
-        cards=cards,
-        pulls=pulls,
-        repositories=repositories,
-        workflows=workflows,
-        us=world.us,
-    )
-    return Executor(
-        runs=runs,
-        queue=wire.QUEUE.remote(call),
-        cards=cards,
-        repositories=repositories,
-        workspaces=workspaces,
-        agents=agent,
-        approvals=Approvals(questions),
-        prover=Prover(
-            suites=ShellSuites(sandbox),
-            workspaces=workspaces,
-            evidence=wire.EVIDENCE.remote(call),
-            places=places,
-        ),
-        specialists=Specialists(
-            agents=agent,
-            workspaces=workspaces,
-            lending=workspaces,
-            reviews=wire.REVIEWS.remote(call),
-            tell=briefing.specialist,
-            places=places,
-        ),
-        workflows=workflows,
-        briefing=briefing,
-        publisher=Publisher(
-            runs=runs,
-            cards=cards,
-            repositories=repositories,
-            workspaces=workspaces,
-            pulls=pulls,
-            checks=wire.CHECKS.remote(call),
-        ),
-        tracking=wire.TRACKER.remote(call),
-        stops=Stops(runs),
+    hands = Hands(
         places=places,
-        counter=_Counter(),
-        purses=Purses(wire.EXPENSES.remote(call), read_prices(None)),
-        meter=wire.METER.remote(call),
+        workspaces=workspaces,
+        sandbox=sandbox,
+        agents=CommandAgent(sandbox),
+        prices=read_prices(None),
     )
+    stops = Stops(wire.RUNS.remote(call))
+    return executor_over(call, "acme/clock", hands, us=world.us, stops=stops)

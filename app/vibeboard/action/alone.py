@@ -23,7 +23,7 @@ from vibeboard.engine.execute import Executor
 from vibeboard.engine.perform import Performer
 from vibeboard.engine.ports import Clock, Delivery, DeliveryState
 from vibeboard.engine.stops import Stops
-from vibeboard.errors import RetryLater
+from vibeboard.errors import MalformedDelivery, RetryLater
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +56,14 @@ class Alone:
         self.done: list[str] = []  # runs that were carried out here, oldest first
 
     async def answer(self, hook: str, guid: str, event: str, body: bytes) -> str:
-        """Do what the event asks for; why there is nothing to do, or empty."""
+        """Do what the event asks for; why there is nothing to do, or empty.
+
+        Raises MalformedDelivery if it lacks what it must have.
+        """
         delivery = await self._memory.deliveries.keep(hook, guid, event, body)
         found = self._advancer.sort(delivery)
+        if found.state is DeliveryState.UNREADABLE:
+            raise MalformedDelivery(found.reason)
         if found.state is not DeliveryState.RECEIVED:
             self._memory.deliveries.close(delivery.id)
             return found.reason

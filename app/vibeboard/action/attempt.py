@@ -24,6 +24,7 @@ async def carry_out(
     except Fenced as fenced:
         log.warning("another attempt has the run", extra={"why": str(fenced)})
     except PeopleAsked:
+        log.info("the run waits until people have answered its agent")
         await outlast(lambda: queue.wait_for_people(run))
         await executor.show(run)
     except (RetryLater, AppAbsent) as later:

@@ -10,8 +10,7 @@ import aiohttp
 
 from vibeboard import wiring
 from vibeboard.action.alone import Alone
-from vibeboard.action.approvals import Attended
-from vibeboard.action.hands import HOLD, hands_of
+from vibeboard.action.hands import hands_of
 from vibeboard.action.inputs import Inputs
 from vibeboard.action.memory import remember
 from vibeboard.action.shelf import GitShelf, Sheets
@@ -19,6 +18,7 @@ from vibeboard.clock import SystemClock
 from vibeboard.domain import words
 from vibeboard.domain.redact import Redactor
 from vibeboard.domain.run import Posting
+from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.places import Places
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, SettingsInvalid
@@ -110,7 +110,7 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
                 workflows=crew.workflows,
                 stops=crew.stops,
                 tracking=crew.tracking,
-                approvals=Attended(kept.questions, HOLD),
+                approvals=Approvals(kept.questions),
             ),
             stops=crew.stops,
             clock=clock,

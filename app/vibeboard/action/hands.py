@@ -21,8 +21,9 @@ from vibeboard.wiring import Hands
 
 log = logging.getLogger(__name__)
 
-# How long an agent that asks people keeps the job: nobody can resume it elsewhere.
-HOLD = timedelta(minutes=10)
+# How long an agent that asks people keeps its job. Asked for longer, it ends its turn
+# and begins anew with the answer: what it had in hand is gone with the machine.
+_HOLD = timedelta(minutes=10)
 
 
 def hands_of(inputs: Inputs, places: Places, git: Git, us: str) -> Hands:
@@ -39,9 +40,9 @@ def hands_of(inputs: Inputs, places: Places, git: Git, us: str) -> Hands:
         ),
         sandbox=sandbox,
         agents=RunnerAgents(
-            claude=ClaudeAgent(sandbox, program=find_claude(sandbox.path), hold=HOLD),
-            codex=CodexAgent(sandbox, program=None, hold=HOLD),
-            acp=AcpAgent(sandbox, hold=HOLD),
+            claude=ClaudeAgent(sandbox, program=find_claude(sandbox.path), hold=_HOLD),
+            codex=CodexAgent(sandbox, program=None, hold=_HOLD),
+            acp=AcpAgent(sandbox, hold=_HOLD),
             command=CommandAgent(sandbox),
         ),
         prices=read_prices(),

@@ -12,6 +12,7 @@ from vibeboard.action.event import Refused
 from vibeboard.action.inputs import Inputs, read_inputs
 from vibeboard.action.jobs import Job, opened
 from vibeboard.action.logs import log_to_stdout
+from vibeboard.domain import words
 from vibeboard.domain.run import Run
 from vibeboard.engine.ending import end
 from vibeboard.engine.publish import annotations_of
@@ -99,6 +100,10 @@ async def _guarded(inputs: Inputs, *, finishes: bool) -> Outcome:
         outcome.failed(f"GitHub answered {refusal.status_code}: {refusal}")
     except VibeboardError as error:
         outcome.failed(str(error))
+    except Exception as error:
+        # Told here, where the runner obeys nothing: it may have the words of others.
+        log.exception("the job broke")
+        outcome.failed(words.run_broke(error))
     return outcome
 
 

@@ -9,13 +9,13 @@ from datetime import timedelta
 
 import aiohttp
 
-from vibeboard.action.approvals import Attended
-from vibeboard.action.hands import HOLD, hands_of
+from vibeboard.action.hands import hands_of
 from vibeboard.action.inputs import Inputs
 from vibeboard.action.server import Identity, Server, Tokens
 from vibeboard.domain.retry import MOST_TRIES, wait_before
 from vibeboard.domain.run import Run
 from vibeboard.engine import wire
+from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.ending import end
 from vibeboard.engine.execute import Executor
 from vibeboard.engine.outlast import outlast
@@ -39,7 +39,7 @@ from vibeboard.errors import (
 )
 from vibeboard.github import accounting
 from vibeboard.runner.git import Git
-from vibeboard.wiring import Work, executor_of
+from vibeboard.wiring import Hands, Work, executor_of
 
 log = logging.getLogger(__name__)
 
@@ -175,6 +175,37 @@ class Served:
                 log.exception("could not say that the job lives")
 
 
+def executor_over(
+    call: wire.Call, repository: str, hands: Hands, *, us: str, stops: Stops
+) -> Executor:
+    """What carries a server's runs out here; all it asks for is a call."""
+    repositories = wire.FarRepositories(wire.REPOSITORIES.remote(call), repository)
+    return executor_of(
+        Far(
+            runs=wire.RUNS.remote(call),
+            run_queue=wire.QUEUE.remote(call),
+            questions=wire.QUESTIONS.remote(call),
+            spending=wire.EXPENSES.remote(call),
+            evidence=wire.EVIDENCE.remote(call),
+            reviews=wire.REVIEWS.remote(call),
+        ),
+        Work(
+            repositories=repositories,
+            cards=wire.CARDS.remote(call),
+            pulls=wire.PULLS.remote(call),
+            checks=wire.CHECKS.remote(call),
+            counter=_Counter(),
+            us=us,
+        ),
+        hands,
+        workflows=Workflows(repositories),
+        stops=stops,
+        tracking=wire.TRACKER.remote(call),
+        approvals=Approvals(wire.QUESTIONS.remote(call)),
+        meter=wire.METER.remote(call),
+    )
+
+
 @asynccontextmanager
 async def serving(inputs: Inputs) -> AsyncIterator[Served]:
     """Open everything for one run, and close it again."""
@@ -183,43 +214,17 @@ async def serving(inputs: Inputs) -> AsyncIterator[Served]:
         identity = Identity(inputs.oidc_url, inputs.oidc_token)
         tokens = Tokens(identity, session, server=inputs.server)
         call = Server(inputs.server, inputs.run, tokens, session)
-        far = Far(
-            runs=wire.RUNS.remote(call),
-            run_queue=wire.QUEUE.remote(call),
-            questions=wire.QUESTIONS.remote(call),
-            spending=wire.EXPENSES.remote(call),
-            evidence=wire.EVIDENCE.remote(call),
-            reviews=wire.REVIEWS.remote(call),
-        )
-        lent = wire.REPOSITORIES.remote(call)
-        repositories = wire.FarRepositories(lent, inputs.repository)
         places = Places(inputs.data.resolve())
         git = Git(home=places.root / "git-home", path=inputs.path)
         await git.check_version()
-        us = await _who(lent, inputs.repository)
-        work = Work(
-            repositories=repositories,
-            cards=wire.CARDS.remote(call),
-            pulls=wire.PULLS.remote(call),
-            checks=wire.CHECKS.remote(call),
-            counter=_Counter(),
-            us=us,
-        )
-        stops = Stops(far.runs, every=_LOOK_EVERY)
-        executor = executor_of(
-            far,
-            work,
-            hands_of(inputs, places, git, us),
-            workflows=Workflows(repositories),
-            stops=stops,
-            tracking=wire.TRACKER.remote(call),
-            approvals=Attended(far.questions, HOLD),
-            meter=wire.METER.remote(call),
-        )
+        us = await _who(wire.REPOSITORIES.remote(call), inputs.repository)
+        runs = wire.RUNS.remote(call)
+        stops = Stops(runs, every=_LOOK_EVERY)
+        hands = hands_of(inputs, places, git, us)
         yield Served(
             inputs.run,
-            executor=executor,
-            runs=far.runs,
-            queue=far.run_queue,
+            executor=executor_over(call, inputs.repository, hands, us=us, stops=stops),
+            runs=runs,
+            queue=wire.QUEUE.remote(call),
             stops=stops,
         )

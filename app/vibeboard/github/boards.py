@@ -164,11 +164,12 @@ class Boards:
         )
 
     def _asked(self, board: BoardKey, field: str) -> dict[str, object]:
+        person = self._github.person_of(board)
         return {
             "owner": board.owner,
             "number": board.number,
             "field": field,
-            "persons": self._github.person_of(board) is not None,
+            "persons": person is not None and person.owns(board),
         }
 
 

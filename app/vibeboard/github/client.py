@@ -229,8 +229,12 @@ class Person(Connection):
         return PointsLeft(quota.limit, quota.remaining, quota.resets_at)
 
     def owns(self, board: BoardKey) -> bool:
-        """Whether a board is this person's own, or meant to be read as one."""
-        return self._everywhere or board.owner.lower() == self.login.lower()
+        """Whether a board is this person's own."""
+        return board.owner.lower() == self.login.lower()
+
+    def reads(self, board: BoardKey) -> bool:
+        """Whether a board is read with this person's token."""
+        return self._everywhere or self.owns(board)
 
 
 class Client:
@@ -321,9 +325,9 @@ class Client:
         return person
 
     def person_of(self, board: BoardKey) -> Person | None:
-        """The owner of a board, if that is who lent us a token."""
+        """Who lent us a token, if the board is read with it."""
         person = self._person
-        return person if person is not None and person.owns(board) else None
+        return person if person is not None and person.reads(board) else None
 
     async def of_board(self, board: BoardKey) -> Connection:
         """Who reads and changes a board for us; AppAbsent if nobody does."""
