@@ -9,7 +9,7 @@ from typing import Any
 import jwt
 import pytest
 
-from localhub import actions, comments, issues
+from localhub import actions, comments, dispatches, issues
 from localhub.__main__ import main
 from localhub.state import WorkflowRun
 from tests.localhub.served import World, serve
@@ -263,7 +263,7 @@ jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
         comments.create(world.hub, issue, "from a job", actor=bot)
         for name in ("go", "stay"):
             asked = {"event_type": name, "client_payload": {"by": "hand"}}
-            actions.dispatch_event(world.hub, world.repository, asked, actor=bot)
+            dispatches.dispatch_event(world.hub, world.repository, asked, actor=bot)
 
         runs = world.repository.workflow_runs
         main, head = f"refs/pull/{pull['number']}/merge", "refs/heads/topic-1"
@@ -494,6 +494,38 @@ async def test_a_token_of_a_job_reaches_no_further_than_its_permissions(
     await world.git("clone", "-q", "REMOTE", "mine", token=mine)
     actions.end_job(world.hub, job, "success", token)
     assert await status("GET", "/repos/acme/clock") == 401
+
+
+async def test_a_job_that_does_not_listen_is_cancelled_by_force(
+    tmp_path: Path,
+) -> None:
+    deaf = """\
+on: [workflow_dispatch]
+jobs:
+  deaf:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          trap '' INT TERM
+          touch "$FOLDER/deaf"
+          while :; do sleep 0.05; done
+      - if: always()
+        run: touch "$FOLDER/after"
+"""
+    async with serve(tmp_path, **with_workflows(tmp_path, deaf=deaf)) as world:
+        world.act()
+        await world.call("POST", "//_localhub/runners", {"delay": 0.2})
+        run = await world.dispatched("deaf.yml")
+        await until(lambda: bool(world.running.fleet.at_work))
+        await until((tmp_path / "deaf").exists)
+
+        for way in ("cancel", "force-cancel"):
+            got = await world.call("POST", f"{RUNS}/{run.id}/{way}")
+            assert got.status == 202
+        await until(ended(run))
+
+        assert run.latest.conclusion == "cancelled"
+        assert not (tmp_path / "after").exists()
 
 
 async def test_jobs_wait_while_no_runner_is_there(world: World) -> None:
