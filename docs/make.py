@@ -17,7 +17,7 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from localhub import Hub, actions, actrun, faults, oidc, seed
+from localhub import Hub, actions, faults, oidc, processes, seed
 from localhub.__main__ import options
 from localhub.admin import Admin, DeliveryOrders
 from localhub.pages import routes as page_routes
@@ -331,8 +331,8 @@ trust. It gets a checkout, the event's file, GitHub's variables, the repository'
 reaches one repository, may what `permissions` say, acts as `github-actions[bot]`, and
 ends with the job. With `id-token: write` it can ask for OIDC tokens; the issuer is
 `{oidc.PATH}` of this server. Cancelling sends the step SIGINT, after
-{actrun.TO_TERMINATE} s SIGTERM, and kills it {actrun.TO_KILL} s later; then steps with
-`if: always()` run.
+{processes.TO_TERMINATE} s SIGTERM, and kills it {processes.TO_KILL} s later; then steps
+with `if: always()` run.
 
 `uses:` finds what `--local-repository` names, by the very ref that the workflow has:
 `--local-repository owner/name@v1=folder`. Nothing is fetched from github.com.

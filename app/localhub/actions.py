@@ -4,12 +4,12 @@ The runners that carry jobs out are in `fleet`; workflow files are read in `work
 """
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from localhub import apps, checks, git, pulls, render, workflows
-from localhub.errors import Refused, invalid, not_found
+from localhub.errors import Refused
 from localhub.render import actions as shown
 from localhub.state import (
     App,
@@ -27,16 +27,12 @@ from localhub.state import (
     Workflow,
     WorkflowRun,
 )
-from localhub.workflows import Definition, Unreadable
+from localhub.workflows import Definition
 
 SLUG = "github-actions"
 APP_ID = 15368
 """The App's id on github.com."""
 BY_NAME = "repository_dispatch"
-MOST_INPUTS = 25
-MOST_KEYS = 10
-LONGEST_NAME = 100
-LONGEST_INPUTS = 65_535
 LIFETIME = timedelta(hours=24)
 PULLS = {
     "pull_request",
@@ -94,8 +90,8 @@ def _start_all(hub: Hub, repository: Repository, emission: Emission) -> None:
         for one in _waiting(repository, payload["after"], event, payload):
             head = payload["head_commit"]["message"].partition("\n")[0]
             ref = payload["ref"]
-            place = _Place(ref, ref.split("/", 2)[2], payload["after"], head)
-            _start(hub, one, emission, place)
+            place = Place(ref, ref.split("/", 2)[2], payload["after"], head)
+            start(hub, one, emission, place)
     elif event in PULLS:
         number = payload["pull_request"]["number"]
         pull = repository.issues[number]
@@ -105,8 +101,8 @@ def _start_all(hub: Hub, repository: Repository, emission: Emission) -> None:
         sha = git.tip(repository.git_dir, default)
         for one in _waiting(repository, sha, event, payload) if sha else []:
             title = payload.get("issue", {}).get("title") or one.name
-            place = _Place(f"refs/heads/{default}", default, sha or "", title)
-            _start(hub, one, emission, place)
+            place = Place(f"refs/heads/{default}", default, sha or "", title)
+            start(hub, one, emission, place)
 
 
 def _waiting(
@@ -118,14 +114,16 @@ def _waiting(
     return [one for one in every if one.started_by(event, payload)]
 
 
-class _Place:
+@dataclass(frozen=True)
+class Place:
     """Where a run works, and what it is called."""
 
-    def __init__(
-        self, ref: str, branch: str, sha: str, title: str, *, merge: str = ""
-    ) -> None:
-        self.ref, self.branch, self.sha, self.title = ref, branch, sha, title
-        self.merge = merge or sha
+    ref: str
+    branch: str
+    sha: str
+    title: str
+    merge: str = ""
+    """What it checks out, if that is not the commit it is shown on."""
 
 
 def _start_on_pull(hub: Hub, pull: PullRequest, emission: Emission) -> None:
@@ -139,14 +137,15 @@ def _start_on_pull(hub: Hub, pull: PullRequest, emission: Emission) -> None:
     except Refused:
         return  # GitHub starts nothing on a pull request that conflicts.
     ref = f"refs/pull/{pull.number}/merge"
-    place = _Place(ref, pull.head_ref, pull.head_sha, pull.title, merge=merge)
+    place = Place(ref, pull.head_ref, pull.head_sha, pull.title, merge=merge)
     for one in wanted:
-        _start(hub, one, emission, place)
+        start(hub, one, emission, place)
 
 
-def _start(
-    hub: Hub, definition: Definition, emission: Emission, place: _Place
+def start(
+    hub: Hub, definition: Definition, emission: Emission, place: Place
 ) -> WorkflowRun:
+    """Start a workflow because of what happened."""
     repository = emission.repository
     assert repository is not None
     payload = {
@@ -168,7 +167,7 @@ def _start(
         ref=place.ref,
         head_branch=place.branch,
         head_sha=place.sha,
-        sha=place.merge,
+        sha=place.merge or place.sha,
         created_at=hub.now(),
     )
     repository.workflow_runs.append(hub.register(run))
@@ -208,112 +207,6 @@ def definition(run: WorkflowRun) -> Definition:
     found = workflows.read(run.repository.git_dir, run.sha, run.workflow.path)
     assert found is not None
     return found
-
-
-def dispatch(
-    hub: Hub,
-    repository: Repository,
-    workflow: str,
-    asked: dict[str, Any],
-    *,
-    actor: User,
-) -> WorkflowRun:
-    """Start a workflow by hand: named by its file or its id, on a branch or tag."""
-    path = _path(hub, repository, workflow)
-    ref = str(asked.get("ref") or "")
-    full, sha = _ref(repository.git_dir, ref)
-    try:
-        found = workflows.read(repository.git_dir, sha, path)
-    except Unreadable as wrong:
-        raise Refused(422, f"Failed to parse workflow: {wrong}") from None
-    if found is None or "workflow_dispatch" not in found.triggers:
-        raise Refused(422, "Workflow does not have 'workflow_dispatch' trigger")
-    inputs = _inputs(found, asked.get("inputs") or {})
-    payload = {"inputs": inputs, "ref": full, "workflow": path}
-    owner = repository.owner
-    emission = Emission(
-        "workflow_dispatch",
-        payload,
-        actor,
-        owner if isinstance(owner, Organization) else None,
-        repository,
-        None,
-    )
-    branch = full.split("/", 2)[2]
-    return _start(hub, found, emission, _Place(full, branch, sha, found.name))
-
-
-def dispatch_event(
-    hub: Hub, repository: Repository, asked: dict[str, Any], *, actor: User
-) -> None:
-    """Tell of an event of one's own, by its name."""
-    name, payload = asked.get("event_type"), asked.get("client_payload") or {}
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
-        raise invalid("RepositoryDispatch", "event_type", "invalid")
-    if not isinstance(payload, dict) or len(payload) > MOST_KEYS:
-        message = f"No more than {MOST_KEYS} properties are allowed"
-        raise invalid("RepositoryDispatch", "client_payload", "custom", message)
-    told = {
-        "action": name,
-        "branch": repository.default_branch,
-        "client_payload": payload,
-    }
-    hub.emit(BY_NAME, told, sender=actor, repository=repository)
-
-
-def _path(hub: Hub, repository: Repository, workflow: str) -> str:
-    for one in all_known(hub, repository):
-        if workflow in (str(one.id), one.path.rpartition("/")[2], one.path):
-            return one.path
-    sha = git.tip(repository.git_dir, repository.default_branch)
-    path = f"{workflows.FOLDER}/{workflow}"
-    # A file that cannot be read is there all the same, and is told about later.
-    if sha is None or path not in workflows.paths(repository.git_dir, sha):
-        raise not_found()
-    return path
-
-
-def _ref(git_dir: Path, ref: str) -> tuple[str, str]:
-    short = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
-    every = git.refs(git_dir)
-    for full in (f"refs/heads/{short}", f"refs/tags/{short}"):
-        if short and full in every and ref in (short, full):
-            sha = git.resolve(git_dir, full)
-            assert sha is not None
-            return full, sha
-    raise Refused(422, f"No ref found for: {ref}")
-
-
-def _inputs(found: Definition, given: object) -> dict[str, str]:
-    declared = found.triggers["workflow_dispatch"].get("inputs") or {}
-    if not isinstance(given, dict):
-        raise Refused(422, "Invalid request.\n\ninputs is not an object.")
-    if len(given) > MOST_INPUTS:
-        raise Refused(422, f"you may only define up to {MOST_INPUTS} `inputs`")
-    if unknown := [name for name in given if name not in declared]:
-        raise Refused(422, f"Unexpected inputs provided: {unknown}")
-    inputs: dict[str, str] = {}
-    for name, one in declared.items():
-        one = one or {}  # noqa: PLW2901 - an input may be declared with nothing
-        value = given.get(name, one.get("default"))
-        if value is None and one.get("required"):
-            raise Refused(422, f"Required input '{name}' not provided")
-        if one.get("type") == "choice" and value not in (one.get("options") or ()):
-            raise Refused(
-                422,
-                f"Provided value '{value}' for input '{name}' not in the list of "
-                "allowed values",
-            )
-        inputs[name] = _text(value)
-    if sum(map(len, inputs.values())) > LONGEST_INPUTS:
-        raise Refused(422, "inputs are too large.")
-    return inputs
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
 
 
 def _suite(hub: Hub, run: WorkflowRun) -> CheckSuite:

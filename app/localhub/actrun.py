@@ -1,7 +1,7 @@
 """One job under `act`: its folder, its process, its report, its end.
 
-`act` kills a step at once when it is interrupted. GitHub's runner is kinder: SIGINT,
-after 7.5 s SIGTERM, after 2.5 s more the end. So `act` is held still meanwhile.
+`act` kills a step at once when it is interrupted. GitHub's runner is kinder, as
+`processes` tells, so `act` is held still meanwhile.
 """
 
 import asyncio
@@ -17,15 +17,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from localhub import actions, git
+from localhub import actions, git, processes
 from localhub.oidc import Issuer
 from localhub.render import repositories
 from localhub.state import Hub, Job, Step, Token
 
 RUNNER = "localhub"
 PLATFORMS = ("ubuntu-latest", "ubuntu-24.04", "ubuntu-22.04", "self-hosted")
-TO_TERMINATE = 7.5
-TO_KILL = 2.5
 AFTERWARDS = 300.0
 """How long steps with `if: always()` have, once a job is cancelled."""
 _SET_UP = "--setup-job"
@@ -164,7 +162,7 @@ class Running:
             if "self-hosted" in job.labels
             else "github-hosted",
             "RUNNER_NAME": RUNNER,
-            "RUNNER_TRACKING_ID": self._tracking,
+            processes.TRACKING: self._tracking,
         }
         if job.permissions.get("id_token") == "write" and job.identity_key:
             given["ACTIONS_ID_TOKEN_REQUEST_URL"] = self._issuer.request_url(job)
@@ -200,7 +198,7 @@ class Running:
             env={
                 "PATH": os.environ.get("PATH", os.defpath),
                 "HOME": str(self._folder / "home"),
-                "RUNNER_TRACKING_ID": self._tracking,
+                processes.TRACKING: self._tracking,
             },
             start_new_session=True,
             limit=_LINE,
@@ -307,86 +305,24 @@ class Running:
 
     async def _stop_step(self, act: Process) -> None:
         """Let the step that runs end by itself, then let act go on without the rest."""
-        steps = _children(act.pid)
+        steps = processes.children(act.pid)
         # What act is told at once, a composite action's own `always()` steps never run.
         if not self._inside:
-            _send(signal.SIGSTOP, act.pid)
+            processes.send(signal.SIGSTOP, act.pid)
         try:
-            await _end(steps)
+            await processes.end(steps)
             if self._inside:
                 await self._outer.wait()
         finally:
             # Now only steps that say `always()` or `cancelled()` are left to run.
-            _send(signal.SIGINT, act.pid)
-            _send(signal.SIGCONT, act.pid)
+            processes.send(signal.SIGINT, act.pid)
+            processes.send(signal.SIGCONT, act.pid)
 
     def _kill(self) -> None:
         """End all that the job started, wherever it went."""
-        while pids := _belonging(self._tracking):
-            _send(signal.SIGKILL, *pids)
+        while pids := processes.belonging(self._tracking):
+            processes.send(signal.SIGKILL, *pids)
 
 
 def _number(text: object, default: int) -> int:
     return int(text) if isinstance(text, str) and text.isdigit() else default
-
-
-def _send(number: signal.Signals, *pids: int) -> None:
-    for pid in pids:
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
-async def _end(pids: list[int]) -> None:
-    """End processes as GitHub's runner does."""
-    for number, patience in (
-        (signal.SIGINT, TO_TERMINATE),
-        (signal.SIGTERM, TO_KILL),
-    ):
-        _send(number, *pids)
-        if await _gone(pids, patience):
-            return
-    _send(signal.SIGKILL, *pids)
-
-
-async def _gone(pids: list[int], patience: float) -> bool:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(patience):
-            while set(pids) & _parents().keys():  # noqa: ASYNC110 - nobody tells of them
-                await asyncio.sleep(0.05)
-            return True
-    return False
-
-
-def _parents() -> dict[int, int]:
-    """List the processes that live, each with its parent."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            text = (place / "stat").read_text(errors="replace")
-            state, parent = text.rpartition(")")[2].split()[:2]
-            if state not in "ZX":
-                found[int(place.name)] = int(parent)
-    return found
-
-
-def _children(parent: int) -> list[int]:
-    return [pid for pid, its in _parents().items() if its == parent]
-
-
-def _belonging(tracking: str) -> set[int]:
-    """List the processes with a mark in their environment, and all below them."""
-    parents = _parents()
-    mark = f"RUNNER_TRACKING_ID={tracking}".encode()
-    found = {pid for pid in parents if mark in _environment_of(pid)}
-    below = found
-    while below:
-        below = {pid for pid, its in parents.items() if its in below} - found
-        found |= below
-    return found
-
-
-def _environment_of(pid: int) -> list[bytes]:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return []

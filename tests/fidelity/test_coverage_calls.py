@@ -18,6 +18,7 @@ from localhub import (
     apps,
     checks,
     comments,
+    dispatches,
     git,
     issues,
     projects,
@@ -490,7 +491,7 @@ def _a_workflow_runs(world: World) -> None:
     assert alice is not None
     name = AGENT_FILE.rpartition("/")[2]
     asked = {"ref": "main"}
-    run = actions.dispatch(world.hub, world.repository, name, asked, actor=alice)
+    run = dispatches.dispatch(world.hub, world.repository, name, asked, actor=alice)
     (job,) = run.latest.jobs
     actions.begin_job(world.hub, job, "a runner")
     actions.end_job(world.hub, job, "success")

@@ -16,7 +16,7 @@ import aiohttp
 import jwt
 import pytest
 
-from localhub import actions, git, keys, pulls
+from localhub import dispatches, git, keys, pulls
 from localhub.oidc import ISSUER, claims_of
 from localhub.state import Job
 from tests.github.on_localhub import HubClock, World, on_localhub
@@ -87,7 +87,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         who = pulls.signature(world.small.hub, world.small.alice)
         sha = git.write_commit(directory, tree, [parent], "Add it", who, who)
         git.update_ref(directory, "refs/heads/main", sha)
-        one = actions.dispatch(
+        one = dispatches.dispatch(
             world.small.hub,
             repository,
             "agent.yml",

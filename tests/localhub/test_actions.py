@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 
-from localhub import actions, comments, issues
+from localhub import actions, comments, dispatches, issues
 from localhub.__main__ import main
 from localhub.state import WorkflowRun
 from tests.localhub.served import World, serve
@@ -123,6 +124,15 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110 - files and processes tell nobody
             await asyncio.sleep(0.02)
+
+
+def working_in(folder: Path) -> list[Path]:
+    """Where processes work below a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):
+            found.append(entry.readlink())
+    return [place for place in found if place.is_relative_to(folder)]
 
 
 def ended(run: WorkflowRun) -> Callable[[], bool]:
@@ -263,7 +273,7 @@ jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
         comments.create(world.hub, issue, "from a job", actor=bot)
         for name in ("go", "stay"):
             asked = {"event_type": name, "client_payload": {"by": "hand"}}
-            actions.dispatch_event(world.hub, world.repository, asked, actor=bot)
+            dispatches.dispatch_event(world.hub, world.repository, asked, actor=bot)
 
         runs = world.repository.workflow_runs
         main, head = f"refs/pull/{pull['number']}/merge", "refs/heads/topic-1"
@@ -355,7 +365,8 @@ async def annotated(world: World, run: WorkflowRun) -> None:
         "by a minute",
     )
     assert [one["message"] for one in others] == [str(n) for n in range(1, 11)]
-    page = f"//acme/clock/actions/runs/{run.id}"
+    check = (await world.call("GET", f"/repos/acme/clock/check-runs/{job.id}")).json
+    page = check["details_url"].replace(world.hub.url, "/")
     html = (await world.call("GET", page, token=None)).text
     assert "<h2>Well done</h2>" in html
 
@@ -492,8 +503,53 @@ async def test_a_token_of_a_job_reaches_no_further_than_its_permissions(
     got = await world.call("POST", "//api/graphql", {"query": board}, token=mine)
     assert not (got.json["data"]["organization"] or {}).get("projectV2"), got.text
     await world.git("clone", "-q", "REMOTE", "mine", token=mine)
+    # It has no `id-token: write`, and nobody else may ask in its name.
+    place = f"//_services/jobs/{job.id}/idtoken"
+    got = await world.call("GET", place, token=job.identity_key)
+    assert (got.status, "id-token: write" in got.text) == (403, True)
+    assert (await world.call("GET", place, token=mine)).status == 401
     actions.end_job(world.hub, job, "success", token)
     assert await status("GET", "/repos/acme/clock") == 401
+
+
+async def test_a_job_that_does_not_listen_is_cancelled_by_force(
+    tmp_path: Path,
+) -> None:
+    deaf = """\
+on: [workflow_dispatch]
+jobs:
+  deaf:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          trap '' INT TERM
+          touch "$FOLDER/deaf"
+          while :; do sleep 0.05; done
+      - if: always()
+        run: touch "$FOLDER/after"
+"""
+    async with serve(tmp_path, **with_workflows(tmp_path, deaf=deaf)) as world:
+        world.act()
+        await world.call("POST", "//_localhub/runners", {"delay": 0.2})
+        run = await world.dispatched("deaf.yml")
+        await until(lambda: bool(world.running.fleet.at_work))
+        await until((tmp_path / "deaf").exists)
+
+        for way in ("cancel", "force-cancel"):
+            got = await world.call("POST", f"{RUNS}/{run.id}/{way}")
+            assert got.status == 202
+        await until(ended(run))
+
+        assert run.latest.conclusion == "cancelled"
+        assert not (tmp_path / "after").exists()
+
+        (tmp_path / "deaf").unlink()
+        await world.dispatched("deaf.yml")
+        await until((tmp_path / "deaf").exists)
+        assert working_in(tmp_path)
+
+    # The hub is gone, and so are its jobs.
+    assert working_in(tmp_path) == []
 
 
 async def test_jobs_wait_while_no_runner_is_there(world: World) -> None:

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from localhub import actions
+from localhub import actions, dispatches
 from localhub.errors import not_found
 from localhub.render import actions as shown
 from localhub.rest.call import Call, Route, answer, nothing, paged
@@ -46,7 +46,7 @@ def _job(call: Call) -> Job:
 
 def dispatch(call: Call) -> web.Response:
     """Start a workflow by hand."""
-    one = actions.dispatch(
+    one = dispatches.dispatch(
         call.hub,
         call.repository,
         call.part("workflow"),
@@ -61,7 +61,7 @@ def dispatch(call: Call) -> web.Response:
 
 def dispatch_event(call: Call) -> web.Response:
     """Start the workflows that wait for an event of one's own."""
-    actions.dispatch_event(call.hub, call.repository, call.body, actor=call.actor)
+    dispatches.dispatch_event(call.hub, call.repository, call.body, actor=call.actor)
     return nothing()
 
 
