@@ -17,7 +17,7 @@ python=""
 for name in python3.14 python3.13 python3.12 python3.11 python3 python; do
   if command -v "$name" > /dev/null &&
     "$name" -I -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
-    python=$name
+    python=$(command -v "$name") # pip takes a path, and no name
     break
   fi
 done
