@@ -65,7 +65,7 @@ fi
 # imported need not be compiled.
 "${pip[@]}" install --quiet --no-deps --require-hashes --only-binary :all: --no-compile \
   --no-warn-script-location -r "$lock" ||
-  refuse "What Vibeboard needs could not be installed; the lines above say why. Runners without a way to pypi.org need a mirror: PIP_INDEX_URL."
+  refuse "What Vibeboard needs could not be installed; the lines above say why. Runners without internet need a mirror of the package index: PIP_INDEX_URL."
 
 site=$("$place/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 # Copied, not linked: what a later checkout does to this folder changes nothing.
