@@ -1,5 +1,6 @@
 """What an operator types beside a running server, and what it then does."""
 
+import asyncio
 import json
 import sqlite3
 from pathlib import Path
@@ -9,11 +10,12 @@ import pytest
 
 from localhub.faults import FAULTS, Fault
 from tests.cli.conftest import Said, Terminal
+from tests.journeys.world import PATIENCE
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
 
 REFUSED = {
-    "match": {"method": "POST", "path": r"/issues/\d+/comments$"},
+    "match": {"method": "POST", "path": "/issues/1/comments$"},
     "do": {"kind": "status", "status": 422, "body": '{"message": "no room"}'},
     "times": 1,
 }
@@ -96,9 +98,11 @@ async def test_what_was_given_up_is_shown_and_done_again(beside: Terminal) -> No
     await beside.settled()
     beside.running.runner.app[FAULTS].ordered.append(Fault.model_validate(REFUSED))
     card.said("/agent status")
-    await beside.settled()
+    async with asyncio.timeout(PATIENCE):
+        while not (letters := await table(beside, "dead")):  # noqa: ASYNC110 - asked anew
+            await asyncio.sleep(0.05)
     assert card.replies == []
-    (letter,) = await table(beside, "dead")
+    (letter,) = letters
     assert letter["effect"] == "Reply"
     assert "no room" in letter["reason"]
 

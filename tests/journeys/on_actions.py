@@ -85,12 +85,15 @@ async def ended(world: World, run: WorkflowRun) -> str:
     return run.latest.conclusion or ""
 
 
-def agents(world: World) -> list[str]:
-    """Living scripted agents of jobs in this world."""
+def agents(world: World, job: Job | None = None) -> list[str]:
+    """Living scripted agents in this world, of one job or of all."""
+    place = world.hub.root
+    if job is not None:
+        place = place / ".runners" / str(job.id)
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            inside = (entry / "cwd").readlink().is_relative_to(world.hub.root)
+            inside = (entry / "cwd").readlink().is_relative_to(place)
             line = (entry / "cmdline").read_bytes().decode()
             if inside and str(AGENT) in line:
                 found.append(line)

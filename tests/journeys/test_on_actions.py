@@ -97,10 +97,10 @@ async def test_what_is_lost_is_posted_again_and_what_ended_runs_again(
 
     card.moved_to("Development")
     lost = await begun(world)
-    fleet = world.running.fleet
-    assert fleet.lose(job_of(lost).id, conclusion="failure", after=0)
+    its = job_of(lost)
+    assert world.running.fleet.lose(its.id, conclusion="failure", after=0)
     assert await ended(world, lost) == "failure"
-    await until(world, lambda: not agents(world), "no agent left")
+    await until(world, lambda: not agents(world, its), "no agent of a lost machine")
     go.touch()
     await until(world, lambda: card.column == "Review", "the card in Review")
 

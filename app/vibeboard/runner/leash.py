@@ -108,12 +108,15 @@ class Leash:
             for pair in _read("/proc/self/environ").split(b"\0")
             if b"=" in pair
         )
+        leash = os.getpid()
         pid = os.fork()
         if pid:
             return pid
         try:
             os.setsid()
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            if os.getppid() != leash:
+                os._exit(KILLED + signal.SIGKILL)  # it died before that was heard
             for group in self._groups:
                 _enter(group)
             if number := KEYCTL.get(os.uname().machine):
