@@ -10,8 +10,9 @@ Only the standard library, and little of it: it must stand alone, and an agent w
 its start.
 What it cannot hold: a process with our own user id that kills the leash itself with
 SIGKILL. Only a PID namespace holds that; around one, ``--deaf`` keeps the command that
-makes it from ending on the TERM that is meant for those inside. ``--groups`` are
-control groups to enter.
+makes it from ending on the TERM that is meant for those inside, and the first program
+in it sees by ``ALIVE`` whether the leash still lives. ``--groups`` are control groups
+to enter.
 """
 
 import contextlib
@@ -26,6 +27,8 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 KEYCTL = {"x86_64": 250, "aarch64": 219}
 JOIN_SESSION_KEYRING = 1
+
+ALIVE = 3  # a descriptor that ends when the leash does
 
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -108,9 +111,10 @@ class Leash:
             for pair in _read("/proc/self/environ").split(b"\0")
             if b"=" in pair
         )
-        leash = os.getpid()
+        leash, (alive, end) = os.getpid(), os.pipe()
         pid = os.fork()
         if pid:
+            os.close(alive)
             return pid
         try:
             os.setsid()
@@ -131,6 +135,9 @@ class Leash:
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
             signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
             if self._deaf:
+                os.close(end)
+                os.dup2(alive, ALIVE)
+                os.set_inheritable(ALIVE, True)  # noqa: FBT003 - it has no name
                 for number in _ASKED_TO_STOP:
                     signal.signal(number, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -15,6 +15,9 @@ import socket
 import sys
 import threading
 
+# While bubblewrap makes the cell, it does not hear that the leash has died. So we look
+# once ourselves: from here on it does.
+ALIVE = 3
 KILLED = 128
 NOT_FOUND = 127
 NOT_EXECUTABLE = 126
@@ -67,8 +70,21 @@ def _become(argv: list[str]) -> None:
         os._exit(NOT_FOUND if missing else NOT_EXECUTABLE)
 
 
+def _is_held() -> bool:
+    """Whether the leash lives that all this hangs on."""
+    os.set_blocking(ALIVE, False)
+    try:
+        return os.read(ALIVE, 1) != b""
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(ALIVE)
+
+
 def main() -> int:
     """Run the command behind ``--`` with the ways named before it."""
+    if not _is_held():
+        return KILLED + signal.SIGKILL
     end = sys.argv.index("--")
     ways = [option.removeprefix("--way=").split(":", 1) for option in sys.argv[1:end]]
     listeners = [
