@@ -345,11 +345,10 @@ async def _crew(
 ) -> _Crew:
     git = Git(home=places.root / "git-home", path=machine.path)
     await git.check_version()
-    email = f"{identity.login}@users.noreply.github.com"
     workspaces = GitWorkspaces(
         places.root / "workspaces",
         git=git,
-        identity=Committer(identity.login, email),
+        identity=Committer.of(identity.login),
     )
     world = wiring.World(
         repositories=ports.repositories,

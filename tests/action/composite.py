@@ -15,6 +15,7 @@ import pytest
 from localhub.fleet import program
 from localhub.state import WorkflowRun
 from tests.conftest import missing
+from tests.journeys.on_actions import log_of
 from tests.journeys.world import AGENT
 
 ROOT = Path(__file__).parents[2]
@@ -111,10 +112,6 @@ async def until(condition: Callable[[], bool], run: WorkflowRun) -> None:
 async def ended(run: WorkflowRun) -> None:
     """Wait until a workflow run is over."""
     await until(lambda: run.latest.status == "completed", run)
-
-
-def log_of(run: WorkflowRun) -> str:
-    return "\n".join(line for job in run.latest.jobs for line in job.log)
 
 
 def in_tree(root: Path, number: int, name: str) -> Callable[[], bool]:

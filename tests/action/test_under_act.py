@@ -15,12 +15,12 @@ from tests.action.composite import (
     ended,
     has_an_agent,
     in_tree,
-    log_of,
     the_action,
     until,
     workflow,
 )
 from tests.action.workbench import Workbench, open_workbench
+from tests.journeys.on_actions import log_of
 
 pytestmark = pytest.mark.processes
 

@@ -120,7 +120,7 @@ def _executor(call: wire.Call, root: Path, world: World) -> Executor:
     workspaces = GitWorkspaces(
         places.root / "workspaces",
         git=Git(home=places.root / "git-home", path=path),
-        identity=Committer(world.us, f"{world.us}@users.noreply.github.com"),
+        identity=Committer.of(world.us),
     )
     hands = Hands(
         places=places,

@@ -99,8 +99,8 @@ class Alone:
     async def _ours(self) -> Sequence[Run]:
         return [
             run
-            for card in self._sheets.cards
-            for run in (await self._sheets.of(card)).runs
+            for sheet in await self._sheets.all()
+            for run in sheet.runs
             if run.worker == self._worker and not run.ended
         ]
 

@@ -20,6 +20,7 @@ from vibeboard.domain.redact import Redactor
 from vibeboard.domain.run import Posting
 from vibeboard.engine.approvals import Approvals
 from vibeboard.engine.places import Places
+from vibeboard.engine.ports import Clock
 from vibeboard.engine.workflows import Workflows
 from vibeboard.errors import GitHubRefused, SettingsInvalid
 from vibeboard.github.app import ClientPorts
@@ -48,30 +49,12 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
     await asyncio.to_thread(inputs.data.mkdir, parents=True, exist_ok=True)
     async with aiohttp.ClientSession() as session:
         clock = SystemClock()
-        client = client_of_job(
-            inputs.api_url,
-            inputs.github_token,
-            session,
-            clock=clock,
-            repository=inputs.repository,
-            redactor=Redactor(inputs.secrets),
-            shows_boards=bool(inputs.project_token),
-        )
-        identity = await _identity(client)
-        await _take_project_token(client, inputs)
+        client, identity = await _client(inputs, session, clock)
         ports = ClientPorts(client)
         places = Places(inputs.data.resolve())
         git = Git(home=places.root / "git-home", path=inputs.path)
         await git.check_version()
-        remote = await ports.repositories.remote(inputs.repository)
-        refs = GitRefs(git, places.root / "sheets.git", remote.url, remote.credential)
-        sheets = Sheets(
-            GitShelf(refs),
-            clock,
-            worker=inputs.worker,
-            is_gone=WorkflowRuns(client, inputs.repository, inputs.worker).is_gone,
-            redact=client.redacted,
-        )
+        sheets = await _sheets(inputs, ports, git, places, clock)
         posting = Posting(
             inputs.workflow_run, inputs.url, clock.now(), inputs.attempt, begun=True
         )
@@ -117,6 +100,40 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
             worker=inputs.worker,
         )
         yield Parts(alone, sheets, client, identity.login)
+
+
+async def _client(
+    inputs: Inputs, session: aiohttp.ClientSession, clock: Clock
+) -> tuple[Client, Identity]:
+    """GitHub by the job's tokens, and who we are there."""
+    client = client_of_job(
+        inputs.api_url,
+        inputs.github_token,
+        session,
+        clock=clock,
+        repository=inputs.repository,
+        redactor=Redactor(inputs.secrets),
+        shows_boards=bool(inputs.project_token),
+    )
+    identity = await _identity(client)
+    await _take_project_token(client, inputs)
+    return client, identity
+
+
+async def _sheets(
+    inputs: Inputs, ports: ClientPorts, git: Git, places: Places, clock: Clock
+) -> Sheets:
+    """What is remembered of cards, in the repository."""
+    remote = await ports.repositories.remote(inputs.repository)
+    refs = GitRefs(git, places.root / "sheets.git", remote.url, remote.credential)
+    client = ports.github
+    return Sheets(
+        GitShelf(refs),
+        clock,
+        worker=inputs.worker,
+        is_gone=WorkflowRuns(client, inputs.repository, inputs.worker).is_gone,
+        redact=client.redacted,
+    )
 
 
 async def _notes(world: wiring.World, inputs: Inputs) -> list[str]:

@@ -36,7 +36,7 @@ def hands_of(inputs: Inputs, places: Places, git: Git, us: str) -> Hands:
         workspaces=GitWorkspaces(
             places.root / "workspaces",
             git=git,
-            identity=Identity(us, f"{us}@users.noreply.github.com"),
+            identity=Identity.of(us),
         ),
         sandbox=sandbox,
         agents=RunnerAgents(

@@ -211,8 +211,8 @@ class SheetRunQueue:
         now = self._clock.now()
         times = [
             run.due_at
-            for card in self._sheets.cards
-            for run in (await self._sheets.of(card)).runs
+            for sheet in await self._sheets.all()
+            for run in sheet.runs
             if not run.ended and run.worker is None and run.due_at and run.due_at > now
         ]
         return min(times, default=None)
@@ -251,8 +251,8 @@ class SheetDeliveries:
 
     async def due(self) -> Sequence[Delivery]:
         """What has to be decided about, oldest first."""
-        for card in self._sheets.cards:
-            for one in (await self._sheets.of(card)).events:
+        for sheet in await self._sheets.all():
+            for one in sheet.events:
                 if one.worker == self._worker:
                     await self.keep(OWN_HOOK, one.guid, one.event, one.body.encode())
         return [one.delivery for one in self._open.values() if not one.decided]
@@ -260,8 +260,7 @@ class SheetDeliveries:
     async def owed(self) -> Sequence[str]:
         """Keys of all effects that are this job's to perform, in order."""
         keys = list(self._cardless)
-        for card in self._sheets.cards:
-            sheet = await self._sheets.of(card)
+        for sheet in await self._sheets.all():
             keys += [one.key for one in sheet.owed if one.worker == self._worker]
         return keys
 
@@ -432,8 +431,8 @@ class SheetEvidence:
         wanted = (commit, suite.name, suite.definition)
         return [
             one.result
-            for card in self._sheets.cards
-            for one in (await self._sheets.of(card)).tested
+            for sheet in await self._sheets.all()
+            for one in sheet.tested
             if (one.commit, one.suite, one.definition) == wanted
         ]
 
@@ -467,8 +466,8 @@ class SheetReviews:
         wanted = (commit, review.name, review.definition)
         return [
             one.result
-            for card in self._sheets.cards
-            for one in (await self._sheets.of(card)).reviewed
+            for sheet in await self._sheets.all()
+            for one in sheet.reviewed
             if (one.commit, one.review, one.definition) == wanted
         ]
 

@@ -35,6 +35,7 @@ from vibeboard.domain.run import (
     run_id,
 )
 from vibeboard.domain.situation import CardHistory
+from vibeboard.domain.starting import added
 from vibeboard.domain.tools import ToolCall
 from vibeboard.engine.ports import Decision
 from vibeboard.engine.written import dump_effect, load_effect
@@ -266,7 +267,7 @@ def _start(
         None,
     )
     if waiting is not None and not effect.approved:
-        run = _added(waiting, effect, due_at)
+        run = added(waiting, effect, due_at)
         sheet = sheet.with_run(run)
     else:
         run = _queued(effect, due_at, now)
@@ -276,22 +277,6 @@ def _start(
     if asked is not None:
         sheet = replace(sheet, asked={**sheet.asked, run.id: asked})
     return sheet
-
-
-def _added(waiting: Run, effect: StartRun, due_at: datetime | None) -> Run:
-    """Let a run that still waits do what this one was to do."""
-    both = filter(None, (waiting.instructions, effect.instructions))
-    return replace(
-        waiting,
-        instructions="\n\n".join(both),
-        config_commit=effect.config_commit,
-        # Whoever of the two is nearer to a person counts.
-        chain=min(waiting.chain, effect.chain),
-        parent=waiting.parent if effect.chain else "",
-        asked_by=waiting.asked_by if effect.chain else effect.asked_by,
-        due_at=min(waiting.due_at, due_at) if waiting.due_at and due_at else None,
-        remarks=(*waiting.remarks, *effect.remarks),
-    )
 
 
 def _queued(effect: StartRun, due_at: datetime | None, now: datetime) -> Run:

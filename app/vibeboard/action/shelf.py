@@ -7,7 +7,7 @@ all: then somebody else was quicker, and the change is made again on theirs.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -106,6 +106,10 @@ class Sheets:
                 if self._clock.now() - found.seen_at >= _LOOK_EVERY:
                     await self._look(card, found)
         return found.sheet
+
+    async def all(self) -> Sequence[Sheet]:
+        """The sheets that are open, as ``of`` gives them."""
+        return [await self.of(card) for card in self.cards]
 
     async def of_run(self, run: str) -> Sheet:
         """The sheet that has the run; raises KeyError if no open one does."""

@@ -1,7 +1,7 @@
 """The one door through which runs are started, with the loop breaker in it."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from vibeboard.domain import breaker, words
 from vibeboard.domain.effects import Effect, Reply, StartRun
@@ -51,6 +51,22 @@ def start(stage: Stage, situation: Situation, wish: Wish) -> list[Effect]:
             runner=stage.runner,
         )
     ]
+
+
+def added(waiting: Run, effect: StartRun, due_at: datetime | None) -> Run:
+    """A run that still waits, which does what this one was to do, too."""
+    both = filter(None, (waiting.instructions, effect.instructions))
+    return replace(
+        waiting,
+        instructions="\n\n".join(both),
+        config_commit=effect.config_commit,
+        # Whoever of the two is nearer to a person counts.
+        chain=min(waiting.chain, effect.chain),
+        parent=waiting.parent if effect.chain else "",
+        asked_by=waiting.asked_by if effect.chain else effect.asked_by,
+        due_at=min(waiting.due_at, due_at) if waiting.due_at and due_at else None,
+        remarks=(*waiting.remarks, *effect.remarks),
+    )
 
 
 def cut(stage: Stage, situation: Situation) -> list[Effect]:

@@ -7,7 +7,7 @@ finished step; an agent that was cut off begins again on a clean tree.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -78,6 +78,29 @@ _GUIDANCE: dict[Cli, tuple[str, ...]] = {
 }
 _Fetched = tuple[Remote, Mapping[str, str]]
 _SUBJECT = TypeAdapter(tuple[Stage, Card])
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The durable parts of one attempt, as its tracking comment shows them."""
+
+    runs: Runs
+    run: Run
+    steps: Steps
+    comment: Following
+
+    async def __call__(self, name: Step, do: Callable[[], Awaitable[Any]]) -> Any:
+        """Do it once, and tell of it."""
+
+        async def shown() -> Any:
+            log.info("step", extra={**self.run.log_fields(), "step": name.value})
+            await self.runs.note(self.run.id, step=name)
+            self.comment.changed()
+            # Who was away meanwhile may have been replaced.
+            await self.runs.hold(self.run)
+            return await do()
+
+        return await _recorded(self.steps, name.value, shown)
 
 
 class Executor:
@@ -164,16 +187,7 @@ class Executor:
         if run.crashes >= MOST_CRASHES:
             return Report(RunState.FAILED, reason=words.cut_off(run.crashes))
 
-        async def part(name: Step, do: Callable[[], Awaitable[Any]]) -> Any:
-            async def shown() -> Any:
-                log.info("step", extra={**run.log_fields(), "step": name.value})
-                await self._runs.note(run.id, step=name)
-                comment.changed()
-                # Who was away meanwhile may have been replaced.
-                await self._runs.hold(run)
-                return await do()
-
-            return await _recorded(step, name.value, shown)
+        part = _Parts(self._runs, run, step, comment)
 
         async def read() -> Any:
             stage, card = await asyncio.gather(self._stage(run), self._card(run))
@@ -204,18 +218,9 @@ class Executor:
             proof = _PROOF.validate_python(
                 await part(Step.TESTS, lambda: self._tests(run, stage, card, work))
             )
-
-        async def reviews() -> Any:
-            await comment.is_seen()
-            return await self._reviews(run, stage, card)
-
         green = proof is None or proof.verdict is Verdict.PASSED
         if stage.reviews and green and at_work:
-            reviewed = _REVIEWED.validate_python(await part(Step.REVIEWS, reviews))
-            proof = proof or Proof(reviewed.commit, reviewed.base)
-            proof = replace(proof, reviews=reviewed.results)
-            cost = work.agent.cost + reviewed.cost
-            work = replace(work, agent=replace(work.agent, cost=cost))
+            work, proof = await self._looked_at(part, stage, card, work, proof)
 
         async def publish() -> Any:
             now = await self._runs.get(run.id)
@@ -230,6 +235,21 @@ class Executor:
             )
 
         return self._publisher.read(await part(Step.PUBLISH, publish))
+
+    async def _looked_at(
+        self, part: "_Parts", stage: Stage, card: Card, work: Work, proof: Proof | None
+    ) -> tuple[Work, Proof]:
+        """The work and its proof with what specialists find in it, and their cost."""
+
+        async def reviews() -> Any:
+            await part.comment.is_seen()
+            return await self._reviews(part.run, stage, card)
+
+        reviewed = _REVIEWED.validate_python(await part(Step.REVIEWS, reviews))
+        proof = proof or Proof(reviewed.commit, reviewed.base)
+        proof = replace(proof, reviews=reviewed.results)
+        cost = work.agent.cost + reviewed.cost
+        return replace(work, agent=replace(work.agent, cost=cost)), proof
 
     async def _made(
         self, run: Run, stage: Stage, works: Callable[[], Awaitable[Any]]

@@ -41,6 +41,11 @@ class Identity:
     name: str
     email: str
 
+    @classmethod
+    def of(cls, login: str) -> "Identity":
+        """An account of GitHub's, with the address that GitHub knows it by."""
+        return cls(login, f"{login}@users.noreply.github.com")
+
     def env(self) -> dict[str, str]:
         """The same as git's environment."""
         return {

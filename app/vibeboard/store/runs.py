@@ -29,6 +29,7 @@ from vibeboard.domain.board import CardKey, Wording
 from vibeboard.domain.effects import StartRun, StopRun
 from vibeboard.domain.run import Report, Run, RunState, Step, run_id
 from vibeboard.domain.situation import CardHistory
+from vibeboard.domain.starting import added
 from vibeboard.domain.workflow import Runner
 from vibeboard.engine.ports import Clock
 from vibeboard.errors import Fenced
@@ -209,23 +210,20 @@ async def _add(
     due_at: datetime | None,
 ) -> None:
     """Let a run that still waits do what this one was to do."""
-    both = "\n\n".join(filter(None, (waiting.instructions, effect.instructions)))
+    run = added(_read(waiting), effect, due_at)
     await connection.execute(
         update(schema.run)
         .where(_RUN.id == waiting.id)
         .values(
-            instructions=both,
-            config_commit=effect.config_commit,
+            instructions=run.instructions,
+            config_commit=run.config_commit,
             runner=effect.runner.value,
-            # Whoever of the two is nearer to a person counts.
-            chain=min(waiting.chain, effect.chain),
-            parent=waiting.parent if effect.chain else "",
-            asked_by=waiting.asked_by if effect.chain else effect.asked_by,
+            chain=run.chain,
+            parent=run.parent,
+            asked_by=run.asked_by,
             priority=max(waiting.priority, effect.priority),
-            due_at=min(waiting.due_at, due_at) if waiting.due_at and due_at else None,
-            remarks=codec.dump_remarks(
-                (*codec.load_remarks(waiting.remarks), *effect.remarks)
-            ),
+            due_at=run.due_at,
+            remarks=codec.dump_remarks(run.remarks),
         )
     )
 
