@@ -51,6 +51,7 @@ MADE_FROM = {
     "check_run": "CheckAsked",
     "check_suite": "ChecksEnded",
     "status": "ChecksEnded",
+    "deployment_status": "Deployed",
     "merge_group": "GroupFormed",
     "push": "ConfigurationChanged",
     "installation": "InstallationChanged",

@@ -354,6 +354,7 @@ async def _crew(
         repositories=ports.repositories,
         cards=ports.cards,
         replies=ports.replies,
+        deployments=ports.deployments,
         pulls=ports.pulls,
         checks=ports.checks,
         counter=ports,

@@ -27,6 +27,7 @@ from vibeboard.engine.ports import (
     Checks,
     Clock,
     Deliveries,
+    Deployments,
     Evidence,
     Expenses,
     Locks,
@@ -41,6 +42,7 @@ from vibeboard.engine.ports import (
     Tracker,
     Vouches,
 )
+from vibeboard.engine.previewer import Previewer
 from vibeboard.engine.prove import Prover
 from vibeboard.engine.publish import Publisher
 from vibeboard.engine.purse import Purses
@@ -100,6 +102,7 @@ class World(Work):
     """GitHub, and who we are there."""
 
     replies: Replies
+    deployments: Deployments
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,14 @@ def performer_of(
             workflows=crew.workflows,
         ),
         gatekeeper=gatekeeper_of(crew),
+        previewer=Previewer(
+            runs=kept.runs,
+            pulls=world.pulls,
+            deployments=world.deployments,
+            replies=world.replies,
+            tracking=crew.tracking,
+            locks=kept.locks,
+        ),
         tracking=crew.tracking,
         stops=crew.stops,
         workspaces=crew.workspaces,

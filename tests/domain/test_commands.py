@@ -139,5 +139,6 @@ def test_the_words_of_this_version() -> None:
         "retry",
         "approve",
         "reject",
+        "preview",
     )
     assert {"approve", "reject", "merge", "preview", "batch"} < commands.RESERVED

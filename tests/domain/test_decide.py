@@ -15,6 +15,7 @@ from vibeboard.domain.effects import (
     React,
     Reply,
     ShowCost,
+    ShowPreviews,
     ShowRun,
     StartRun,
     StopRun,
@@ -24,6 +25,7 @@ from vibeboard.domain.events import (
     CheckAsked,
     CommentMade,
     ConfigurationChanged,
+    Deployed,
     Event,
     IssueClosed,
     PullRequestUpdated,
@@ -123,6 +125,25 @@ def test_a_command_without_a_comment_starts_the_same_and_shows_no_reaction() -> 
     refused = decide(replace(by_hand, body="/agent refin"), situation(), cause="guid-1")
     assert [type(effect) for effect in refused] == [Reply]
     assert getattr(refused[0], "topic") == "command-guid-1"  # noqa: B009 - any effect
+
+
+def test_previews_are_shown_of_cards_that_were_worked_on() -> None:
+    event = Deployed(ALICE, "acme/clock", 5, "vibe/7-fix", "c0ffee")
+    worked_on = situation(runs=(run(RunState.RUNNING),))
+
+    assert decide(event, situation(), cause="d1") == []
+    assert decide(event, worked_on, cause="d1") == [ShowPreviews(KEY, "d1", 5)]
+
+
+def test_whoever_asks_for_previews_is_answered_where_they_asked() -> None:
+    asked = replace(said("/agent preview"), number=8, on_pull_request=True)
+
+    assert decide(asked, situation(), cause="d1") == [
+        React("acme/clock", 99, "eyes"),
+        ShowPreviews(KEY, "comment-99", thread=CardKey("acme/clock", 8)),
+    ]
+    (refused,) = decide(asked, situation(permission=Permission.READ), cause="d1")
+    assert isinstance(refused, Reply)
 
 
 def started(effects: list[Effect]) -> list[StartRun]:

@@ -212,6 +212,8 @@ Move the card back to *Development* or comment `/agent develop` to go on from th
 <!-- vibe:pull -->
 Closes #7
 
+<!-- vibe:preview --><!-- /vibe:preview -->
+
 ## Summary
 
 Added a tock.

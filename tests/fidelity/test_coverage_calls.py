@@ -33,6 +33,7 @@ from tests.fidelity.expected import EVENTS
 from tests.localhub.served import SECRET, World, key, serve
 from vibeboard.clock import SystemClock
 from vibeboard.domain.board import BoardKey, CardKey, Permission, Place
+from vibeboard.domain.preview import Preview, PreviewState
 from vibeboard.domain.redact import Redactor
 from vibeboard.domain.run import Run, RunState
 from vibeboard.domain.workflow import AGENT_FILE
@@ -156,6 +157,29 @@ async def test_the_product_sees_pull_requests_whole(
     assert [one.conclusion for one in view.checks] == ["success", None]
     assert [one.by.login for one in view.reviews] == ["bob"]
     assert [one.body for one in said] == ["Why?"]
+
+
+async def test_the_product_sees_what_is_deployed(
+    world: World, ports: GitHubPorts
+) -> None:
+    head = (await world.pull("late"))["head"]["sha"]
+    where = f"/repos/{CLOCK}/deployments"
+    asked = {**DEPLOYMENT, "ref": head}
+    deployment = (await world.call("POST", where, asked)).json["id"]
+    pull = await ports.pulls.of_commit(CLOCK, head)
+    begun = await ports.deployments.read(CLOCK, deployment)
+    await world.call("POST", f"{where}/{deployment}/statuses", DEPLOYED)
+
+    found = await ports.deployments.read(CLOCK, deployment)
+    assert pull is not None
+    await ports.pulls.write_body(CLOCK, pull.number, "Look.")
+
+    url, ready = "https://pr-2.example", PreviewState.READY
+    assert begun is None
+    assert found == Preview(deployment, "preview/pr-2", head, ready, url)
+    assert await ports.deployments.of_commit(CLOCK, head) == [found]
+    assert await ports.deployments.read(CLOCK, deployment + 1) is None
+    assert _pull(world).body == "Look."
 
 
 async def test_the_product_reports_checks(world: World, ports: GitHubPorts) -> None:
@@ -470,8 +494,7 @@ async def _code_is_pushed_and_deployed(world: World) -> None:
     await world.git("-C", "clone", "push", "-q", "REMOTE", ":gone")
     where = f"/repos/{CLOCK}/deployments"
     deployment = (await world.call("POST", where, DEPLOYMENT)).json["id"]
-    status = {"state": "success", "environment_url": "https://pr-2.example"}
-    await world.call("POST", f"{where}/{deployment}/statuses", status)
+    await world.call("POST", f"{where}/{deployment}/statuses", DEPLOYED)
     label = {"name": "agent", "color": "00ff00"}
     await world.call("POST", f"/repos/{CLOCK}/labels", label)
 
@@ -483,6 +506,7 @@ DEPLOYMENT = {
     "required_contexts": [],
     "transient_environment": True,
 }
+DEPLOYED = {"state": "success", "environment_url": "https://pr-2.example"}
 
 
 def _a_workflow_runs(world: World) -> None:

@@ -113,6 +113,7 @@ PERMISSIONS = {
     "actions": "write",
     "checks": "write",
     "contents": "write",
+    "deployments": "read",
     "issues": "write",
     "organization_projects": "write",
     "pull_requests": "write",
@@ -123,6 +124,7 @@ PERMISSIONS = {
 EVENTS = [
     "check_run",
     "check_suite",
+    "deployment_status",
     "issue_comment",
     "issues",
     "merge_group",

@@ -63,6 +63,7 @@ async def running(inputs: Inputs) -> AsyncIterator[Parts]:
             repositories=ports.repositories,
             cards=ports.cards,
             replies=ports.replies,
+            deployments=ports.deployments,
             pulls=ports.pulls,
             checks=checks_of(ports, identity),
             counter=ports,

@@ -21,6 +21,7 @@ from vibeboard.domain.board import CardKey, Wording
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
+from vibeboard.domain.preview import Preview
 from vibeboard.domain.question import Question
 from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.run import Cost, Posting, Report, Run, Step
@@ -72,9 +73,15 @@ class SheetRuns:
         step: Step | None = None,
         comment: int | None = None,
         session: str | None = None,
+        previews: tuple[Preview, ...] | None = None,
     ) -> None:
-        """Remember where the run is, its tracking comment, its agent's session."""
-        given = {"step": step, "comment": comment, "session": session}
+        """Remember what is given, such as the step that began."""
+        given = {
+            "step": step,
+            "comment": comment,
+            "session": session,
+            "previews": previews,
+        }
         changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         await self._sheets.note(self._sheets.card_of(run), _changed(run, **changes))
 

@@ -65,7 +65,7 @@ class Merge:
 
 @dataclass(frozen=True)
 class Preview:
-    """Serve the change to look at."""
+    """Where the change can be looked at."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,9 @@ COMMANDS = (
     Spec(
         "preview",
         "/agent preview",
-        "Serve the change to look at.",
+        "Tell where the pull request's newest commit can be looked at, as deployments "
+        "on GitHub say.",
         "/agent preview",
-        supported=False,
     ),
     Spec(
         "batch",

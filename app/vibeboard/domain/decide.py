@@ -24,6 +24,7 @@ from vibeboard.domain.effects import (
     Reply,
     ShowCost,
     ShowGates,
+    ShowPreviews,
     ShowRun,
     StartRun,
     StopRun,
@@ -35,6 +36,7 @@ from vibeboard.domain.events import (
     ChecksEnded,
     CommentMade,
     ConfigurationChanged,
+    Deployed,
     Event,
     GroupFormed,
     InstallationChanged,
@@ -105,7 +107,8 @@ def _code_changed(
     | GroupFormed
     | ConfigurationChanged
     | CheckAsked
-    | ChecksEnded,
+    | ChecksEnded
+    | Deployed,
     situation: Situation,
     cause: str,
 ) -> list[Effect]:
@@ -121,6 +124,8 @@ def _code_changed(
             return _check_asked(event, situation, cause)
         case ChecksEnded():
             return _checks_ended(event, situation)
+        case Deployed(deployment=deployment):
+            return _deployed(deployment, situation, cause)
         case _:
             assert_never(event)
 
@@ -330,24 +335,49 @@ def _obey(
             return _ask_stage(name, instructions, event, situation, cause, answer)
         case commands.Retry(step=step):
             return _retried(step, event, situation, cause, answer)
-        case commands.Approve(target=target, reason=reason):
-            by = event.by.login
-            found = (
-                asking.answered(Verdict.ALLOW, target, reason, by, situation)
-                or holding.approved(target, reason, event, situation)
-                or gatekeeping.approved(target, reason, event, situation)
-            )
-            return answer(found) if isinstance(found, str) else [*seen, *found]
-        case commands.Reject(target=target, feedback=feedback):
-            by = event.by.login
-            told = asking.answered(Verdict.DENY, target, feedback, by, situation)
-            if told is not None:
-                return answer(told) if isinstance(told, str) else [*seen, *told]
-            return _rejected(target, feedback, event, situation, cause, answer)
-        case commands.Merge() | commands.Preview() | commands.Batch():
+        case commands.Approve() | commands.Reject():
+            return _judged(command, event, situation, cause, answer)
+        case commands.Preview():
+            assert situation.card is not None
+            thread = CardKey(event.repository, event.number)
+            show = ShowPreviews(situation.card.key, cause, thread=thread)
+            return [*seen, show]
+        case commands.Merge() | commands.Batch():
             return answer(words.not_supported_yet(command))
         case _:
             assert_never(command)
+
+
+def _deployed(deployment: int, situation: Situation, cause: str) -> list[Effect]:
+    # The run that made it may not have ended yet.
+    if not situation.history.runs:
+        return []
+    return [ShowPreviews(situation.history.runs[0].card, cause, deployment)]
+
+
+def _judged(
+    command: commands.Approve | commands.Reject,
+    event: CommentMade,
+    situation: Situation,
+    cause: str,
+    answer: Answer,
+) -> list[Effect]:
+    """A person says whether what waits for people may go on."""
+    by, target, seen = event.by.login, command.target, _reacted(event)
+    found: str | list[Effect] | None
+    if isinstance(command, commands.Approve):
+        reason = command.reason
+        found = (
+            asking.answered(Verdict.ALLOW, target, reason, by, situation)
+            or holding.approved(target, reason, event, situation)
+            or gatekeeping.approved(target, reason, event, situation)
+        )
+    else:
+        feedback = command.feedback
+        found = asking.answered(Verdict.DENY, target, feedback, by, situation)
+        if found is None:
+            return _rejected(target, feedback, event, situation, cause, answer)
+    return answer(found) if isinstance(found, str) else [*seen, *found]
 
 
 def _question_answered(event: QuestionAnswered, situation: Situation) -> list[Effect]:

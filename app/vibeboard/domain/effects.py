@@ -152,6 +152,24 @@ class AnswerReview:
 
 
 @dataclass(frozen=True)
+class ShowPreviews:
+    """Show on the card and its pull request where the change can be looked at.
+
+    ``deployment`` is the one that there is news of. None: somebody wants to know, and
+    is answered on ``thread``; all of the newest commit are looked for.
+    """
+
+    card: CardKey
+    cause: str
+    deployment: int | None = None
+    thread: CardKey | None = None
+
+    @property
+    def key(self) -> str:
+        return f"previews:{self.card}:{self.deployment or ''}:{self.cause}"
+
+
+@dataclass(frozen=True)
 class RemoveWorkspace:
     """Throw the card's working tree away; its work is on GitHub."""
 
@@ -270,6 +288,7 @@ Effect = (
     | Reply
     | React
     | AnswerReview
+    | ShowPreviews
     | RemoveWorkspace
     | CheckConfiguration
     | ShowGates

@@ -119,6 +119,21 @@ class ChecksEnded:
 
 
 @dataclass(frozen=True)
+class Deployed:
+    """A deployment has ended, well or not, or was taken down.
+
+    ``ref`` is what was deployed, as it was asked for: a branch, ``refs/pull/7/merge``,
+    or ``commit`` itself.
+    """
+
+    by: Actor
+    repository: str
+    deployment: int
+    ref: str
+    commit: str
+
+
+@dataclass(frozen=True)
 class GroupFormed:
     """GitHub's merge queue asks whether ``head``, of these pull requests, is good."""
 
@@ -212,6 +227,7 @@ Event = (
     | IssueClosed
     | PullRequestUpdated
     | ChecksEnded
+    | Deployed
     | GroupFormed
     | CheckAsked
     | ConfigurationChanged

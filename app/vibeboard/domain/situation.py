@@ -49,6 +49,14 @@ class CardHistory:
         branches = (run.report.branch for run in reversed(self.runs) if run.report)
         return next(filter(None, branches), None)
 
+    @property
+    def opened(self) -> Run | None:
+        """The newest run that opened or updated a pull request."""
+        for run in reversed(self.runs):
+            if run.report is not None and run.report.pull_request is not None:
+                return run
+        return None
+
     def finished(self, stage: str) -> bool:
         """Whether the newest ended run of ``stage`` succeeded."""
         ended = [run for run in self.runs if run.ended and run.stage == stage]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
-from vibeboard.domain import commands, prompt, reviewwords, testwords
+from vibeboard.domain import commands, preview, prompt, reviewwords, testwords
 from vibeboard.domain.board import Actor, BoardKey, Card, CardKey
 from vibeboard.domain.breaker import Trail
 from vibeboard.domain.budget import NOTHING, Kind, Room, Spent
@@ -268,6 +268,8 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             ),
             "",
         ]
+        if run.previews:
+            lines += [f"Preview: {preview.told(run.previews, report.commit)}", ""]
     elif report.branch is not None and report.commit is not None and not report.held:
         lines += [
             f"The work is saved on branch `{report.branch}` (`{report.commit[:7]}`).",
@@ -396,6 +398,8 @@ def pull_body(
 def _pull_lines(run: Run, report: Report, notes: Sequence[str]) -> list[str]:
     lines = [
         f"Closes #{run.card.number}",
+        "",
+        preview.PLACE,
         "",
         "## Summary",
         "",

@@ -7,6 +7,7 @@ written in one transaction. Performing is ``perform.py``'s work.
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -23,6 +24,7 @@ from vibeboard.domain.events import (
     ChecksEnded,
     CommentMade,
     ConfigurationChanged,
+    Deployed,
     Event,
     GroupFormed,
     InstallationChanged,
@@ -68,6 +70,10 @@ Translate = Callable[[str, bytes, str], Event | None]
 
 # After these the App sees an account again, or more of it.
 _RETURNS = frozenset({"created", "unsuspend", "new_permissions_accepted", "added"})
+
+
+# What GitHub Actions deploys for a pull request goes by a ref like this.
+_OF_PULL = re.compile(r"(?:refs/)?pull/(?P<number>\d{1,9})/(?:merge|head)")
 
 
 class Advancer:
@@ -193,6 +199,9 @@ class Advancer:
             case ChecksEnded(repository=repository, branch=branch):
                 checked = parse_branch(branch)
                 return None if checked is None else CardKey(repository, checked)
+            case Deployed(repository=repository):
+                shown = parse_branch(await self._deployed_branch(event))
+                return None if shown is None else CardKey(repository, shown)
             case PullRequestUpdated(by=by, repository=repository, branch=branch):
                 # What we did ourselves is told by the run's end.
                 built_for = None if is_us(by, self._us) else parse_branch(branch)
@@ -215,6 +224,18 @@ class Advancer:
                 return card
             case _:
                 return None
+
+    async def _deployed_branch(self, event: Deployed) -> str:
+        """The branch that was deployed, as far as it may be one of ours."""
+        branch = event.ref.removeprefix("refs/heads/")
+        if parse_branch(branch) is not None:
+            return branch
+        merge = _OF_PULL.fullmatch(event.ref)
+        if merge is not None:
+            pull = await self._pulls.read(event.repository, int(merge["number"]))
+            return pull.branch
+        found = await self._pulls.of_commit(event.repository, event.commit)
+        return found.branch if found is not None else ""
 
     async def _decision(
         self, delivery: Delivery, event: Event | None, card: CardKey | None
@@ -257,6 +278,10 @@ class Advancer:
                 return None if card is None else await self._about(card, by)
             case IssueClosed(card=key):
                 return Situation(us=self._us, history=await self._runs.history(key))
+            case Deployed():
+                if card is None:
+                    return None
+                return Situation(us=self._us, history=await self._runs.history(card))
             case CardSeen(card=key, by=seen_by):
                 return await self._about(key, seen_by)
             case (
@@ -416,6 +441,8 @@ def _order(event: Event) -> tuple[str, str]:
             | ChecksEnded(repository=repository, head=head)
         ):
             return repository.partition("/")[0], f"{repository}@{head}"
+        case Deployed(repository=repository, deployment=number):
+            return repository.partition("/")[0], f"{repository}:deployment-{number}"
         case PullRequestUpdated(repository=repository, pull_request=number):
             return repository.partition("/")[0], f"{repository}#{number}"
         case (

@@ -16,6 +16,7 @@ from vibeboard.domain.effects import (
     Reply,
     ShowCost,
     ShowGates,
+    ShowPreviews,
     ShowQuestion,
     ShowRun,
     StartRun,
@@ -36,6 +37,7 @@ from vibeboard.engine.ports import (
     Replies,
     Workspaces,
 )
+from vibeboard.engine.previewer import Previewer
 from vibeboard.engine.stops import Stops
 from vibeboard.engine.tracking import Tracking
 from vibeboard.errors import AppAbsent, GitHubRefused, RetryLater, UserError
@@ -56,6 +58,7 @@ class Performer:
         asker: Asker,
         inspector: Inspector,
         gatekeeper: Gatekeeper,
+        previewer: Previewer,
         tracking: Tracking,
         stops: Stops,
         workspaces: Workspaces,
@@ -72,6 +75,7 @@ class Performer:
         self._asker = asker
         self._inspector = inspector
         self._gatekeeper = gatekeeper
+        self._previewer = previewer
         self._tracking = tracking
         self._stops = stops
         self._workspaces = workspaces
@@ -133,6 +137,8 @@ class Performer:
                 )
             case RemoveWorkspace(card=card):
                 await self._workspaces.remove(card)
+            case ShowPreviews():
+                await self._previewer.perform(effect)
             case CheckConfiguration():
                 await self._inspector.inspect(effect)
             case ShowQuestion(run=run) | AnswerQuestion(run=run):

@@ -32,6 +32,7 @@ from vibeboard.domain.board import (
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
+from vibeboard.domain.preview import Preview
 from vibeboard.domain.protected import Held
 from vibeboard.domain.question import Question
 from vibeboard.domain.review import ReviewResult
@@ -303,6 +304,14 @@ class Pulls(Protocol):
         """Open a draft, or update the open one's body."""
         ...
 
+    async def of_commit(self, repository: str, commit: str) -> PullRequest | None:
+        """The open pull request whose newest commit this is."""
+        ...
+
+    async def write_body(self, repository: str, number: int, body: str) -> None:
+        """Put another text into a pull request."""
+        ...
+
     async def files(self, repository: str, number: int) -> Sequence[str]:
         """Paths that a pull request changes."""
         ...
@@ -315,6 +324,18 @@ class Pulls(Protocol):
         self, repository: str, number: int, comment: int
     ) -> Sequence[ReviewComment]:
         """The thread of a review comment, oldest first; empty if that is gone."""
+        ...
+
+
+class Deployments(Protocol):
+    """What GitHub was told of deployments."""
+
+    async def read(self, repository: str, number: int) -> Preview | None:
+        """One as it stands; None if it is gone or gives people nothing to see."""
+        ...
+
+    async def of_commit(self, repository: str, commit: str) -> Sequence[Preview]:
+        """Those of a commit, the newest few."""
         ...
 
 
@@ -951,8 +972,9 @@ class Runs(Protocol):
         step: Step | None = None,
         comment: int | None = None,
         session: str | None = None,
+        previews: tuple[Preview, ...] | None = None,
     ) -> None:
-        """Remember where the run is, its tracking comment, its agent's session."""
+        """Remember what is given, such as the step that began."""
         ...
 
     async def answer(self, run: str, step: str) -> Any | None:

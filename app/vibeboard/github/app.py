@@ -8,6 +8,7 @@ from vibeboard.github import accounting
 from vibeboard.github.cards import GitHubCards
 from vibeboard.github.checks import GitHubChecks
 from vibeboard.github.client import Client, GitHub, Identity, Installation, Person
+from vibeboard.github.deployments import GitHubDeployments
 from vibeboard.github.hook_deliveries import GitHubHookDeliveries
 from vibeboard.github.limits import Quota
 from vibeboard.github.manifest import missing
@@ -25,6 +26,7 @@ class ClientPorts:
         self.cards = GitHubCards(github)
         self.replies = GitHubReplies(github)
         self.pulls = GitHubPulls(github)
+        self.deployments = GitHubDeployments(github)
         self.checks = GitHubChecks(github)
 
     def counted(self) -> AbstractContextManager[Calls]:

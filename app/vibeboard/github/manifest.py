@@ -35,6 +35,7 @@ NEEDS: Sequence[Need] = (
     Need("pull_requests", "write", "to open draft pull requests and answer reviews"),
     Need("checks", "write", "to show runs and tests on commits"),
     Need("statuses", "read", "to see what others report about commits"),
+    Need("deployments", "read", "to show where a change can be looked at"),
     Need("merge_queues", "read", "to be told what a merge queue wants checked"),
     Need(
         "actions",
@@ -57,6 +58,7 @@ EVENTS: Mapping[str, str] = {
     "check_run": "somebody asked to run a check again",
     "check_suite": "what others check on a head has ended",
     "status": "what others report about a head has changed",
+    "deployment_status": "a preview of a change is there, or gone",
     "merge_group": "a merge queue tries a merge",
     "workflow_run": "what carried a run out on GitHub Actions has ended",
     "push": ".vibe.yml changed",

@@ -193,6 +193,24 @@ class Pull(BaseModel):
         return self.head.repo is None or self.head.repo != self.base.repo
 
 
+class Deployment(BaseModel):
+    """A request to deploy a commit; ``environment`` is where to."""
+
+    id: int
+    sha: str
+    environment: str
+    production_environment: bool = False
+
+
+class DeploymentStatus(BaseModel):
+    """One report of how a deployment goes."""
+
+    state: str
+    environment_url: str | None = None
+    log_url: str | None = None
+    target_url: str | None = None
+
+
 class ChangedFile(BaseModel):
     """A file that a pull request changes."""
 

@@ -317,6 +317,30 @@ class StatusDelivery(BaseModel):
     sender: Account
 
 
+class DeploymentStatus(BaseModel):
+    """One report of how a deployment goes."""
+
+    state: Text
+
+
+class Deployment(BaseModel):
+    """What was deployed; ``ref`` as it was asked for."""
+
+    id: Id
+    sha: Text
+    ref: Text
+    production_environment: bool = False
+
+
+class DeploymentDelivery(BaseModel):
+    """``deployment_status``."""
+
+    deployment_status: DeploymentStatus
+    deployment: Deployment
+    repository: Repository
+    sender: Account
+
+
 # …/pr-<number>-<sha of the base>; those ahead in the queue are in that base.
 _GROUP = re.compile(r"refs/heads/gh-readonly-queue/.+/pr-(?P<number>\d{1,9})-[^/]+")
 

@@ -62,6 +62,26 @@ class GitHubPulls:
         )
         return _pull_request(read(Pull, answer))
 
+    async def of_commit(self, repository: str, commit: str) -> PullRequest | None:
+        """The open pull request whose newest commit this is."""
+        installation, names = await self._github.of(repository)
+        answers = installation.getiter(
+            "/repos/{owner}/{name}/commits/{commit}/pulls{?per_page}",
+            {**names, "commit": commit, "per_page": "100"},
+        )
+        found = [_pull_request(read(Pull, answer)) async for answer in answers]
+        heads = (one for one in found if one.is_open and one.head == commit)
+        return next(heads, None)
+
+    async def write_body(self, repository: str, number: int, body: str) -> None:
+        """Put another text into a pull request."""
+        installation, names = await self._github.of(repository)
+        await installation.patch(
+            "/repos/{owner}/{name}/pulls/{number}",
+            {**names, "number": str(number)},
+            {"body": cut(self._github.redacted(body), LONGEST_BODY)},
+        )
+
     async def files(self, repository: str, number: int) -> Sequence[str]:
         """Paths that a pull request changes."""
         installation, names = await self._github.of(repository)

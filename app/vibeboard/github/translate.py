@@ -18,6 +18,7 @@ from vibeboard.domain.events import (
     ChecksEnded,
     CommentMade,
     ConfigurationChanged,
+    Deployed,
     Event,
     GroupFormed,
     InstallationChanged,
@@ -39,6 +40,9 @@ _LABEL = "agent"
 
 # How checks and statuses end badly, in GitHub's words.
 _FAILED = frozenset({"failure", "error", "timed_out", "startup_failure"})
+
+# How deployments end; the others only say that one goes on.
+_DEPLOYED = frozenset({"success", "failure", "error", "inactive"})
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -208,6 +212,21 @@ def _status_set(delivery: payloads.StatusDelivery) -> Event | None:
         repository=delivery.repository.full_name,
         branch=ours[0],
         head=delivery.sha,
+    )
+
+
+def _deployed(delivery: payloads.DeploymentDelivery) -> Event | None:
+    deployment = delivery.deployment
+    if deployment.production_environment:
+        return None  # nothing to look at before it is merged
+    if delivery.deployment_status.state not in _DEPLOYED:
+        return None
+    return Deployed(
+        by=_actor(delivery.sender),
+        repository=delivery.repository.full_name,
+        deployment=deployment.id,
+        ref=deployment.ref,
+        commit=deployment.sha,
     )
 
 
@@ -384,6 +403,9 @@ _READINGS: Mapping[str, _Translator] = {
         payloads.CheckSuiteDelivery, _suite_ended, frozenset({"completed"})
     ),
     "status": _Reading(payloads.StatusDelivery, _status_set),
+    "deployment_status": _Reading(
+        payloads.DeploymentDelivery, _deployed, frozenset({"created"})
+    ),
     "merge_group": _Reading(
         payloads.MergeGroupDelivery, _group_formed, frozenset({"checks_requested"})
     ),

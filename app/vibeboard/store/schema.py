@@ -147,6 +147,7 @@ run = Table(
     Column("approved", String(64), nullable=False, server_default=""),
     Column("runner", String(16), nullable=False, server_default="own"),  # Runner
     Column("posting", JSON(none_as_null=True)),  # where it is on GitHub Actions
+    Column("previews", JSON(none_as_null=True)),  # where the change can be seen
     Column("posted_as", BigInteger),  # the posting's number
     Column("lent_until", UtcDateTime),  # until then a posting's claim holds
     UniqueConstraint("repository", "number", "stage", "cause", name="run_once"),

@@ -124,6 +124,25 @@ class Review(Answer):
     """How long it took."""
 
 
+class Preview(Answer):
+    """Where a commit can be looked at, as a deployment on GitHub says."""
+
+    environment: str
+    """The deployment's environment."""
+
+    state: str
+    """`ready` or `failed`."""
+
+    url: str
+    """Its address; empty if it failed."""
+
+    log: str
+    """Where its log is; empty if nobody told."""
+
+    commit: str
+    """The commit that was deployed."""
+
+
 class Acceptance(Answer):
     """An acceptance criterion that the agent tied to tests."""
 
@@ -300,6 +319,9 @@ class RunAnswer(Answer):
     pull_request: int | None
     """The pull request's number."""
 
+    previews: list[Preview]
+    """Where the pull request's commits can be looked at."""
+
     commit: str | None
     """The commit that its suites and reviews are about."""
 
@@ -359,6 +381,16 @@ def run_answer(
         summary=report.summary,
         branch=report.branch,
         pull_request=report.pull_request,
+        previews=[
+            Preview(
+                environment=one.environment,
+                state=one.state.value,
+                url=one.url,
+                log=one.log,
+                commit=one.commit,
+            )
+            for one in run.previews
+        ],
         commit=report.commit or proof.commit or None,
         base=proof.base or None,
         suites=[_suite(result, beside.get(result.suite)) for result in proof.results],
