@@ -36,9 +36,9 @@ check: $(VENV)/dev.ok ## linters of code and workflows, types and layers, as CI 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/zizmor --offline --quiet --persona pedantic workflows/*.yml action/action.yml
+	$(BIN)/zizmor --offline --quiet --persona pedantic workflows/*.yml action/action.yml action/preview/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows workflows/*.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action/action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action/action.yml action/preview/action.yml
 	$(BIN)/act --validate --strict --workflows workflows
 
 bench: $(VENV)/dev.ok ## ratios against peers in one run; ARGS="intake" chooses

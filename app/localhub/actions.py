@@ -97,6 +97,10 @@ def _start_all(hub: Hub, repository: Repository, emission: Emission) -> None:
         pull = repository.issues[number]
         assert isinstance(pull, PullRequest)
         _start_on_pull(hub, pull, emission)
+    elif event == "deployment_status":
+        # GitHub tells workflows nothing of a deployment that is gone.
+        if payload["deployment_status"]["state"] != "inactive":
+            _start_on_deployment(hub, repository, emission)
     elif event in DEFAULT_BRANCH:
         sha = git.tip(repository.git_dir, default)
         for one in _waiting(repository, sha, event, payload) if sha else []:
@@ -130,7 +134,14 @@ def _start_on_pull(hub: Hub, pull: PullRequest, emission: Emission) -> None:
     repository = pull.repository
     wanted = _waiting(repository, pull.head_sha, emission.event, emission.payload)
     base = git.tip(repository.git_dir, pull.base_ref)
-    if not wanted or base is None or pull.state == "closed":
+    closing = emission.payload.get("action") == "closed"
+    if not wanted or base is None or (pull.state == "closed" and not closing):
+        return
+    if pull.merged_at is not None:
+        branch = pull.base_ref
+        place = Place(f"refs/heads/{branch}", pull.head_ref, base, pull.title)
+        for one in wanted:
+            start(hub, one, emission, place)
         return
     try:
         merge = pulls.merge_commit(hub, pull, base, actor=emission.sender)
@@ -140,6 +151,15 @@ def _start_on_pull(hub: Hub, pull: PullRequest, emission: Emission) -> None:
     place = Place(ref, pull.head_ref, pull.head_sha, pull.title, merge=merge)
     for one in wanted:
         start(hub, one, emission, place)
+
+
+def _start_on_deployment(hub: Hub, repository: Repository, emission: Emission) -> None:
+    deployment = emission.payload["deployment"]
+    sha, name = deployment["sha"], deployment["ref"]
+    is_branch = git.resolve(repository.git_dir, f"refs/heads/{name}") is not None
+    ref = f"refs/heads/{name}" if is_branch else ""
+    for one in _waiting(repository, sha, emission.event, emission.payload):
+        start(hub, one, emission, Place(ref, name if is_branch else "", sha, one.name))
 
 
 def start(

@@ -288,9 +288,10 @@ class Running:
         file = self._folder / "ended.json"
         with suppress(OSError, ValueError, KeyError):
             ended = json.loads(file.read_text())[self._job.key]
-            self._job.outputs = dict(ended.get("outputs") or {})
             if ended.get("result") in _RESULTS:
                 self._result = ended["result"]
+            if self._result != "skipped":  # act tells its expressions as they stand
+                self._job.outputs = dict(ended.get("outputs") or {})
 
     # --- The end ----------------------------------------------------------------
 

@@ -68,9 +68,9 @@ def has_an_agent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{claude.parent}:{os.environ['PATH']}")
 
 
-def workflow(home: Path, canary: Path) -> str:
-    """The workflow to copy, copied; and an environment that means no good."""
-    text = (ROOT / "workflows/agent.yml").read_text().replace("OWNER/REPO", ACTION)
+def workflow(home: Path, canary: Path, name: str = "agent.yml") -> str:
+    """A workflow to copy, copied; and an environment that means no good."""
+    text = (ROOT / "workflows" / name).read_text().replace("OWNER/REPO", ACTION)
     environment = {
         "PIP_NO_INDEX": "1",
         "PIP_FIND_LINKS": str(wheels()),

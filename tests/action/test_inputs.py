@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from vibeboard.action.event import Refused, again, read_event
 from vibeboard.action.inputs import Inputs, read_inputs
+from vibeboard.action.preview import read_wish
 from vibeboard.errors import SettingsInvalid
 
 
@@ -73,6 +75,54 @@ def test_every_fault_is_told_at_once_by_the_name_that_was_typed(tmp_path: Path) 
         assert [line for line in told if name in line], name
     assert [line for line in told if "`id-token: write`" in line]
     assert "sk-secret" not in str(raised.value)
+
+
+def test_a_job_is_told_of_a_deployment_by_the_job_before(tmp_path: Path) -> None:
+    payload = {
+        "pull_request": {
+            "head": {
+                "ref": "vibe/5-tock",
+                "sha": "c0ffee",
+                "repo": {"full_name": "acme/clock"},
+            }
+        },
+        "repository": {"full_name": "acme/clock"},
+        "sender": {"login": "bob"},
+    }
+
+    found = read_event(
+        inputs(tmp_path, payload, VIBEBOARD_ACTION_DEPLOYMENT="9", GITHUB_SHA="beef")
+    )
+
+    said = json.loads(found.body)
+    assert (found.event, found.asks) == ("deployment_status", False)
+    assert said["deployment"] == {"id": 9, "ref": "vibe/5-tock", "sha": "c0ffee"}
+    with pytest.raises(SettingsInvalid, match="`deployment` is no number: 'nine'"):
+        inputs(tmp_path, VIBEBOARD_ACTION_DEPLOYMENT="nine")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fault"),
+    [
+        ("PULL_REQUEST", "two", "`pull-request` is no number: 'two'"),
+        ("COMMIT", "c0ffee", "`commit` is no whole commit: 'c0ffee'"),
+        ("URL", "javascript:x", "`url` is no web address: 'javascript:x'"),
+        ("STATE", "done", "`state` is 'done'; it is one of success, failure, removed"),
+        ("GITHUB_TOKEN", "", "`github-token` is empty"),
+    ],
+)
+def test_a_preview_that_cannot_be_told_of(
+    tmp_path: Path, name: str, value: str, fault: str
+) -> None:
+    given = {"PULL_REQUEST": "#2", "COMMIT": "a" * 40, "URL": "https://pr-2.example"}
+    ready = {f"VIBEBOARD_ACTION_{key}": said for key, said in given.items()}
+    right = environment(tmp_path, **ready)
+
+    wish = read_wish(right)
+
+    assert (wish.environment, wish.pull_request) == ("preview/pr-2", 2)
+    with pytest.raises(SettingsInvalid, match=re.escape(fault)):
+        read_wish({**right, f"VIBEBOARD_ACTION_{name}": value})
 
 
 def test_a_server_or_a_token_is_needed(tmp_path: Path) -> None:

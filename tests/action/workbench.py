@@ -24,6 +24,7 @@ PERMISSIONS = {
     "actions": "read",
     "checks": "write",
     "contents": "write",
+    "deployments": "write",
     "issues": "write",
     "pull_requests": "write",
     "statuses": "read",

@@ -37,6 +37,8 @@ ROUTES = {
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel",
     "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches",
     "POST /repos/{owner}/{repo}/check-runs",
+    "POST /repos/{owner}/{repo}/deployments",
+    "POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses",
     "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions",
     "POST /repos/{owner}/{repo}/issues/{issue_number}/comments",
     "POST /repos/{owner}/{repo}/pulls",

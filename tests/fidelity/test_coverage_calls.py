@@ -48,6 +48,7 @@ from vibeboard.engine.ports import (
 from vibeboard.errors import AppAbsent, UserError
 from vibeboard.github.app import GitHubPorts
 from vibeboard.github.client import GitHub
+from vibeboard.github.deployments import Announcement
 from vibeboard.github.fleet import GitHubFleet
 from vibeboard.github.job import client_of_job
 from vibeboard.github.manifest import exchange, manifest
@@ -180,6 +181,26 @@ async def test_the_product_sees_what_is_deployed(
     assert await ports.deployments.of_commit(CLOCK, head) == [found]
     assert await ports.deployments.read(CLOCK, deployment + 1) is None
     assert _pull(world).body == "Look."
+
+
+async def test_the_product_tells_of_deployments(
+    world: World, ports: GitHubPorts
+) -> None:
+    head = (await world.pull("late"))["head"]["sha"]
+    world.installation.permissions["deployments"] = "write"
+    ready = Announcement(
+        "preview/pr-2", head, PreviewState.READY, "https://pr-2.example", "https://ci"
+    )
+    failed = replace(ready, state=PreviewState.FAILED)
+
+    first = await ports.deployments.announce(CLOCK, ready)
+    second = await ports.deployments.announce(CLOCK, failed)
+    retired = await ports.deployments.retire(CLOCK, "preview/pr-2", but=second)
+
+    states = [one.statuses[-1] for one in world.repository.deployments]
+    assert retired == first
+    assert [one.state for one in states] == ["inactive", "failure"]
+    assert (states[1].environment_url, states[1].log_url) == ("", "https://ci")
 
 
 async def test_the_product_reports_checks(world: World, ports: GitHubPorts) -> None:

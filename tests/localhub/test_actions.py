@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from localhub import actions, comments, dispatches, issues
+from localhub import actions, comments, deployments, dispatches, issues
 from localhub.__main__ import main
 from localhub.state import WorkflowRun
 from tests.localhub.served import World, serve
@@ -252,7 +252,8 @@ on:
   issue_comment: {types: [created]}
   issues: {types: labeled}
   push: {branches: ["topic*", "!topic-2"]}
-  pull_request:
+  pull_request: {types: [opened, synchronize, closed]}
+  deployment_status:
   repository_dispatch: {types: [go]}
 jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
 """
@@ -275,6 +276,13 @@ jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
             asked = {"event_type": name, "client_payload": {"by": "hand"}}
             dispatches.dispatch_event(world.hub, world.repository, asked, actor=bot)
 
+        asked = {"ref": "topic-1", "environment": "preview"}
+        preview = deployments.create(world.hub, world.repository, asked, actor=bob)
+        for state in ("success", "inactive"):
+            deployments.report(world.hub, preview, {"state": state}, actor=bob)
+        opened = world.repository.issues[pull["number"]]
+        issues.close(world.hub, opened, actor=bob)
+
         runs = world.repository.workflow_runs
         main, head = f"refs/pull/{pull['number']}/merge", "refs/heads/topic-1"
         assert [(one.event, one.ref) for one in runs] == [
@@ -284,10 +292,12 @@ jobs: {a: {runs-on: ubuntu-latest, steps: [{run: "true"}]}}
             ("push", head),
             ("pull_request", main),
             ("repository_dispatch", "refs/heads/main"),
+            ("deployment_status", head),
+            ("pull_request", main),
         ]
         assert [one.title for one in runs[:3]] == ["The clock is late", "W", "Topic"]
         assert runs[0].payload["comment"]["body"] == "hello"
-        assert runs[-1].payload["client_payload"] == {"by": "hand"}
+        assert runs[-3].payload["client_payload"] == {"by": "hand"}
         assert runs[2].head_sha == pull["head"]["sha"]
         assert runs[2].sha not in (runs[2].head_sha, pull["base"]["sha"])
 

@@ -19,20 +19,24 @@ registerHooks({
 const asked = JSON.parse(readFileSync(0, "utf8"));
 const load = (name) => import(pathToFileURL(`${asked.modules}/${name}`));
 
-async function diagnostics(files, ours) {
+async function diagnostics(files, actions) {
   const { validate } = await load("@actions/languageservice/dist/index.js");
   const { TextDocument } = await load("vscode-languageserver-textdocument/lib/esm/main.js");
   const { parse } = await load("yaml/dist/index.js");
-  // What `with` may say to our action is in the checkout, not yet on GitHub.
-  const metadata = ours ? parse(readFileSync(ours, "utf8")) : undefined;
+  // What `with` may say to actions is here, and not asked of GitHub.
+  const metadata = Object.fromEntries(
+    Object.entries(actions).map(([name, file]) => [name, parse(readFileSync(file, "utf8"))]),
+  );
   const actionsMetadataProvider = {
-    fetchActionMetadata: async ({ path }) => (path === "action" ? metadata : undefined),
+    fetchActionMetadata: async ({ owner, name, path }) =>
+      metadata[[owner, name, path].filter(Boolean).join("/")],
   };
+  const settings = Object.keys(actions).length ? { actionsMetadataProvider } : {};
   const found = {};
   for (const file of files) {
     const text = readFileSync(file, "utf8");
     const document = TextDocument.create(pathToFileURL(file).href, "yaml", 1, text);
-    const said = await validate(document, metadata ? { actionsMetadataProvider } : {});
+    const said = await validate(document, settings);
     found[file] = said.map((one) => `${one.range.start.line + 1}: ${one.message}`);
   }
   return found;
@@ -54,7 +58,7 @@ async function values(expressions) {
 
 console.log(
   JSON.stringify({
-    diagnostics: await diagnostics(asked.files ?? [], asked.ours),
+    diagnostics: await diagnostics(asked.files ?? [], asked.actions ?? {}),
     values: await values(asked.expressions ?? []),
   }),
 );

@@ -57,10 +57,11 @@ _SCRIPT = Path(__file__).with_name("actions.mjs")
 
 
 def diagnostics(
-    files: Sequence[Path], ours: Path | None = None
+    files: Sequence[Path], actions: Mapping[str, Path] | None = None
 ) -> Mapping[Path, Sequence[str]]:
-    """What the language service finds in each; ``ours`` is our own action's file."""
-    asked = {"files": list(map(str, files)), "ours": str(ours) if ours else None}
+    """What the language service finds; ``actions`` are all that are used, if given."""
+    known = {name: str(file) for name, file in (actions or {}).items()}
+    asked = {"files": list(map(str, files)), "actions": known}
     found: Mapping[str, Sequence[str]] = _ask(asked)["diagnostics"]
     return {Path(name): said for name, said in found.items()}
 

@@ -1,5 +1,6 @@
 """The workflows that users copy, and the action, keep their own rules."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from vibeboard.domain.workflow import Cli
 from vibeboard.runner.agents.installed import PROGRAMS
 
 ACTION = ROOT / "action" / "action.yml"
+PREVIEW = ROOT / "action" / "preview" / "action.yml"
 OURS = "OWNER/REPO/action"
 BASH = shutil.which("bash") or "bash"
 FILES = sorted((ROOT / "workflows").glob("*.yml"))
@@ -36,6 +38,23 @@ _STANDALONE = {
     "checks": "write",
     "actions": "read",
     "statuses": "read",
+}
+_RIGHTS = {
+    "agent:served": {"id-token": "write"},
+    "agent:refused": {},
+    "agent:alone": {**_STANDALONE, "deployments": "read"},
+    "reusable:alone": {**_STANDALONE, "deployments": "read"},
+    "review-loop:alone": _STANDALONE,
+    "preview:build": {"contents": "read"},
+    "preview:publish": {"deployments": "write", "pull-requests": "read"},
+    "preview:remove": {"deployments": "write", "pull-requests": "read"},
+    "preview:show": {
+        "contents": "write",
+        "issues": "write",
+        "pull-requests": "write",
+        "deployments": "read",
+        "actions": "read",
+    },
 }
 
 
@@ -73,19 +92,14 @@ def jobs() -> Iterator[Job]:
 
 
 JOBS = {str(job): job for job in jobs()}
-CALLING = [job for job in JOBS.values() if job.name != "refused"]
+CALLING = [job for job in JOBS.values() if job.name in {"served", "alone"}]
+PREVIEWS = [job for job in JOBS.values() if job.file.stem == "preview"]
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 every_job = pytest.mark.parametrize("job", JOBS.values(), ids=str)
 
 
 def test_these_are_the_workflows() -> None:
-    assert set(JOBS) == {
-        "agent:served",
-        "agent:refused",
-        "agent:alone",
-        "review-loop:alone",
-        "reusable:alone",
-    }
+    assert set(JOBS) == set(_RIGHTS)
 
 
 @every_file
@@ -113,15 +127,14 @@ def test_a_job_has_no_rights_but_those_it_names_with_a_reason(file: Path) -> Non
 @every_job
 def test_a_job_ends_and_waits_its_turn(job: Job) -> None:
     assert job.says["timeout-minutes"] <= 360
-    assert job.says["concurrency"]["cancel-in-progress"] is False
+    turn = job.says.get("concurrency") or parsed(job.file)["concurrency"]
+    assert turn["cancel-in-progress"] is False
     assert "-latest" not in job.says["runs-on"]
 
 
 @every_job
 def test_rights_are_the_least(job: Job) -> None:
-    wanted = {"served": {"id-token": "write"}, "refused": {}, "alone": _STANDALONE}
-
-    assert job.says["permissions"] == wanted[job.name]
+    assert job.says["permissions"] == _RIGHTS[str(job)]
 
 
 @every_job
@@ -200,6 +213,28 @@ def test_the_action_takes_what_it_is_given(job: Job) -> None:
     assert set(job.given) <= set(parsed(ACTION)["inputs"])
 
 
+def test_the_preview_is_told_what_it_takes() -> None:
+    jobs = [job for job in PREVIEWS if job.name != "build"]
+    told = {job.name: set(job.given) for job in jobs}
+
+    shows = told.pop("show")
+    takes = parsed(PREVIEW)["inputs"]
+    assert shows == {"deployment"} <= set(parsed(ACTION)["inputs"])
+    assert set(told) == {"publish", "remove"}
+    assert all(given <= set(takes) for given in told.values())
+    assert all("pull-request" in given for given in told.values())
+
+
+def test_what_an_agent_wrote_is_built_without_a_secret() -> None:
+    build, *others = PREVIEWS
+
+    (checkout, *_) = build.says["steps"]
+    assert checkout["with"]["persist-credentials"] is False
+    assert "secrets." not in str(build.says)
+    used = [str(step.get("uses", "")) for job in others for step in job.says["steps"]]
+    assert not any(name.startswith("actions/checkout") for name in used)
+
+
 def test_a_called_workflow_gives_on_what_the_action_puts_out() -> None:
     job, puts_out = JOBS["reusable:alone"], list(parsed(ACTION)["outputs"])
 
@@ -210,11 +245,29 @@ def test_a_called_workflow_gives_on_what_the_action_puts_out() -> None:
 # --- With GitHub's own libraries ----------------------------------------------------
 
 
-@pytest.mark.npm
-def test_githubs_language_service_finds_nothing() -> None:
-    found = official.diagnostics([*FILES, ACTION], ours=ACTION)
+# What of these GitHub's own take.
+THEIRS = {
+    "checkout": ("ref", "persist-credentials"),
+    "upload-artifact": ("name", "path", "if-no-files-found", "retention-days"),
+    "download-artifact": ("name", "path"),
+}
 
-    assert len(found) == len(FILES) + 1
+
+def known(folder: Path) -> Mapping[str, Path]:
+    """The actions that our workflows use, by name."""
+    found = {OURS: ACTION, f"{OURS}/preview": PREVIEW, "acme/vibeboard/action": ACTION}
+    for name, inputs in THEIRS.items():
+        file = found[f"actions/{name}"] = folder / f"{name}.yml"
+        takes: dict[str, Any] = {key: {} for key in inputs}
+        file.write_text(json.dumps({"name": name, "inputs": takes}))
+    return found
+
+
+@pytest.mark.npm
+def test_githubs_language_service_finds_nothing(tmp_path: Path) -> None:
+    found = official.diagnostics([*FILES, ACTION, PREVIEW], known(tmp_path))
+
+    assert len(found) == len(FILES) + 2
     assert {file.name: said for file, said in found.items() if said} == {}
 
 
@@ -226,7 +279,7 @@ def test_the_language_service_would_find_something(tmp_path: Path) -> None:
     agent = agent.replace("inputs.run }}", "inputs.rum }}")
     wrong.write_text(agent.replace("issue: ${{", "issues: ${{"))
 
-    [found] = official.diagnostics([wrong], ours=ACTION).values()
+    [found] = official.diagnostics([wrong], known(tmp_path)).values()
 
     assert any("rum" in one for one in found)
     assert any("issues" in one for one in found)
@@ -258,6 +311,27 @@ EVENTS = [
     ("pull_request_review_comment", {"pull_request": THEIR_PULL}, None, "", []),
     ("pull_request_review_comment", {"pull_request": OTHER_PULL}, None, "", []),
     ("pull_request_review_comment", {"pull_request": PULL}, None, SERVER, []),
+    *(
+        (
+            "deployment_status",
+            {
+                "deployment": {"production_environment": live},
+                "deployment_status": {"state": state},
+            },
+            None,
+            variable,
+            jobs,
+        )
+        for live, state, variable, jobs in [
+            (False, "success", "", ["alone"]),
+            (False, "failure", "", ["alone"]),
+            (False, "error", "", ["alone"]),
+            (False, "inactive", "", []),
+            (False, "in_progress", "", []),
+            (True, "success", "", []),
+            (False, "success", SERVER, []),
+        ]
+    ),
     *(
         (
             "pull_request_review",
@@ -312,6 +386,24 @@ CHECKS = [
 ]
 
 
+# Name of an event, its payload, the variable, and the jobs that run.
+OF_PREVIEWS = [
+    ("workflow_dispatch", {}, "", ["build", "publish", "show"]),
+    *(
+        ("pull_request", {"action": action, "pull_request": of}, variable, jobs)
+        for action, of, variable, jobs in [
+            ("opened", PULL, "", ["build", "publish", "show"]),
+            ("synchronize", OTHER_PULL, "", ["build", "publish", "show"]),
+            ("opened", PULL, SERVER, ["build", "publish"]),
+            ("closed", PULL, "", ["remove", "show"]),
+            ("closed", PULL, SERVER, ["remove"]),
+            ("opened", THEIR_PULL, "", []),
+            ("closed", THEIR_PULL, "", []),
+        ]
+    ),
+]
+
+
 def contexts(case: Any) -> Mapping[str, object]:
     name, payload, inputs, variable, _ = case
     return {
@@ -334,6 +426,23 @@ def test_only_what_matters_starts_a_runner(file: str, cases: list[Any]) -> None:
                 found.extend([job.name] * runs)
 
     assert started == [case[-1] for case in cases]
+
+
+@pytest.mark.npm
+@pytest.mark.parametrize("case", OF_PREVIEWS)
+def test_previews_come_and_go_with_pull_requests_of_ones_own(case: Any) -> None:
+    name, payload, variable, expected = case
+    told: dict[str, dict[str, Any]] = {}
+    for job in PREVIEWS:
+        # What GitHub itself knows of the jobs before; its own word comes by itself.
+        condition = job.condition.replace("!cancelled()", "true")
+        given = {**contexts((name, payload, None, variable, ())), "needs": told}
+        runs = official.evaluated(condition, [given])[0]
+        outputs = {"deployment": "7"} if runs else {}
+        result = "success" if runs else "skipped"
+        told[job.name] = {"outputs": outputs, "result": result}
+
+    assert [job for job, how in told.items() if how["result"] == "success"] == expected
 
 
 @pytest.mark.npm
@@ -370,7 +479,7 @@ def test_what_init_writes_is_right_and_does_the_same(
     jobs, inputs = agent["jobs"], agent["on"]["workflow_dispatch"]["inputs"]
     cases = [c for c in EVENTS if c[3] == server and set(c[2] or ()) <= set(inputs)]
 
-    found = official.diagnostics(list(files.values()), ours=ACTION)
+    found = official.diagnostics(list(files.values()), known(tmp_path))
     started: list[list[str]] = [[] for _ in cases]
     for name, says in jobs.items():
         # No variable is set; where there is a server, the file itself names it.

@@ -1,4 +1,4 @@
-"""``python -I -m vibeboard.action``: the one step of the composite Action."""
+"""``python -I -m vibeboard.action``: what steps of the composite Actions run."""
 
 import sys
 
@@ -6,6 +6,9 @@ from vibeboard.action.hide import without_secrets
 
 given = without_secrets(sys.argv[1:])
 
-from vibeboard.action.program import main  # noqa: E402 - not before it is known to stay
+from vibeboard.action import preview, program  # noqa: E402 - not before it stays
 
-sys.exit(main(sys.argv[1:], given))
+arguments = sys.argv[1:]
+if arguments == ["preview"]:
+    sys.exit(preview.main(given))
+sys.exit(program.main(arguments, given))

@@ -8,6 +8,7 @@ from vibeboard.action.inputs import Inputs
 from vibeboard.errors import SettingsInvalid
 
 _HOOK = "actions"
+_DEPLOYED = "deployment_status"
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,11 @@ class Started:
     body: bytes
     hook: str = _HOOK
 
+    @property
+    def asks(self) -> bool:
+        """Whether it is somebody's wish, and not only news."""
+        return self.event != _DEPLOYED
+
 
 class Refused(Exception):  # noqa: N818 - an event
     """An event that must not set an agent going; the message says why."""
@@ -29,6 +35,8 @@ def read_event(inputs: Inputs) -> Started:
     guid = f"{_HOOK}-{inputs.workflow_run}-{inputs.attempt}"
     payload = _payload(inputs)
     _refuse(inputs.event, payload)
+    if inputs.deployment:
+        return _deployed(inputs, payload, guid)
     if not inputs.command:
         return Started(inputs.event, guid, json.dumps(payload).encode())
     # By hand, or by another workflow: as if whoever started it had said so.
@@ -38,6 +46,23 @@ def read_event(inputs: Inputs) -> Started:
         "sender": _sender(inputs, payload),
     }
     return Started("workflow_dispatch", guid, json.dumps(said).encode())
+
+
+def _deployed(inputs: Inputs, payload: dict[str, Any], guid: str) -> Started:
+    """A job before this one told GitHub of a deployment; GitHub tells no job of it."""
+    head = (payload.get("pull_request") or {}).get("head") or {}
+    said = {
+        "action": "created",
+        "deployment": {
+            "id": int(inputs.deployment),
+            "ref": head.get("ref") or inputs.ref,
+            "sha": head.get("sha") or inputs.commit,
+        },
+        "deployment_status": {"state": "success"},  # as it stands is looked up
+        "repository": {"full_name": inputs.repository},
+        "sender": _sender(inputs, payload),
+    }
+    return Started(_DEPLOYED, guid, json.dumps(said).encode())
 
 
 def again(inputs: Inputs, number: int) -> Started:

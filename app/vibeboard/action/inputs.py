@@ -24,7 +24,8 @@ class Inputs:
     """One job.
 
     ``event`` is what started it, ``actor`` who did: with ``attempt`` above 1 whoever
-    started it again. ``status`` is how the job stands, told to its last step alone.
+    started it again. ``ref`` and ``commit`` are what it runs on. ``status`` is how the
+    job stands, told to its last step alone.
     """
 
     repository: str
@@ -41,6 +42,7 @@ class Inputs:
     run: str = ""
     command: str = ""
     issue: str = ""
+    deployment: str = ""
     github_token: str = field(default="", repr=False)
     project_token: str = field(default="", repr=False)
     model_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -52,6 +54,8 @@ class Inputs:
     oidc_url: str = ""
     oidc_token: str = field(default="", repr=False)
     status: str = ""
+    ref: str = ""
+    commit: str = ""
 
     @property
     def worker(self) -> str:
@@ -76,7 +80,7 @@ class Inputs:
         return tuple(filter(None, (*given, *self.model_keys.values())))
 
 
-class _Reader:
+class Reader:
     """Reads variables and collects what is wrong with them."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -113,7 +117,7 @@ class _Reader:
 
 def read_inputs(environment: Mapping[str, str]) -> Inputs:
     """What the job was given; raises SettingsInvalid with every fault."""
-    read = _Reader(environment)
+    read = Reader(environment)
     sandbox = read.given("SANDBOX") or "auto"
     found = Inputs(
         repository=read.own("GITHUB_REPOSITORY"),
@@ -130,6 +134,9 @@ def read_inputs(environment: Mapping[str, str]) -> Inputs:
         run=read.given("RUN"),
         command=read.given("COMMAND"),
         issue=read.given("ISSUE").removeprefix("#"),
+        deployment=read.given("DEPLOYMENT"),
+        ref=read.left("GITHUB_REF_NAME"),
+        commit=read.left("GITHUB_SHA"),
         github_token=read.given("GITHUB_TOKEN"),
         project_token=read.given("PROJECT_TOKEN"),
         model_keys=_of_models(read.given, "{}_API_KEY"),
@@ -173,6 +180,8 @@ def _faults(found: Inputs, sandbox: str) -> list[str]:
         faults.append("the input `command` needs `issue`, the number of an issue")
     if found.issue and not found.issue.isdecimal():
         faults.append(f"the input `issue` is no number: {found.issue!r}")
+    if found.deployment and not found.deployment.isdecimal():
+        faults.append(f"the input `deployment` is no number: {found.deployment!r}")
     if shutil.which("git", path=found.path) is None:
         faults.append("git is not on the PATH of this runner; install it")
     return faults

@@ -71,7 +71,8 @@ class AloneJob:
                 started.hook, started.guid, started.event, started.body
             )
             cards = self._parts.sheets.cards
-            if self._inputs.attempt > 1 and not alone.done and cards:
+            begun_again = self._inputs.attempt > 1 and started.asks
+            if begun_again and not alone.done and cards:
                 # Nothing was left of the attempt before: it is to be done once more.
                 more = again(self._inputs, cards[0].number)
                 told = await alone.answer(more.hook, more.guid, more.event, more.body)

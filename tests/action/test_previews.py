@@ -1,0 +1,107 @@
+"""Previews without a server, as processes: told to GitHub, and shown by another job."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from localhub import deployments
+from localhub.state import PullRequest
+from tests.action.workbench import Ended, Workbench
+from tests.journeys.world import REPOSITORY
+
+pytestmark = pytest.mark.processes
+
+
+async def test_a_preview_is_told_shown_and_taken_back(bench: Workbench) -> None:
+    issue = bench.issue("Add a tock", "write tock.txt tock", "summary Added.")
+    worked = await bench.comment_job(issue, "/agent develop")
+    assert (await worked.ended()).code == 0
+    (pull,) = bench.pulls
+
+    first = await told(bench, pull, URL="https://one.example.org")
+    second = await told(bench, pull, URL="https://two.example.org")
+    for given in (first, second):
+        assert (given.code, given.log.count("::error")) == (0, 0), given.log
+    states = [one.statuses[-1].state for one in bench.repository.deployments]
+    assert states == ["inactive", "success"]
+    assert bench.repository.deployments[0].transient
+
+    # Started again, the job shows it again, and has no agent work again.
+    for attempt in (1, 2):
+        seen = await shown(bench, pull, second.outputs["deployment"], attempt)
+        assert (seen.code, seen.outputs["run"]) == (0, ""), seen.log
+    (comment,) = bench.replies(issue)
+    assert f"Preview: [preview/pr-{pull.number}](https://two.example.org)" in comment
+    assert "**Preview:** [preview/pr-" in (pull.body or "")
+    assert len(bench.sheet(issue)["runs"]) == 1
+
+    heard = await (
+        await bench.job("deployment_status", of_another(bench, pull))
+    ).ended()
+    assert "docs failed · [preview/pr-" in bench.replies(issue)[0], heard.log
+
+    gone = await told(bench, pull, STATE="removed", COMMIT="")
+    assert gone.outputs == second.outputs
+    await shown(bench, pull, gone.outputs["deployment"], attempt=3)
+    assert "preview/pr-" not in bench.replies(issue)[0]
+    asked = await bench.comment_job(issue, "/agent preview")
+    assert (await asked.ended()).code == 0
+    assert "docs failed" in bench.replies(issue)[-1]
+
+
+async def test_of_some_changes_github_is_told_nothing(bench: Workbench) -> None:
+    issue = bench.issue("Add a tock", "write tock.txt tock")
+    await (await bench.comment_job(issue, "/agent develop")).ended()
+    (pull,) = bench.pulls
+
+    cancelled = await told(bench, pull, STATE="cancelled")
+    wrong = await told(bench, pull, URL="evil")
+    unknown = await told(bench, pull, URL="https://a.example.org", COMMIT="0" * 40)
+    assert (cancelled.code, unknown.code, wrong.code) == (0, 1, 2)
+    assert "::notice title=Vibeboard::the job was cancelled" in cancelled.log
+    assert "`url` is no web address" in wrong.log
+    assert "::error title=Vibeboard::GitHub answered 422" in unknown.log
+    assert bench.repository.deployments == []
+
+
+def of_another(bench: Workbench, pull: PullRequest) -> Mapping[str, Any]:
+    """What starts a job once an App of somebody's could not deploy the change."""
+    alice = bench.user("alice")
+    asked = {"ref": pull.head_ref, "environment": "docs"}
+    one = deployments.create(bench.hub, bench.repository, asked, actor=alice)
+    deployments.report(bench.hub, one, {"state": "failure"}, actor=alice)
+    return {
+        "action": "created",
+        "deployment": {"id": one.id, "ref": one.ref, "sha": one.sha},
+        "deployment_status": {"state": "failure"},
+        "repository": {"full_name": REPOSITORY},
+        "sender": {"login": "vercel[bot]", "type": "Bot"},
+    }
+
+
+async def told(bench: Workbench, pull: PullRequest, **given: str) -> Ended:
+    """A step with `action/preview`."""
+    inputs = {"PULL_REQUEST": str(pull.number), "COMMIT": pull.head_sha, **given}
+    job = await bench.job("workflow_dispatch", {}, "preview", environment=named(inputs))
+    return await job.ended()
+
+
+async def shown(
+    bench: Workbench, pull: PullRequest, deployment: str, attempt: int = 1
+) -> Ended:
+    """A later job's step with the action."""
+    ran_on = {"GITHUB_REF_NAME": pull.head_ref, "GITHUB_SHA": pull.head_sha}
+    job = await bench.job(
+        "workflow_dispatch",
+        {"inputs": {"pull-request": str(pull.number)}},
+        run=int(deployment),
+        attempt=attempt,
+        environment={**named({"DEPLOYMENT": deployment}), **ran_on},
+    )
+    return await job.ended()
+
+
+def named(inputs: Mapping[str, str]) -> dict[str, str]:
+    """Inputs as a step of the action has them in its environment."""
+    return {f"VIBEBOARD_ACTION_{name}": value for name, value in inputs.items()}
