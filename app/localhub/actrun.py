@@ -58,8 +58,10 @@ class Running:
         self._ordered = asyncio.Event()
         self._force = False
         self._lost: tuple[str, float] | None = None
+        self._late = False
         self._hidden: list[str] = []
         self._result = "failure"
+        self._minutes = 0.0
         self._inside = False
         """Whether the step that runs is one of a composite action."""
         self._outer = asyncio.Event()
@@ -94,7 +96,7 @@ class Running:
             await asyncio.sleep(after)
             actions.end_job(self._hub, self._job, conclusion, token)
             return
-        cancelled = self._job.attempt.cancelled_by is not None
+        cancelled = self._late or self._job.attempt.cancelled_by is not None
         ended = "cancelled" if cancelled else self._result
         actions.end_job(self._hub, self._job, ended, token)
 
@@ -113,7 +115,9 @@ class Running:
             one.key: (one.conclusion or "", one.outputs)
             for one in self._job.attempt.jobs
         }
-        alone = actions.definition(run).job_alone(self._job.key, done)
+        definition = actions.definition(run)
+        self._minutes = definition.minutes(self._job.key)
+        alone = definition.job_alone(self._job.key, done)
         self._write("workflow.yml", alone)
         self._write("event.json", json.dumps(run.payload))
         secret = {**repository.secrets, "GITHUB_TOKEN": token.value}
@@ -205,10 +209,12 @@ class Running:
         )
         try:
             async with asyncio.TaskGroup() as group:
-                stopping = group.create_task(self._stop_when_ordered(act))
+                beside = (self._stop_when_ordered(act), self._stop_when_late())
+                stopping = [group.create_task(one) for one in beside]
                 await self._read(act)
                 await act.wait()
-                stopping.cancel()
+                for one in stopping:
+                    one.cancel()
         finally:
             self._kill()
             await act.wait()
@@ -303,6 +309,16 @@ class Running:
                     await self._stop_step(act)
                     await act.wait()
         self._kill()
+
+    async def _stop_when_late(self) -> None:
+        """End the job as a cancelled one, once it has had its time."""
+        await asyncio.sleep(self._minutes * 60)
+        self._late = True
+        self._log(
+            f"The job has exceeded the maximum execution time of {self._minutes:g} "
+            "minutes."
+        )
+        self._ordered.set()
 
     async def _stop_step(self, act: Process) -> None:
         """Let the step that runs end by itself, then let act go on without the rest."""

@@ -38,6 +38,7 @@ USUAL_TYPES = {
 }
 """Actions of an event that start a workflow which names none; else all do."""
 _KEPT = 256
+_MINUTES = 360
 
 
 class Unreadable(Exception):  # noqa: N818 - the word is the event
@@ -120,6 +121,11 @@ class Definition:
             return False
         return _branch_fits(event, filters, payload)
 
+    def minutes(self, key: str) -> float:
+        """Give the time that a job has; an expression is not worked out."""
+        given = self.jobs[key].get("timeout-minutes", _MINUTES)
+        return float(given) if isinstance(given, int | float) else _MINUTES
+
     def job_alone(self, key: str, done: dict[str, tuple[str, dict[str, str]]]) -> str:
         """Write a workflow with one job, beside stand-ins for those it needs.
 
@@ -127,7 +133,8 @@ class Definition:
         `if` mean what they mean in the whole file. JSON is YAML, too.
         """
         jobs = {name: _stand_in(*done[name]) for name in self.needs(key)}
-        jobs[key] = self.jobs[key]
+        # Its time is the runner's affair: act would kill it at once.
+        jobs[key] = {**self.jobs[key], "timeout-minutes": _MINUTES}
         jobs[f"after-{key}"] = {
             "needs": [key],
             "if": "always()",

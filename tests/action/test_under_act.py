@@ -19,7 +19,7 @@ from tests.action.composite import (
     until,
     workflow,
 )
-from tests.action.workbench import Workbench, open_workbench
+from tests.action.workbench import CONFIG, Workbench, open_workbench
 from tests.journeys.on_actions import log_of
 
 pytestmark = pytest.mark.processes
@@ -63,6 +63,54 @@ async def test_what_people_write_is_never_run(bench: Workbench, canary: Path) ->
     assert not await asyncio.to_thread(canary.exists), log_of(run)
     assert not await asyncio.to_thread((bench.home / "elsewhere").exists)
     assert bench.token not in log_of(run)
+
+
+async def test_a_run_that_fails_and_one_that_is_late_end_their_jobs_red(
+    bench: Workbench,
+) -> None:
+    config = CONFIG.replace("minutes: 5", "minutes: 0.1")
+    bench.write(".vibe.yml", config)
+    failing = bench.issue("Fail", "write half.txt half", "say I give up", "exit 3")
+    late = bench.issue("Dawdle", "write half.txt half", "sleep 600")
+
+    for issue in (failing, late):
+        bench.said(issue, "/agent develop")
+    for run in bench.repository.workflow_runs:
+        await ended(run)
+
+    for issue, run, state, shown in zip(
+        (failing, late),
+        bench.repository.workflow_runs,
+        ("failed", "timed_out"),
+        ("❌ failed", "⌛ out of time"),
+        strict=True,
+    ):
+        assert run.latest.conclusion == "failure", log_of(run)
+        assert bench.sheet(issue)["runs"][0]["state"] == state
+        assert shown in bench.replies(issue)[0]
+        summaries = [text for job in run.latest.jobs for text in job.summaries]
+        assert state.replace("_", " ") in summaries[0]
+        branch = f"vibe/{issue.number}-{issue.title.lower()}"
+        assert "half.txt" in bench.files(branch)
+    assert bench.pulls == []
+
+
+async def test_a_job_that_github_ends_for_its_time_saves_the_work(
+    bench: Workbench,
+) -> None:
+    file = ".github/workflows/agent.yml"
+    there = bench.read(file)
+    bench.write(file, there.replace("timeout-minutes: 360", "timeout-minutes: 0.25"))
+    issue = bench.issue("Dawdle", "write half.txt half", "sleep 600")
+
+    bench.said(issue, "/agent develop")
+    (run,) = bench.repository.workflow_runs
+    await ended(run)
+
+    assert run.latest.conclusion == "cancelled", log_of(run)
+    assert bench.sheet(issue)["runs"][0]["state"] == "stopped"
+    assert "was cancelled" in bench.replies(issue)[0]
+    assert "half.txt" in bench.files(f"vibe/{issue.number}-dawdle")
 
 
 async def test_jobs_hear_of_people_and_of_each_other(bench: Workbench) -> None:

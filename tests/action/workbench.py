@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localhub import Hub, Running, apps, comments, git, issues, seed, start
+from localhub import Hub, Running, apps, comments, git, issues, pulls, seed, start
 from localhub.state import Comment, Issue, PullRequest, Repository, User
 from tests.journeys.world import AGENT, FILES, LIGHT_SUITE, REPOSITORY
 
@@ -132,6 +132,27 @@ class Workbench:
         found = self.hub.user(login)
         assert found is not None
         return found
+
+    def write(self, path: str, text: str) -> None:
+        """Put a file on the default branch."""
+        directory = self.repository.git_dir
+        parent = git.resolve(directory, "refs/heads/main")
+        assert parent is not None
+        blob = git.write_blob(directory, text.encode())
+        tree = git.write_tree(directory, parent, {path: ("100644", blob)})
+        who = pulls.signature(self.hub, self.user("alice"))
+        sha = git.write_commit(directory, tree, [parent], f"Change {path}", who, who)
+        git.update_ref(directory, "refs/heads/main", sha)
+
+    def read(self, path: str) -> str:
+        """A file of the default branch."""
+        directory = self.repository.git_dir
+        (entry,) = (
+            one
+            for one in git.tree(directory, "main", recursive=True)
+            if one.path == path
+        )
+        return git.read_blob(directory, entry.sha).decode()
 
     def issue(self, title: str, *orders: str) -> Issue:
         """An issue that tells the scripted agent what to do."""
