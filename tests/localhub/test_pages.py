@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from localhub import checks, issues, pages, projects
+from localhub import checks, deployments, issues, pages, projects
 from localhub.markdown import to_html
 from localhub.state import Protection, RequiredCheck
 from tests.localhub.small_hub import SmallHub, small_hub
@@ -207,6 +207,22 @@ async def test_a_pull_request_shows_checks_diff_and_line_comments(get: Get) -> N
     assert "<td>+    return round(result, 2)</td>" in html
     assert "float arithmetic" in html
     assert "<code>Decimal</code>" in html
+
+
+async def test_a_pull_request_shows_where_it_is_deployed(
+    get: Get, small: SmallHub
+) -> None:
+    for environment, state in (("docs", "inactive"), ("preview", "success")):
+        asked = {"ref": small.pull.head_sha, "environment": environment}
+        one = deployments.create(small.hub, small.repository, asked, actor=small.alice)
+        status = {"state": state, "environment_url": "https://pr-2.example"}
+        deployments.report(small.hub, one, status, actor=small.alice)
+
+    html = await get("/acme/cart/pull/2")
+
+    assert html.count("View deployment") == 1
+    assert '<a href="https://pr-2.example" rel="noopener' in html
+    assert html.index("docs") < html.index("destroyed") < html.index("View deployment")
 
 
 async def test_a_pull_request_is_reviewed_and_merged(

@@ -11,7 +11,14 @@ from localhub.pages.conversation import cards
 from localhub.pages.filters import issue_path
 from localhub.pages.site import Site, fields, see_other
 from localhub.render.pulls import merge_base
-from localhub.state import Comment, PullRequest, Review, ReviewComment, User
+from localhub.state import (
+    Comment,
+    Deployment,
+    PullRequest,
+    Review,
+    ReviewComment,
+    User,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,16 @@ def _timeline(pull: PullRequest) -> list[Said | Remark]:
     ]
     said += [Remark(one.created_at, one) for one in pull.comments]
     return sorted(said, key=lambda one: one.at)
+
+
+def _deployments(pull: PullRequest, commits: set[str]) -> list[Deployment]:
+    """Of each environment the newest, by name, that was ever heard of."""
+    newest = {
+        one.environment: one
+        for one in pull.repository.deployments
+        if one.sha in commits and one.statuses
+    }
+    return [newest[name] for name in sorted(newest)]
 
 
 class PullPages:
@@ -104,6 +121,7 @@ class PullPages:
             protection=protections.of(pull),
             queued=queue.queued(pull),
             statuses=rollup.statuses_of(repository, pull.head_sha),
+            deployments=_deployments(pull, {one.sha for one in commits}),
         )
 
     async def review(self, request: web.Request) -> web.StreamResponse:
