@@ -71,6 +71,7 @@ from vibeboard.store.notices import Notices
 from vibeboard.store.orders import SqlOrders
 from vibeboard.store.overview import SqlOverview
 from vibeboard.store.pauses import SqlPauses
+from vibeboard.store.previews import SqlPreviews
 from vibeboard.store.questions import SqlQuestions
 from vibeboard.store.results import SqlEvidence, SqlReviews
 from vibeboard.store.run_queue import SqlRunQueue
@@ -131,6 +132,7 @@ class _Kept:
     evidence: SqlEvidence
     reviews: SqlReviews
     vouches: SqlVouches
+    previews: SqlPreviews
     questions: SqlQuestions
     orders: SqlOrders
     spending: SqlSpending
@@ -247,6 +249,7 @@ async def _remember(
         evidence=SqlEvidence(engine, clock),
         reviews=SqlReviews(engine, clock),
         vouches=SqlVouches(engine),
+        previews=SqlPreviews(engine, clock),
         questions=SqlQuestions(engine, due, clock),
         orders=SqlOrders(due, clock, by="a program, by the API"),
         spending=SqlSpending(engine, clock),
@@ -320,6 +323,7 @@ async def _wire(
             run=kept.runs.get,
             steps=kept.overview.steps,
             questions=kept.questions.of,
+            previews=kept.previews.of,
             gates=wiring.gatekeeper_of(crew.shared).gates,
             answering=Access(
                 settings.api_answer_tokens(),

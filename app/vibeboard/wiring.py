@@ -32,6 +32,7 @@ from vibeboard.engine.ports import (
     Expenses,
     Locks,
     Pauses,
+    Previews,
     Pulls,
     Questions,
     Replies,
@@ -79,6 +80,8 @@ class Kept(KeptOfRuns, Protocol):
     def deliveries(self) -> Deliveries: ...
     @property
     def vouches(self) -> Vouches: ...
+    @property
+    def previews(self) -> Previews: ...
     @property
     def pauses(self) -> Pauses: ...
     @property
@@ -147,6 +150,7 @@ def crew_of(
         locks=kept.locks,
         pauses=kept.pauses,
         expenses=kept.spending,
+        previews=kept.previews,
         clock=clock,
         notes=notes,
     )
@@ -169,6 +173,7 @@ def advancer_of(
         cards=world.cards,
         pulls=world.pulls,
         questions=kept.questions,
+        previews=kept.previews,
         repositories=world.repositories,
         workflows=crew.workflows,
         performer=performer_of(crew, recall),
@@ -226,6 +231,7 @@ def performer_of(
         gatekeeper=gatekeeper_of(crew),
         previewer=Previewer(
             runs=kept.runs,
+            previews=kept.previews,
             pulls=world.pulls,
             deployments=world.deployments,
             replies=world.replies,

@@ -90,12 +90,11 @@ def test_a_job_is_told_of_a_deployment_by_the_job_before(tmp_path: Path) -> None
         "sender": {"login": "bob"},
     }
 
-    found = read_event(
-        inputs(tmp_path, payload, VIBEBOARD_ACTION_DEPLOYMENT="9", GITHUB_SHA="beef")
-    )
+    job = inputs(tmp_path, payload, VIBEBOARD_ACTION_DEPLOYMENT="9", GITHUB_SHA="beef")
+    found = read_event(job)
 
     said = json.loads(found.body)
-    assert (found.event, found.asks) == ("deployment_status", False)
+    assert (found.event, job.is_news) == ("deployment_status", True)
     assert said["deployment"] == {"id": 9, "ref": "vibe/5-tock", "sha": "c0ffee"}
     with pytest.raises(SettingsInvalid, match="`deployment` is no number: 'nine'"):
         inputs(tmp_path, VIBEBOARD_ACTION_DEPLOYMENT="nine")

@@ -1,13 +1,14 @@
 """Previews without a server, as processes: told to GitHub, and shown by another job."""
 
+import signal
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from localhub import deployments
+from localhub import deployments, issues
 from localhub.state import PullRequest
-from tests.action.workbench import Ended, Workbench
+from tests.action.workbench import Ended, Workbench, comment_event
 from tests.journeys.world import REPOSITORY
 
 pytestmark = pytest.mark.processes
@@ -32,22 +33,47 @@ async def test_a_preview_is_told_shown_and_taken_back(bench: Workbench) -> None:
         seen = await shown(bench, pull, second.outputs["deployment"], attempt)
         assert (seen.code, seen.outputs["run"]) == (0, ""), seen.log
     (comment,) = bench.replies(issue)
-    assert f"Preview: [preview/pr-{pull.number}](https://two.example.org)" in comment
+    link = f"[preview/pr-{pull.number}](https://two.example.org)"
+    assert f"Preview: {link} of `{pull.head_sha[:7]}`" in comment
     assert "**Preview:** [preview/pr-" in (pull.body or "")
     assert len(bench.sheet(issue)["runs"]) == 1
 
     heard = await (
         await bench.job("deployment_status", of_another(bench, pull))
     ).ended()
-    assert "docs failed · [preview/pr-" in bench.replies(issue)[0], heard.log
+    assert " failed · [preview/pr-" in bench.replies(issue)[0], heard.log
 
     gone = await told(bench, pull, STATE="removed", COMMIT="")
     assert gone.outputs == second.outputs
     await shown(bench, pull, gone.outputs["deployment"], attempt=3)
     assert "preview/pr-" not in bench.replies(issue)[0]
-    asked = await bench.comment_job(issue, "/agent preview")
-    assert (await asked.ended()).code == 0
-    assert "docs failed" in bench.replies(issue)[-1]
+    said = bench.said(issue, "/agent preview")
+    for attempt in (1, 2):
+        event = comment_event(said, issue, "alice")
+        asked = await bench.job("issue_comment", event, run=500, attempt=attempt)
+        assert (await asked.ended()).outputs["run"] == ""
+    assert "Preview of #2: docs of `" in bench.replies(issue)[-1]
+    assert len(bench.replies(issue)) == 2
+
+
+async def test_a_job_that_shows_a_preview_takes_up_no_run(bench: Workbench) -> None:
+    issue = bench.issue("Wait", f"sleep {bench.home}/go", "append half.txt half")
+    (bench.home / "go").touch()
+    assert (await (await bench.comment_job(issue, "/agent develop")).ended()).code == 0
+    (pull,) = bench.pulls
+    (bench.home / "go").unlink()
+    working = await bench.comment_job(issue, "/agent develop")
+    await bench.until(lambda: bench.sheet(issue)["runs"][-1]["state"] == "running")
+    working.gets(signal.SIGKILL)
+    await working.ended()
+
+    made = await told(bench, pull, URL="https://pr-2.example.org")
+    seen = await shown(bench, pull, made.outputs["deployment"])
+
+    (_, run) = bench.sheet(issue)["runs"]
+    assert (seen.code, seen.outputs["run"]) == (0, ""), seen.log
+    assert (run["state"], run["attempt"]) == ("running", 1)
+    assert "[preview/pr-2](https://pr-2.example.org)" in bench.replies(issue)[0]
 
 
 async def test_of_some_changes_github_is_told_nothing(bench: Workbench) -> None:
@@ -57,11 +83,16 @@ async def test_of_some_changes_github_is_told_nothing(bench: Workbench) -> None:
 
     cancelled = await told(bench, pull, STATE="cancelled")
     wrong = await told(bench, pull, URL="evil")
-    unknown = await told(bench, pull, URL="https://a.example.org", COMMIT="0" * 40)
-    assert (cancelled.code, unknown.code, wrong.code) == (0, 1, 2)
+    url = "https://pr-2.example.org"
+    older = await told(bench, pull, URL=url, COMMIT="0" * 40)
+    issues.close(bench.hub, pull, actor=bench.user("alice"))
+    closed = await told(bench, pull, URL=url)
+
+    assert (cancelled.code, wrong.code, older.code, closed.code) == (0, 2, 1, 1)
     assert "::notice title=Vibeboard::the job was cancelled" in cancelled.log
     assert "`url` is no web address" in wrong.log
-    assert "::error title=Vibeboard::GitHub answered 422" in unknown.log
+    assert "0000000 is not the newest commit of #2" in older.log
+    assert "#2 is closed: what was published" in closed.log
     assert bench.repository.deployments == []
 
 

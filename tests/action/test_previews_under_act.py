@@ -147,7 +147,7 @@ async def test_a_change_is_published_shown_and_taken_down(bench: Workbench) -> N
         assert (await answer.text()).strip() == "TICK = 2"
     link = f"[preview/pr-{pull.number}]({url})"
     (shown,) = bench.replies(issue)
-    assert f"Preview: {link}" in shown, log_of(published)
+    assert f"Preview: {link} of `" in shown, log_of(published)
     assert f"**Preview:** {link}" in (pull.body or "")
 
     issues.close(bench.hub, pull, actor=bench.user("alice"))
@@ -164,7 +164,7 @@ async def test_a_change_is_published_shown_and_taken_down(bench: Workbench) -> N
 
 def start(bench: Workbench, pull: PullRequest) -> WorkflowRun:
     """Somebody starts the workflow by hand on the pull request's branch."""
-    asked = {"ref": pull.head_ref, "inputs": {"pull-request": str(pull.number)}}
+    asked = {"ref": pull.head_ref, "inputs": {"pull-request": pull.number}}
     return dispatches.dispatch(
         bench.hub,
         bench.repository,

@@ -129,10 +129,15 @@ def test_a_command_without_a_comment_starts_the_same_and_shows_no_reaction() -> 
 
 def test_previews_are_shown_of_cards_that_were_worked_on() -> None:
     event = Deployed(ALICE, "acme/clock", 5, "vibe/7-fix", "c0ffee")
-    worked_on = situation(runs=(run(RunState.RUNNING),))
+    report = Report(RunState.SUCCEEDED, pull_request=8)
+    opened = situation(runs=(run(RunState.SUCCEEDED, report=report),))
+    ended = RunEnded("r-develop", KEY)
 
-    assert decide(event, situation(), cause="d1") == []
-    assert decide(event, worked_on, cause="d1") == [ShowPreviews(KEY, "d1", 5)]
+    # Where there is no pull request yet, its run's end looks for them.
+    for too_soon in (situation(), situation(runs=(run(RunState.RUNNING),))):
+        assert decide(event, too_soon, cause="d1") == []
+    assert decide(event, opened, cause="d1") == [ShowPreviews(KEY, "d1", 5)]
+    assert ShowPreviews(KEY, "r-develop") in decide(ended, opened, cause="d2")
 
 
 def test_whoever_asks_for_previews_is_answered_where_they_asked() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from vibeboard.domain import preview
-from vibeboard.domain.preview import PLACE, Preview, PreviewState
+from vibeboard.domain.preview import Preview, PreviewState, place
 
 HEAD = "a" * 40
 READY = Preview(
@@ -36,37 +36,29 @@ def test_of_an_environments_deployments_the_latest_counts(
 
 
 @pytest.mark.parametrize(
-    ("one", "head", "line"),
+    ("one", "line"),
     [
         pytest.param(
-            READY, HEAD, "[preview/pr-2](https://pr-2.preview.example.org)", id="ready"
-        ),
-        pytest.param(
             READY,
-            "b" * 40,
-            "[preview/pr-2](https://pr-2.preview.example.org) (of `aaaaaaa`)",
-            id="of-an-earlier-commit",
+            "[preview/pr-2](https://pr-2.preview.example.org) of `aaaaaaa`",
+            id="ready",
         ),
-        pytest.param(FAILED, HEAD, "preview/pr-2 failed", id="failed"),
+        pytest.param(FAILED, "preview/pr-2 of `aaaaaaa` failed", id="failed"),
         pytest.param(
             replace(FAILED, log="https://ci.example.org/9"),
-            HEAD,
-            "preview/pr-2 failed ([log](https://ci.example.org/9))",
+            "preview/pr-2 of `aaaaaaa` failed ([log](https://ci.example.org/9))",
             id="failed-with-a-log",
         ),
         pytest.param(
             replace(READY, environment="@alice](https://evil.example.org) [x"),
-            HEAD,
             "[@\N{ZERO WIDTH SPACE}alice\\](https://evil.example.org) \\[x]"
-            "(https://pr-2.preview.example.org)",
+            "(https://pr-2.preview.example.org) of `aaaaaaa`",
             id="a-hostile-name",
         ),
     ],
 )
-def test_a_preview_is_a_link_that_says_what_of(
-    one: Preview, head: str, line: str
-) -> None:
-    assert preview.told((one,), head) == line
+def test_a_preview_is_a_link_that_says_what_of(one: Preview, line: str) -> None:
+    assert preview.told((one,)) == line
 
 
 @pytest.mark.parametrize(
@@ -87,12 +79,15 @@ def test_only_the_webs_addresses_are_shown(given: str | None, shown: str) -> Non
 
 
 def test_a_pull_request_shows_previews_in_their_place_alone() -> None:
-    body = f"Mine.\n\n{PLACE}\n\nAlso mine."
+    body = f"Mine.\n\n{place(None)}\n\nAlso mine."
 
-    shown = preview.in_body(body, (READY,), HEAD)
-    again = preview.in_body(shown, (FAILED,), HEAD)
+    shown = preview.in_body(body, (READY,))
+    again = preview.in_body(shown, (FAILED,))
 
-    assert "\n**Preview:** [preview/pr-2](https://pr-2.preview.example.org)\n" in shown
-    assert "**Preview:** preview/pr-2 failed" in again
-    assert preview.in_body(again, (), HEAD) == body
-    assert preview.in_body("All mine.", (READY,), HEAD) == "All mine."
+    line = "[preview/pr-2](https://pr-2.preview.example.org) of `aaaaaaa`"
+    assert f"\n**Preview:** {line}\n" in shown
+    assert "**Preview:** preview/pr-2 of `aaaaaaa` failed" in again
+    assert preview.in_body(again, ()) == body
+    assert preview.in_body("All mine.", (READY,)) == "All mine."
+    assert place("All mine.") == place(None)
+    assert line in place(shown)

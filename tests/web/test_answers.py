@@ -8,6 +8,7 @@ from vibeboard.domain.comparison import compare
 from vibeboard.domain.contract import Claim, shown
 from vibeboard.domain.evidence import CaseResult, Coverage, Outcome, SuiteResult
 from vibeboard.domain.gate import Requirement
+from vibeboard.domain.preview import Preview, PreviewState
 from vibeboard.domain.proof import Proof, progress
 from vibeboard.domain.review import Finding, ReviewResult, Severity
 from vibeboard.domain.run import Cost, Report, Run, RunState, Step
@@ -39,9 +40,11 @@ HEAD = SuiteResult(
     coverage=Coverage(10, 8),
 )
 
+SHOWN = Preview(7, "docs", "c0ffee", PreviewState.READY, "https://docs.example.org")
+
 
 def test_a_run_that_waits_has_nothing_to_tell_yet() -> None:
-    answer = run_answer(RUN, (), (), None)
+    answer = run_answer(RUN, (), (), (), None)
 
     assert (answer.state, answer.suites, answer.gates) == ("queued", [], None)
     assert (answer.commit, answer.base, answer.cost.usd) == (None, None, None)
@@ -67,7 +70,9 @@ def test_what_a_run_found_out_is_told_whole() -> None:
     ended = replace(run, report=report, step=Step.PUBLISH)
     gates = {"done": [Requirement("suite `unit`", met=False, said="red", waits=True)]}
 
-    answer = run_answer(ended, [StepEnded("tests", 1, AT + timedelta(1))], [], gates)
+    answer = run_answer(
+        ended, [StepEnded("tests", 1, AT + timedelta(1))], [], [SHOWN], gates
+    )
     told = RunAnswer.model_validate_json(answer.model_dump_json())
 
     assert told == answer
@@ -77,6 +82,8 @@ def test_what_a_run_found_out_is_told_whole() -> None:
     assert suite.seconds_more == 1.0
     assert suite.changes["fixed"].tests == ["t::a"]
     assert suite.changes["newly failing"].tests == ["t::b"]
+    (preview,) = told.previews
+    assert (preview.state, preview.url) == ("ready", SHOWN.url)
     (review,) = told.reviews
     assert (review.verdict, review.blocks_on) == ("passed", "never")
     assert (review.findings[0].severity, review.findings[0].line) == ("major", 3)

@@ -55,10 +55,13 @@ class Alone:
         self._leaving = ""
         self.done: list[str] = []  # runs that were carried out here, oldest first
 
-    async def answer(self, hook: str, guid: str, event: str, body: bytes) -> str:
+    async def answer(
+        self, hook: str, guid: str, event: str, body: bytes, *, carries_out: bool = True
+    ) -> str:
         """Do what the event asks for; why there is nothing to do, or empty.
 
-        Raises MalformedDelivery if it lacks what it must have.
+        Runs wait for another job unless this one ``carries_out`` what there is. Raises
+        MalformedDelivery if the event lacks what it must have.
         """
         delivery = await self._memory.deliveries.keep(hook, guid, event, body)
         found = self._advancer.sort(delivery)
@@ -67,8 +70,12 @@ class Alone:
         if found.state is not DeliveryState.RECEIVED:
             self._memory.deliveries.close(delivery.id)
             return found.reason
-        await self.work()
+        await (self.work() if carries_out else self._decided())
         return ""
+
+    async def _decided(self) -> None:
+        await self.settle()
+        await self._sheets.save()
 
     async def work(self) -> None:
         """Decide, perform and carry out until nothing is left."""

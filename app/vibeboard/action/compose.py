@@ -128,13 +128,19 @@ async def _sheets(
     remote = await ports.repositories.remote(inputs.repository)
     refs = GitRefs(git, places.root / "sheets.git", remote.url, remote.credential)
     client = ports.github
+    others = WorkflowRuns(client, inputs.repository, inputs.worker)
     return Sheets(
         GitShelf(refs),
         clock,
         worker=inputs.worker,
-        is_gone=WorkflowRuns(client, inputs.repository, inputs.worker).is_gone,
+        is_gone=_nobody if inputs.is_news else others.is_gone,
         redact=client.redacted,
     )
+
+
+async def _nobody(_: str) -> bool:
+    """No job is gone for one that could not do what it left."""
+    return False
 
 
 async def _notes(world: wiring.World, inputs: Inputs) -> list[str]:

@@ -20,11 +20,6 @@ class Started:
     body: bytes
     hook: str = _HOOK
 
-    @property
-    def asks(self) -> bool:
-        """Whether it is somebody's wish, and not only news."""
-        return self.event != _DEPLOYED
-
 
 class Refused(Exception):  # noqa: N818 - an event
     """An event that must not set an agent going; the message says why."""

@@ -58,6 +58,11 @@ class Inputs:
     commit: str = ""
 
     @property
+    def is_news(self) -> bool:
+        """Whether the job was started to tell of something, and has no agent."""
+        return bool(self.deployment) or self.event == "deployment_status"
+
+    @property
     def worker(self) -> str:
         """What this job is called among those that carry runs out."""
         return life(self.workflow_run, self.attempt)

@@ -65,21 +65,36 @@ class AloneJob:
     async def work(self) -> str:
         """Do all that the event leads to."""
         alone, started = self._parts.alone, self._started
+        asks = not self._inputs.is_news
         noting = asyncio.create_task(self._note_cards())
         try:
             told = await alone.answer(
-                started.hook, started.guid, started.event, started.body
+                started.hook,
+                started.guid,
+                started.event,
+                started.body,
+                carries_out=asks,
             )
-            cards = self._parts.sheets.cards
-            begun_again = self._inputs.attempt > 1 and started.asks
-            if begun_again and not alone.done and cards:
+            if asks and not alone.done and await self._had_a_run():
                 # Nothing was left of the attempt before: it is to be done once more.
-                more = again(self._inputs, cards[0].number)
+                more = again(self._inputs, self._parts.sheets.cards[0].number)
                 told = await alone.answer(more.hook, more.guid, more.event, more.body)
         finally:
             await end(noting)
         await asyncio.to_thread(_left(self._inputs).unlink, missing_ok=True)
         return told
+
+    async def _had_a_run(self) -> bool:
+        """Whether an earlier attempt of this very job carried a run out."""
+        if self._inputs.attempt == 1:
+            return False
+        postings = (
+            run.posting.id
+            for sheet in await self._parts.sheets.all()
+            for run in sheet.runs
+            if run.posting is not None
+        )
+        return self._inputs.workflow_run in postings
 
     async def leave(self, why: str) -> None:
         """Stop what is under way, and begin nothing more."""

@@ -21,7 +21,7 @@ from vibeboard.domain.board import CardKey, Wording
 from vibeboard.domain.effects import Effect
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
-from vibeboard.domain.preview import Preview
+from vibeboard.domain.preview import Preview, merged
 from vibeboard.domain.question import Question
 from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.run import Cost, Posting, Report, Run, Step
@@ -73,15 +73,9 @@ class SheetRuns:
         step: Step | None = None,
         comment: int | None = None,
         session: str | None = None,
-        previews: tuple[Preview, ...] | None = None,
     ) -> None:
-        """Remember what is given, such as the step that began."""
-        given = {
-            "step": step,
-            "comment": comment,
-            "session": session,
-            "previews": previews,
-        }
+        """Remember where the run is, its tracking comment, its agent's session."""
+        given = {"step": step, "comment": comment, "session": session}
         changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
         await self._sheets.note(self._sheets.card_of(run), _changed(run, **changes))
 
@@ -526,6 +520,31 @@ class JobLocks:
         return name in self._locks and self._locks[name].locked()
 
 
+class SheetPreviews:
+    """Satisfies ``Previews``."""
+
+    def __init__(self, sheets: Sheets) -> None:
+        self._sheets = sheets
+
+    async def of(self, card: CardKey) -> Sequence[Preview]:
+        """Those of a card that are not gone, by environment."""
+        return (await self._sheets.of(card)).previews
+
+    async def keep(self, card: CardKey, found: Sequence[Preview]) -> Sequence[Preview]:
+        """Remember what was found; what there is now."""
+
+        def kept(sheet: Sheet) -> Sheet:
+            return replace(sheet, previews=merged(sheet.previews, found))
+
+        await self._sheets.note(card, kept)
+        return await self.of(card)
+
+    async def card_of(self, repository: str, deployment: int) -> CardKey | None:
+        """Nobody knows: of no card but its own has a job the sheet."""
+        del repository, deployment
+        return None
+
+
 @dataclass(frozen=True)
 class Memory:
     """All of it, for one job; satisfies ``Kept`` of the wiring."""
@@ -538,6 +557,7 @@ class Memory:
     evidence: SheetEvidence
     reviews: SheetReviews
     vouches: SheetVouches
+    previews: SheetPreviews
     pauses: NoPauses
     locks: JobLocks
 
@@ -554,6 +574,7 @@ def remember(sheets: Sheets, clock: Clock, posting: Posting, steps: Path) -> Mem
         evidence=SheetEvidence(sheets),
         reviews=SheetReviews(sheets),
         vouches=SheetVouches(sheets),
+        previews=SheetPreviews(sheets),
         pauses=NoPauses(),
         locks=JobLocks(),
     )

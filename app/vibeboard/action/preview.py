@@ -18,9 +18,17 @@ from vibeboard.action.inputs import Reader
 from vibeboard.clock import SystemClock
 from vibeboard.domain.preview import PreviewState, address
 from vibeboard.domain.redact import Redactor
-from vibeboard.errors import GitHubRefused, SettingsInvalid, VibeboardError
+from vibeboard.domain.retry import wait_before
+from vibeboard.engine.ports import PullRequest
+from vibeboard.errors import (
+    GitHubRefused,
+    RetryLater,
+    SettingsInvalid,
+    UserError,
+    VibeboardError,
+)
 from vibeboard.github.app import ClientPorts
-from vibeboard.github.deployments import Announcement, GitHubDeployments
+from vibeboard.github.deployments import Announcement
 from vibeboard.github.job import client_of_job
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -30,6 +38,7 @@ _STATES = {
     "removed": PreviewState.GONE,
 }
 _CANCELLED = "cancelled"  # nobody knows then what is published
+_MOST_TRIES = 5
 _USAGE = 2
 
 
@@ -63,7 +72,7 @@ def main(environment: Mapping[str, str]) -> int:
         return _USAGE
     told.mask([wish.token])
     try:
-        deployment = asyncio.run(_tell(wish))
+        deployment = asyncio.run(_tried(wish))
     except Refused as refused:
         told.say(told.command("notice", str(refused), title="Vibeboard"))
         return 0
@@ -113,6 +122,16 @@ def read_wish(environment: Mapping[str, str]) -> Wish:
     return wish
 
 
+async def _tried(wish: Wish) -> int | None:
+    """Tell, again after a while if time may mend what was wrong."""
+    for tries in range(_MOST_TRIES - 1):
+        try:
+            return await _tell(wish)
+        except RetryLater as later:
+            await asyncio.sleep(wait_before(tries, later.after).total_seconds())
+    return await _tell(wish)
+
+
 async def _tell(wish: Wish) -> int | None:
     if wish.state is None:
         raise Refused("the job was cancelled: GitHub is told nothing of a preview")
@@ -128,18 +147,30 @@ async def _tell(wish: Wish) -> int | None:
         )
         ports = ClientPorts(client)
         pull = await ports.pulls.read(wish.repository, wish.pull_request)
-        if ":" in pull.branch:
+        if pull.from_a_fork:
             raise Refused("the pull request comes from a fork: it gets no preview")
-        return await _announce(wish, ports.deployments)
+        repository, environment = wish.repository, wish.environment
+        if wish.state is PreviewState.GONE:
+            return await ports.deployments.retire(repository, environment)
+        _check(wish, pull)
+        made = await ports.deployments.announce(
+            repository,
+            Announcement(environment, wish.commit, wish.state, wish.url, wish.job),
+        )
+        if wish.state is PreviewState.READY:
+            await ports.deployments.retire(repository, environment, but=made)
+        return made
 
 
-async def _announce(wish: Wish, deployments: GitHubDeployments) -> int | None:
-    """The deployment that tells of it; the newest that is gone, or None."""
-    if wish.state is PreviewState.GONE or wish.state is None:
-        return await deployments.retire(wish.repository, wish.environment)
-    made = await deployments.announce(
-        wish.repository,
-        Announcement(wish.environment, wish.commit, wish.state, wish.url, wish.job),
-    )
-    await deployments.retire(wish.repository, wish.environment, but=made)
-    return made
+def _check(wish: Wish, pull: PullRequest) -> None:
+    """What was published must be what the pull request is now."""
+    if not pull.is_open:
+        raise UserError(
+            f"#{pull.number} is closed: what was published is shown nowhere, and has "
+            "to be taken down"
+        )
+    if pull.head != wish.commit:
+        raise UserError(
+            f"{wish.commit[:7]} is not the newest commit of #{pull.number}, "
+            f"{pull.head[:7]} is: run the workflow for that one"
+        )

@@ -23,6 +23,7 @@ from vibeboard.domain.effects import (
 )
 from vibeboard.domain.evidence import SuiteResult
 from vibeboard.domain.gate import Vouch
+from vibeboard.domain.preview import Preview
 from vibeboard.domain.question import Answer, Question, still_open
 from vibeboard.domain.review import ReviewResult
 from vibeboard.domain.run import (
@@ -119,6 +120,7 @@ class Sheet:
     asked: Mapping[str, Wording] = field(default_factory=dict)
     questions: tuple[Question, ...] = ()
     vouches: tuple[Vouch, ...] = ()
+    previews: tuple[Preview, ...] = ()
     spent: tuple[Spent, ...] = ()
     tested: tuple[Tested, ...] = ()
     reviewed: tuple[Reviewed, ...] = ()

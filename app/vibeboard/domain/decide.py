@@ -349,10 +349,9 @@ def _obey(
 
 
 def _deployed(deployment: int, situation: Situation, cause: str) -> list[Effect]:
-    # The run that made it may not have ended yet.
-    if not situation.history.runs:
-        return []
-    return [ShowPreviews(situation.history.runs[0].card, cause, deployment)]
+    if not situation.history.opened:
+        return []  # once there is a pull request, its run's end looks for previews
+    return [ShowPreviews(situation.history.opened[0].card, cause, deployment)]
 
 
 def _judged(
@@ -645,6 +644,8 @@ def _run_ended(run_id: str, situation: Situation) -> list[Effect]:
     run = next(run for run in situation.history.runs if run.id == run_id)
     workflow, place = situation.workflow, situation.place
     effects = _told_of(run, situation)
+    if run in situation.history.opened:
+        effects.append(ShowPreviews(run.card, run.id))
     if workflow is not None and workflow.cost_field and place is not None:
         effects.append(ShowCost(run.card, place, workflow.cost_field, run.id))
     if workflow is None or run.state is RunState.STOPPED:

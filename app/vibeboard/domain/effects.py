@@ -155,8 +155,8 @@ class AnswerReview:
 class ShowPreviews:
     """Show on the card and its pull request where the change can be looked at.
 
-    ``deployment`` is the one that there is news of. None: somebody wants to know, and
-    is answered on ``thread``; all of the newest commit are looked for.
+    ``deployment`` is the one that there is news of. None: all of the newest commit are
+    looked for. Whoever asked is answered on ``thread``.
     """
 
     card: CardKey

@@ -5,7 +5,7 @@ show where it is. A name or address of theirs is a stranger's word.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -14,8 +14,7 @@ from vibeboard.domain.markdown import inline
 _ADDRESS = re.compile(r"https?://[^\s<>()\[\]\"'`\\]{1,500}")
 _BEGIN = "<!-- vibe:preview -->"
 _END = "<!-- /vibe:preview -->"
-PLACE = f"{_BEGIN}{_END}"
-"""Where a pull request's text has its previews."""
+_EMPTY = f"{_BEGIN}{_END}"
 
 
 class PreviewState(Enum):
@@ -57,34 +56,39 @@ def merged(known: Iterable[Preview], found: Iterable[Preview]) -> tuple[Preview,
     return tuple(sorted(there, key=lambda one: one.environment))
 
 
-def told(previews: Iterable[Preview], head: str | None) -> str:
-    """All previews on one line; ``head`` is the commit that needs no mention."""
-    return " · ".join(_one(preview, head) for preview in previews)
+def told(previews: Iterable[Preview]) -> str:
+    """All previews on one line, each with its commit: it may not be the newest."""
+    return " · ".join(_one(preview) for preview in previews)
 
 
-def _one(preview: Preview, head: str | None) -> str:
-    name = inline(preview.environment, 80)
-    of = "" if preview.commit == head else f" (of `{preview.commit[:7]}`)"
+def _one(preview: Preview) -> str:
+    name, commit = inline(preview.environment, 80), f"`{preview.commit[:7]}`"
     if preview.state is PreviewState.FAILED:
         log = f" ([log]({preview.log}))" if preview.log else ""
-        return f"{name} failed{log}{of}"
-    return f"[{name}]({preview.url}){of}"
+        return f"{name} of {commit} failed{log}"
+    return f"[{name}]({preview.url}) of {commit}"
 
 
-def in_body(body: str, previews: Iterable[Preview], head: str | None) -> str:
+def place(body: str | None) -> str:
+    """Where a pull request's text shows its previews, with those it shows already."""
+    begin, end = (body or "").find(_BEGIN), (body or "").find(_END)
+    return body[begin : end + len(_END)] if body and 0 <= begin < end else _EMPTY
+
+
+def in_body(body: str, previews: Iterable[Preview]) -> str:
     """A pull request's text that shows the previews where it has a place for them."""
     begin, end = body.find(_BEGIN), body.find(_END)
     if not 0 <= begin < end:
         return body  # a person took it out
-    line = told(previews, head)
-    shown = f"{_BEGIN}\n**Preview:** {line}\n{_END}" if line else PLACE
+    line = told(previews)
+    shown = f"{_BEGIN}\n**Preview:** {line}\n{_END}" if line else _EMPTY
     return body[:begin] + shown + body[end + len(_END) :]
 
 
-def found(previews: tuple[Preview, ...], pull_request: int, head: str) -> str:
+def found(previews: Sequence[Preview], pull_request: int, head: str) -> str:
     """The answer to whoever asked for previews."""
     if previews:
-        return f"Preview of #{pull_request}: {told(previews, head)}"
+        return f"Preview of #{pull_request}: {told(previews)}"
     return (
         f"There is no preview of #{pull_request} (`{head[:7]}`): nobody has told "
         "GitHub of a deployment of that commit. What deploys it has to, as "

@@ -10,7 +10,6 @@ from typing import TypeVar
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.contract import Claim
 from vibeboard.domain.evidence import SuiteResult
-from vibeboard.domain.preview import Preview
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.protected import Held
 from vibeboard.domain.review import ReviewResult
@@ -226,7 +225,6 @@ class Run:
     for people to answer its agent's questions. ``approved`` is a commit that the run
     pushes because a person has looked at it; no agent works then. ``runner``
     carries it out; ``posting`` is where it is on GitHub Actions, or was last.
-    ``previews`` are where the commits of its pull request can be looked at.
     """
 
     id: str
@@ -259,7 +257,6 @@ class Run:
     approved: str = ""
     posting: Posting | None = None
     runner: Runner = Runner.OWN
-    previews: tuple[Preview, ...] = ()
 
     @property
     def ended(self) -> bool:

@@ -50,12 +50,14 @@ class CardHistory:
         return next(filter(None, branches), None)
 
     @property
-    def opened(self) -> Run | None:
-        """The newest run that opened or updated a pull request."""
-        for run in reversed(self.runs):
-            if run.report is not None and run.report.pull_request is not None:
-                return run
-        return None
+    def opened(self) -> tuple[Run, ...]:
+        """The runs that opened or updated the newest pull request, newest first."""
+        made = [
+            (run, run.report.pull_request)
+            for run in reversed(self.runs)
+            if run.report is not None and run.report.pull_request is not None
+        ]
+        return tuple(run for run, number in made if number == made[0][1])
 
     def finished(self, stage: str) -> bool:
         """Whether the newest ended run of ``stage`` succeeded."""

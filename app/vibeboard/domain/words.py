@@ -25,6 +25,7 @@ from vibeboard.domain.markdown import (
     inline,
     quoted,
 )
+from vibeboard.domain.preview import Preview
 from vibeboard.domain.proof import Proof
 from vibeboard.domain.protected import MOST_SHOWN, Held
 from vibeboard.domain.review import MOST_FINDINGS, ReviewResult
@@ -117,6 +118,7 @@ def tracking(
     waiting_for: str = "",
     notes: Sequence[str] = (),
     spent: Spent = NOTHING,
+    previews: Sequence[Preview] = (),
 ) -> str:
     """The one comment of a run, from its first second to its end."""
     began = run.started_at or run.created_at
@@ -133,7 +135,7 @@ def tracking(
     if run.state is RunState.STOPPING:
         lines += [f"Stopping, and saving the work: {run.stop_reason}.", ""]
     if report is not None:
-        lines += _outcome(run, report, stage)
+        lines += _outcome(run, report, stage, previews)
         if stage.caps and report.cost != Cost() and report.cost.usd is None:
             notes = (*notes, _UNPRICED)
         if report.hidden:
@@ -254,7 +256,9 @@ def asks() -> str:
     )
 
 
-def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
+def _outcome(
+    run: Run, report: Report, stage: Stage, previews: Sequence[Preview]
+) -> list[str]:
     lines, reason = [], report.reason
     if run.state is RunState.STOPPED and run.stop_reason not in reason:
         reason = f"{reason}: {run.stop_reason}"
@@ -268,8 +272,8 @@ def _outcome(run: Run, report: Report, stage: Stage) -> list[str]:
             ),
             "",
         ]
-        if run.previews:
-            lines += [f"Preview: {preview.told(run.previews, report.commit)}", ""]
+        if previews:
+            lines += [f"Preview: {preview.told(previews)}", ""]
     elif report.branch is not None and report.commit is not None and not report.held:
         lines += [
             f"The work is saved on branch `{report.branch}` (`{report.commit[:7]}`).",
@@ -386,7 +390,8 @@ def pull_body(
 
     A new one (``current`` is None) has the repository's own template below ours.
     """
-    block = "\n".join([_OURS_BEGIN, *_pull_lines(run, report, notes), _OURS_END])
+    ours = _pull_lines(run, report, notes, preview.place(current))
+    block = "\n".join([_OURS_BEGIN, *ours, _OURS_END])
     if current is None:
         return f"{block}\n\n{template.strip()}" if template else block
     begin, end = current.find(_OURS_BEGIN), current.find(_OURS_END)
@@ -395,11 +400,13 @@ def pull_body(
     return f"{block}\n\n{current}".rstrip()
 
 
-def _pull_lines(run: Run, report: Report, notes: Sequence[str]) -> list[str]:
+def _pull_lines(
+    run: Run, report: Report, notes: Sequence[str], previews: str
+) -> list[str]:
     lines = [
         f"Closes #{run.card.number}",
         "",
-        preview.PLACE,
+        previews,
         "",
         "## Summary",
         "",

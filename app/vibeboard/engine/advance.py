@@ -55,6 +55,7 @@ from vibeboard.engine.ports import (
     Delivery,
     DeliveryState,
     Locks,
+    Previews,
     Pulls,
     Questions,
     Repositories,
@@ -72,8 +73,7 @@ Translate = Callable[[str, bytes, str], Event | None]
 _RETURNS = frozenset({"created", "unsuspend", "new_permissions_accepted", "added"})
 
 
-# What GitHub Actions deploys for a pull request goes by a ref like this.
-_OF_PULL = re.compile(r"(?:refs/)?pull/(?P<number>\d{1,9})/(?:merge|head)")
+_OF_PULL = re.compile(r"refs/pull/(?P<number>\d{1,9})/(?:merge|head)")
 
 
 class Advancer:
@@ -87,6 +87,7 @@ class Advancer:
         cards: Cards,
         pulls: Pulls,
         questions: Questions,
+        previews: Previews,
         repositories: Repositories,
         workflows: Workflows,
         performer: Performer,
@@ -104,6 +105,7 @@ class Advancer:
         self._cards = cards
         self._pulls = pulls
         self._questions = questions
+        self._previews = previews
         self._repositories = repositories
         self._workflows = workflows
         self._performer = performer
@@ -199,20 +201,14 @@ class Advancer:
             case ChecksEnded(repository=repository, branch=branch):
                 checked = parse_branch(branch)
                 return None if checked is None else CardKey(repository, checked)
-            case Deployed(repository=repository):
-                shown = parse_branch(await self._deployed_branch(event))
-                return None if shown is None else CardKey(repository, shown)
+            case Deployed():
+                return await self._card_deployed(event)
             case PullRequestUpdated(by=by, repository=repository, branch=branch):
                 # What we did ourselves is told by the run's end.
                 built_for = None if is_us(by, self._us) else parse_branch(branch)
                 return None if built_for is None else CardKey(repository, built_for)
-            case CheckAsked(run=str(run)) if run.startswith(GATE):
-                return CardKey(event.repository, int(run.removeprefix(GATE)))
-            case CheckAsked(run=run) if run is not None:
-                try:
-                    return (await self._runs.get(run)).card
-                except KeyError:
-                    return None
+            case CheckAsked():
+                return await self._card_checked(event)
             case (
                 IssueClosed(card=card)
                 | RunEnded(card=card)
@@ -224,6 +220,25 @@ class Advancer:
                 return card
             case _:
                 return None
+
+    async def _card_checked(self, event: CheckAsked) -> CardKey | None:
+        """The card whose gate or run a check is about."""
+        if event.run is None:
+            return None
+        if event.run.startswith(GATE):
+            return CardKey(event.repository, int(event.run.removeprefix(GATE)))
+        try:
+            return (await self._runs.get(event.run)).card
+        except KeyError:
+            return None
+
+    async def _card_deployed(self, event: Deployed) -> CardKey | None:
+        """The card whose change was deployed; its branch may be gone by now."""
+        known = await self._previews.card_of(event.repository, event.deployment)
+        if known is not None:
+            return known
+        number = parse_branch(await self._deployed_branch(event))
+        return None if number is None else CardKey(event.repository, number)
 
     async def _deployed_branch(self, event: Deployed) -> str:
         """The branch that was deployed, as far as it may be one of ours."""

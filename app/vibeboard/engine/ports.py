@@ -224,6 +224,11 @@ class PullRequest:
     merged: bool
     body: str
 
+    @property
+    def from_a_fork(self) -> bool:
+        """Whether its branch is another repository's: it has the owner before it."""
+        return ":" in self.branch
+
 
 class ReviewState(Enum):
     """What a submitted review says."""
@@ -790,6 +795,22 @@ OWN_HOOK = "vibeboard"  # events of our own are kept under this hook
 EVERYWHERE = "*"  # the pause scope that no run starts in at all
 
 
+class Previews(Protocol):
+    """Where cards' changes can be looked at, as far as GitHub was told."""
+
+    async def of(self, card: CardKey) -> Sequence[Preview]:
+        """Those of a card that are not gone, by environment."""
+        ...
+
+    async def keep(self, card: CardKey, found: Sequence[Preview]) -> Sequence[Preview]:
+        """Remember what was found; what there is now."""
+        ...
+
+    async def card_of(self, repository: str, deployment: int) -> CardKey | None:
+        """The card whose preview a deployment is, as far as is remembered."""
+        ...
+
+
 class DeliveryState(Enum):
     """What became of a delivery."""
 
@@ -972,9 +993,8 @@ class Runs(Protocol):
         step: Step | None = None,
         comment: int | None = None,
         session: str | None = None,
-        previews: tuple[Preview, ...] | None = None,
     ) -> None:
-        """Remember what is given, such as the step that began."""
+        """Remember where the run is, its tracking comment, its agent's session."""
         ...
 
     async def answer(self, run: str, step: str) -> Any | None:

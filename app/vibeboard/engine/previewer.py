@@ -1,26 +1,28 @@
 """Shows where a card's change can be looked at: on its comment and pull request."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import replace
 from http import HTTPStatus
 
 from vibeboard.domain import preview
+from vibeboard.domain.board import CardKey
 from vibeboard.domain.effects import ShowPreviews
-from vibeboard.domain.preview import Preview
-from vibeboard.domain.run import Step
-from vibeboard.domain.situation import CardHistory
+from vibeboard.domain.preview import Preview, PreviewState
+from vibeboard.domain.run import Run, Step
 from vibeboard.engine.ports import (
     Deployments,
     Locks,
     Marker,
+    Previews,
     Pulls,
     Replies,
     Runs,
     Tracker,
 )
-from vibeboard.errors import GitHubRefused, RetryLater
+from vibeboard.errors import GitHubRefused
 
-_PUBLISHES = timedelta(seconds=5)
+# The newest run of a pull request shows its previews, and the one before no more.
+_SHOWN = 2
 
 
 class Previewer:
@@ -30,6 +32,7 @@ class Previewer:
         self,
         *,
         runs: Runs,
+        previews: Previews,
         pulls: Pulls,
         deployments: Deployments,
         replies: Replies,
@@ -37,6 +40,7 @@ class Previewer:
         locks: Locks,
     ) -> None:
         self._runs = runs
+        self._previews = previews
         self._pulls = pulls
         self._deployments = deployments
         self._replies = replies
@@ -44,46 +48,59 @@ class Previewer:
         self._locks = locks
 
     async def perform(self, effect: ShowPreviews) -> None:
-        """Show what is there now; raises RetryLater while a run publishes."""
+        """Show what is there now, and tell whoever asked."""
         async with self._locks.hold(f"previews {effect.card}"):
             try:
-                answer = await self._show(effect)
+                answer = await self._answer(effect)
             except GitHubRefused as refusal:
-                if effect.thread is None or refusal.status_code != HTTPStatus.FORBIDDEN:
+                if refusal.status_code != HTTPStatus.FORBIDDEN:
                     raise
                 answer = preview.not_allowed()
         if effect.thread is not None:
             marker = Marker(f"previews-{effect.cause}")
             await self._replies.ensure(effect.thread, marker, answer)
 
-    async def _show(self, effect: ShowPreviews) -> str:
-        repository = effect.card.repository
-        history = await self._runs.history(effect.card)
-        _give_way(history)
-        run = history.opened
-        if run is None or run.report is None or run.report.pull_request is None:
+    async def _answer(self, effect: ShowPreviews) -> str:
+        runs = (await self._runs.history(effect.card)).opened
+        if not runs or runs[0].report is None or not runs[0].report.pull_request:
             return preview.nothing_to_preview()
-        pull = await self._pulls.read(repository, run.report.pull_request)
-        found = await self._found(effect, pull.head)
-        there = preview.merged(run.previews, found)
-        if there != run.previews:
-            await self._runs.note(run.id, previews=there)
-        await self._tracking.show(run.id)
-        body = preview.in_body(pull.body, there, pull.head)
+        commit, number = runs[0].report.commit or "", runs[0].report.pull_request
+        if effect.thread is not None:
+            commit = (await self._pulls.read(effect.card.repository, number)).head
+        found = await self._found(effect, commit)
+        there = await self._previews.keep(effect.card, found)
+        if found:
+            await self._show(effect.card, runs, number, there)
+        return preview.found(there, number, commit)
+
+    async def _found(self, effect: ShowPreviews, commit: str) -> Sequence[Preview]:
+        """What there is news of; all that is remembered is looked at again."""
+        card, wanted = effect.card, effect.deployment
+        known = {one.id: one for one in await self._previews.of(card)}
+        if wanted is not None:
+            found = []
+            known = {wanted: known[wanted]} if wanted in known else {}
+            if not known:
+                one = await self._deployments.read(card.repository, wanted)
+                return () if one is None else (one,)
+        else:
+            found = list(await self._deployments.of_commit(card.repository, commit))
+        for one in found:
+            known.pop(one.id, None)
+        for identity, one in known.items():
+            now = await self._deployments.read(card.repository, identity)
+            found.append(now or replace(one, state=PreviewState.GONE))
+        return found
+
+    async def _show(
+        self, card: CardKey, runs: Sequence[Run], number: int, there: Sequence[Preview]
+    ) -> None:
+        for run in runs[:_SHOWN]:
+            await self._tracking.show(run.id)
+        active = (await self._runs.history(card)).active
+        if active is not None and active.step is Step.PUBLISH:
+            return  # it writes the same text, and its end comes here again
+        pull = await self._pulls.read(card.repository, number)
+        body = preview.in_body(pull.body, there)
         if body != pull.body:
-            await self._pulls.write_body(repository, pull.number, body)
-        return preview.found(there, pull.number, pull.head)
-
-    async def _found(self, effect: ShowPreviews, head: str) -> Sequence[Preview]:
-        repository = effect.card.repository
-        if effect.deployment is None:
-            return await self._deployments.of_commit(repository, head)
-        one = await self._deployments.read(repository, effect.deployment)
-        return () if one is None else (one,)
-
-
-def _give_way(history: CardHistory) -> None:
-    """A run that publishes writes the pull request's text, too: let it end first."""
-    active = history.active
-    if active is not None and active.step is Step.PUBLISH:
-        raise RetryLater(f"run {active.id} publishes", after=_PUBLISHES)
+            await self._pulls.write_body(card.repository, number, body)

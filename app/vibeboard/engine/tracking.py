@@ -16,6 +16,7 @@ from vibeboard.engine.ports import (
     Locks,
     Marker,
     Pauses,
+    Previews,
     Replies,
     Runs,
     Tracker,
@@ -49,12 +50,14 @@ class Tracking:
         locks: Locks,
         pauses: Pauses,
         expenses: Expenses,
+        previews: Previews,
         clock: Clock,
         notes: Sequence[str] = (),
     ) -> None:
         """``notes`` are told with every run."""
         self._notes = notes
         self._expenses = expenses
+        self._previews = previews
         self._pauses = pauses
         self._runs = runs
         self._replies = replies
@@ -89,6 +92,7 @@ class Tracking:
         stage = await self._workflows.stage(run)
         if stage is None:
             return
+        opened = (await self._runs.history(run.card)).opened if run.report else ()
         body = words.tracking(
             run,
             stage,
@@ -99,6 +103,7 @@ class Tracking:
                 await self._expenses.of_run(run.id),
                 await self._expenses.of_card(run.card),
             ),
+            previews=await self._previews.of(run.card) if run in opened[:1] else (),
         )
         marker = Marker(words.tracking_topic(run))
         comment = await self._replies.ensure(run.card, marker, body, known=run.comment)

@@ -62,10 +62,7 @@ class GitHubDeployments:
         )
         found = []
         for answer in answers:
-            deployment = read(Deployment, answer)
-            if deployment.production_environment:
-                continue
-            preview = await _preview(installation, names, deployment)
+            preview = await _preview(installation, names, read(Deployment, answer))
             if preview is not None:
                 found.append(preview)
         return found
@@ -142,7 +139,7 @@ async def _preview(
     connection: Connection, names: Mapping[str, str], one: Deployment
 ) -> Preview | None:
     status = await _status(connection, names, one.id)
-    if status is None:
+    if status is None or one.production_environment:
         return None
     state, url = _STATES.get(status.state), address(status.environment_url)
     if state is None or (state is PreviewState.READY and not url):

@@ -71,7 +71,7 @@ class GitHubPulls:
         )
         found = [_pull_request(read(Pull, answer)) async for answer in answers]
         heads = (one for one in found if one.is_open and one.head == commit)
-        return next(heads, None)
+        return next((one for one in heads if not one.from_a_fork), None)
 
     async def write_body(self, repository: str, number: int, body: str) -> None:
         """Put another text into a pull request."""

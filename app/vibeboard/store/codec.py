@@ -4,14 +4,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from vibeboard.domain.preview import Preview
 from vibeboard.domain.run import Posting, Remark, Report
 from vibeboard.domain.tools import ToolCall
 
 _REPORT = TypeAdapter(Report)
 _REMARKS = TypeAdapter(tuple[Remark, ...])
 _POSTING = TypeAdapter(Posting)
-_PREVIEWS = TypeAdapter(tuple[Preview, ...])
 _CALL = TypeAdapter(ToolCall)
 
 
@@ -43,16 +41,6 @@ def dump_posting(posting: Posting) -> Any:
 def load_posting(value: Any) -> Posting:
     """A posting from JSON values."""
     return _POSTING.validate_python(value)
-
-
-def dump_previews(previews: tuple[Preview, ...]) -> Any:
-    """Previews as JSON values."""
-    return _PREVIEWS.dump_python(previews, mode="json")
-
-
-def load_previews(value: Any) -> tuple[Preview, ...]:
-    """Previews from JSON values."""
-    return _PREVIEWS.validate_python(value)
 
 
 def dump_call(call: ToolCall) -> Any:

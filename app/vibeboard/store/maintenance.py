@@ -70,7 +70,12 @@ class SqlArchive:
         return await self._forget(schema.audit, _AUDIT.id, old)
 
     async def forget_results(self, before: datetime) -> int:
-        """Take out what suites and reviews gave before then; how many results."""
+        """Take out what suites and reviews gave before then; how many results.
+
+        Previews that were heard of before then go with them.
+        """
+        seen = select(schema.preview.c.id).where(schema.preview.c.kept_at < before)
+        await self._forget(schema.preview, schema.preview.c.id, seen)
         forgotten = 0
         for table in _RESULTS:
             old = select(table.c.id).where(table.c.kept_at < before)

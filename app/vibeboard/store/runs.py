@@ -27,7 +27,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from vibeboard.domain.board import CardKey, Wording
 from vibeboard.domain.effects import StartRun, StopRun
-from vibeboard.domain.preview import Preview
 from vibeboard.domain.run import Report, Run, RunState, Step, run_id
 from vibeboard.domain.situation import CardHistory
 from vibeboard.domain.starting import added
@@ -84,9 +83,8 @@ class SqlRuns:
         step: Step | None = None,
         comment: int | None = None,
         session: str | None = None,
-        previews: tuple[Preview, ...] | None = None,
     ) -> None:
-        """Remember what is given, such as the step that began."""
+        """Remember where the run is, its tracking comment, its agent's session."""
         changes: dict[str, Any] = {}
         if step is not None:
             changes["step"] = step.value
@@ -94,8 +92,6 @@ class SqlRuns:
             changes["comment"] = comment
         if session is not None:
             changes["session"] = session
-        if previews is not None:
-            changes["previews"] = codec.dump_previews(previews)
         async with self._engine.begin() as connection:
             await connection.execute(
                 update(schema.run).where(_RUN.id == run).values(**changes)
@@ -521,7 +517,6 @@ def _read(row: Row[Any]) -> Run:
         approved=row.approved,
         runner=Runner(row.runner),
         posting=codec.load_posting(row.posting) if row.posting else None,
-        previews=codec.load_previews(row.previews) if row.previews else (),
     )
 
 

@@ -147,7 +147,6 @@ run = Table(
     Column("approved", String(64), nullable=False, server_default=""),
     Column("runner", String(16), nullable=False, server_default="own"),  # Runner
     Column("posting", JSON(none_as_null=True)),  # where it is on GitHub Actions
-    Column("previews", JSON(none_as_null=True)),  # where the change can be seen
     Column("posted_as", BigInteger),  # the posting's number
     Column("lent_until", UtcDateTime),  # until then a posting's claim holds
     UniqueConstraint("repository", "number", "stage", "cause", name="run_once"),
@@ -286,6 +285,24 @@ vouch = Table(
     Column("reason", Text, nullable=False),
     Column("vouched_at", UtcDateTime, nullable=False),
     Index("vouch_by_card", "repository", "number"),
+)
+
+# Where the change of a card's pull request can be looked at, by environment.
+preview = Table(
+    "preview",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("repository", String(255), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("deployment", BigInteger, nullable=False),
+    Column("environment", String(255), nullable=False),
+    Column("commit", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # PreviewState
+    Column("url", Text, nullable=False),
+    Column("log", Text, nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
+    UniqueConstraint("repository", "number", "environment", name="preview_newest"),
+    Index("preview_by_deployment", "repository", "deployment"),
 )
 
 # A call of a tool that a person has to answer for.

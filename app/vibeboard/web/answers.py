@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from vibeboard.domain.contract import Criterion
 from vibeboard.domain.evidence import Outcome, SuiteResult
 from vibeboard.domain.gate import Requirement
+from vibeboard.domain.preview import Preview as OfDeployment
 from vibeboard.domain.proof import Progress, Proof
 from vibeboard.domain.question import Question as OfAgent
 from vibeboard.domain.review import ReviewResult
@@ -320,7 +321,7 @@ class RunAnswer(Answer):
     """The pull request's number."""
 
     previews: list[Preview]
-    """Where the pull request's commits can be looked at."""
+    """Where commits of the card's pull request can be looked at."""
 
     commit: str | None
     """The commit that its suites and reviews are about."""
@@ -352,6 +353,7 @@ def run_answer(
     run: Run,
     steps: Sequence[StepEnded],
     questions: Sequence[OfAgent],
+    previews: Sequence[OfDeployment],
     gates: Mapping[str, Sequence[Requirement]] | None,
 ) -> RunAnswer:
     """A run as the API tells it."""
@@ -389,7 +391,7 @@ def run_answer(
                 log=one.log,
                 commit=one.commit,
             )
-            for one in run.previews
+            for one in previews
         ],
         commit=report.commit or proof.commit or None,
         base=proof.base or None,

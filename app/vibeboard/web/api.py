@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vibeboard.domain.board import CardKey
 from vibeboard.domain.gate import Requirement
+from vibeboard.domain.preview import Preview
 from vibeboard.domain.question import Question
 from vibeboard.domain.run import Run
 from vibeboard.engine.ports import StepEnded
@@ -52,6 +53,7 @@ class Api:
         run: Callable[[str], Awaitable[Run]],
         steps: Callable[[str], Awaitable[Sequence[StepEnded]]],
         questions: Callable[[str], Awaitable[Sequence[Question]]],
+        previews: Callable[[CardKey], Awaitable[Sequence[Preview]]],
         gates: Callable[[CardKey], Awaitable[Gates]],
         answering: Access,
         answer: Answer,
@@ -62,6 +64,7 @@ class Api:
         """
         self._access = access
         self._questions = questions
+        self._previews = previews
         self._answering = answering
         self._answer = answer
         self._run = run
@@ -81,7 +84,8 @@ class Api:
             run = await self._run(name)
             gates = await self._gates(run.card) if wanted else None
             steps, questions = await self._steps(run.id), await self._questions(run.id)
-            answer = run_answer(run, steps, questions, gates)
+            previews = await self._previews(run.card)
+            answer = run_answer(run, steps, questions, previews, gates)
         except KeyError:
             return _no(404, f"there is no run {name[:40]!r}")
         except StoreUnavailable:
