@@ -75,21 +75,18 @@ class Previewer:
 
     async def _found(self, effect: ShowPreviews, commit: str) -> Sequence[Preview]:
         """What there is news of; all that is remembered is looked at again."""
-        card, wanted = effect.card, effect.deployment
-        known = {one.id: one for one in await self._previews.of(card)}
-        if wanted is not None:
-            found = []
-            known = {wanted: known[wanted]} if wanted in known else {}
-            if not known:
-                one = await self._deployments.read(card.repository, wanted)
-                return () if one is None else (one,)
-        else:
-            found = list(await self._deployments.of_commit(card.repository, commit))
-        for one in found:
-            known.pop(one.id, None)
-        for identity, one in known.items():
-            now = await self._deployments.read(card.repository, identity)
-            found.append(now or replace(one, state=PreviewState.GONE))
+        repository = effect.card.repository
+        known = {one.id: one for one in await self._previews.of(effect.card)}
+        found: list[Preview] = []
+        looked_at = {effect.deployment} if effect.deployment else set(known)
+        if not effect.deployment:
+            found += await self._deployments.of_commit(repository, commit)
+        for identity in looked_at - {one.id for one in found}:
+            now = await self._deployments.read(repository, identity)
+            if now is None and identity in known:
+                now = replace(known[identity], state=PreviewState.GONE)
+            if now is not None:
+                found.append(now)
         return found
 
     async def _show(
