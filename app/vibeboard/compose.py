@@ -196,11 +196,14 @@ async def running(
                     redactor=Redactor(settings.secrets()),
                 )
                 places = Places(settings.data_dir.resolve())
-                bell = _Bell()
-                kept = await _remember(database, places, bell, name, settings.lease)
+                door, bell = _Bell(), _Bell()
+                kept = await _remember(
+                    database, places, door, bell, name, settings.lease
+                )
                 ports = GitHubPorts(github)
                 with ports.counted() as calls:
                     parts = await _wire(settings, machine, places, kept, ports, calls)
+                    door.answer = parts.dispatcher.decisions.wake
                     bell.answer = parts.dispatcher.wake
                     kept.notices.start()
                     await parts.dispatcher.start()
@@ -223,14 +226,19 @@ def _make_data_dir(settings: Settings) -> None:
 
 
 async def _remember(
-    database: Database, places: Places, bell: _Bell, name: str, lease: timedelta
+    database: Database,
+    places: Places,
+    door: _Bell,
+    bell: _Bell,
+    name: str,
+    lease: timedelta,
 ) -> _Kept:
     clock, engine = SystemClock(), database.engine
     place = await asyncio.to_thread(places.identity)
     due = Due(engine, bell)
     workers = SqlWorkers(database, due, clock, name=name, place=place, lease=lease)
     return _Kept(
-        intake=open_intake(database, clock, bell),
+        intake=open_intake(database, clock, door),
         deliveries=SqlDeliveries(engine, due, clock),
         delivery_queue=SqlDeliveryQueue(engine, due, clock, workers),
         runs=SqlRuns(engine, due, clock),

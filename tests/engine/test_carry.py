@@ -57,6 +57,9 @@ class Here:
     async def carry_out(self, run_id: str) -> None:
         self.carried.append(run_id)
 
+    async def post(self, run: str) -> None:
+        raise NotImplementedError
+
     async def show(self, run: str, notes: Sequence[str] = ()) -> None:
         assert not notes
         self.shown.append(run)

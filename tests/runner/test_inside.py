@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vibeboard.runner.process import LEASH as HOLDER
 from vibeboard.runner.sandbox import inside
 
 LEASH = f"""\
@@ -39,3 +40,20 @@ def test_a_cell_whose_leash_died_while_it_was_made_runs_nothing(
         os.close(says)
     assert ended.returncode == code
     assert (tmp_path / "made").exists() is not bool(code)
+
+
+def test_what_an_agent_waits_for_imports_little() -> None:
+    python = (sys.executable, "-I", "-S", "-X", "importtime")
+    held = (f"--parent={os.getpid()}", "--grace=0", "--processes=99", "--deaf=1")
+
+    ended = subprocess.run(
+        [*python, HOLDER, *held, "--", *python, inside.__file__, "--", "true"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    imported = [line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()]
+    assert imported.count("_signal") == 2, "of the leash, and of what is inside"
+    slow = {"contextlib", "enum", "pathlib", "re", "socket", "threading", "typing"}
+    assert not slow & set(imported)

@@ -43,6 +43,16 @@ async def test_deliveries_that_nobody_knows_of_are_given_back(ledger: Ledger) ->
     assert (await ledger.deliveries.get(lost)).crashes == 0
 
 
+async def test_who_has_sorted_looks_by_itself_and_is_not_woken(ledger: Ledger) -> None:
+    (delivery,) = await ledger.delivered("acme a")
+    woken = ledger.woken
+
+    assert await ledger.delivery_queue.sort(as_written) == 1
+
+    assert ledger.woken == woken
+    assert await ledger.delivery_queue.claim(9) == [delivery]
+
+
 async def test_runs_that_nobody_knows_of_are_given_back(ledger: Ledger) -> None:
     run = await ledger.begun()
 

@@ -1,7 +1,8 @@
 """Looking for work reads what is open, however much has been settled."""
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ from vibeboard.store.workers import SqlWorkers
 CARD = CardKey("acme/clock", 7)
 _AT = datetime(2026, 1, 2, tzinfo=UTC)
 _RUN = Run("r1", CARD, "develop", "d1", "alice", RunState.RUNNING, _AT, _AT)
+Asked = list[tuple[str, Any]]  # statements, and what is given to them
 GROWING = ("delivery", "run", "effect", "audit", "card", "spending")
 
 
@@ -117,28 +119,50 @@ LOOKS: dict[str, Callable[[Store], Awaitable[object]]] = {
 async def test_no_look_reads_a_whole_table(
     look: str, tmp_path: Path, clock: HandClock
 ) -> None:
-    database = open_database(f"sqlite:///{tmp_path}/vibeboard.db")
-    migrate.upgrade(database)
-    due = Due(database.engine, lambda: None)
-    workers = SqlWorkers(database, due, clock, name="one", place="here")
-    asked: list[tuple[str, Any]] = []
-    event.listen(
-        database.engine.sync_engine,
-        "before_cursor_execute",
-        lambda *call: asked.append((call[2], call[3])),
-    )
+    async with opened(tmp_path, clock) as (store, asked):
+        await LOOKS[look](store)
 
-    await LOOKS[look](Store(database, due, clock, workers))
-    await database.close()
-
-    looks = [each for each in asked if not each[0].startswith("BEGIN")]
+    looks = statements(asked)
     assert looks
     assert [
         step for step in plans(tmp_path / "vibeboard.db", looks) if whole(step)
     ] == []
 
 
-def plans(path: Path, looks: list[tuple[str, Any]]) -> list[str]:
+async def test_most_looks_for_runs_ask_once(tmp_path: Path, clock: HandClock) -> None:
+    async with opened(tmp_path, clock) as (store, asked):
+        runs = store.runs
+        await runs.claim(3)  # which searches for those left behind, too
+        asked.clear()
+
+        assert await runs.claim(3) == []
+
+    assert len(statements(asked)) == 1
+
+
+@asynccontextmanager
+async def opened(folder: Path, clock: HandClock) -> AsyncIterator[tuple[Store, Asked]]:
+    """A store, and all that its database is asked."""
+    database = open_database(f"sqlite:///{folder}/vibeboard.db")
+    migrate.upgrade(database)
+    due = Due(database.engine, lambda: None)
+    workers = SqlWorkers(database, due, clock, name="one", place="here")
+    asked: Asked = []
+    event.listen(
+        database.engine.sync_engine,
+        "before_cursor_execute",
+        lambda *call: asked.append((call[2], call[3])),
+    )
+    yield Store(database, due, clock, workers), asked
+    await database.close()
+
+
+def statements(asked: Asked) -> Asked:
+    """Without what begins transactions."""
+    return [each for each in asked if not each[0].startswith("BEGIN")]
+
+
+def plans(path: Path, looks: Asked) -> list[str]:
     """The steps that SQLite takes for statements."""
     with sqlite3.connect(path) as plain:
         found = [

@@ -30,7 +30,8 @@ _MOST_THREADS = 10
 class Told:
     """What a run's agent is told, but for what its workspace adds.
 
-    ``asked`` is what the issue said when the run was asked for, if somebody kept it.
+    ``asked`` is what the issue said when the run was asked for, if somebody kept it,
+    and ``session`` the agent's of the stage's last run, to go on with.
     """
 
     asked: Wording | None
@@ -39,6 +40,7 @@ class Told:
     earlier: Mapping[str, str]
     threads: tuple[str, ...]
     branch_has_work: bool
+    session: str | None
 
     def prompt(
         self, run: Run, stage: Stage, card: Card, workspace: Workspace
@@ -106,6 +108,14 @@ class Briefing:
                 for thread in threads
             ),
             branch_has_work=history.branch is not None,
+            session=next(
+                (
+                    each.session
+                    for each in reversed(history.runs)
+                    if each.stage == stage.name and each.session is not None
+                ),
+                None,
+            ),
         )
 
     async def specialist(self, run: Run, review: Review, card: Card, base: Base) -> str:
@@ -123,18 +133,6 @@ class Briefing:
             base=base.commit,
             head=base.head,
         ).text
-
-    async def session(self, run: Run, stage: Stage) -> str | None:
-        """The agent's session to go on with: that of the stage's last run."""
-        if run.session is not None:
-            return run.session
-        history = await self._runs.history(run.card)
-        sessions = [
-            each.session
-            for each in history.runs
-            if each.stage == stage.name and each.session is not None
-        ]
-        return sessions[-1] if sessions else None
 
     async def _text(self, run: Run, source: Prompt, name: str) -> str:
         if source.text is not None:

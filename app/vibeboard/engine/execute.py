@@ -94,10 +94,11 @@ class _Parts:
 
         async def shown() -> Any:
             log.info("step", extra={**self.run.log_fields(), "step": name.value})
-            await self.runs.note(self.run.id, step=name)
-            self.comment.changed()
             # Who was away meanwhile may have been replaced.
-            await self.runs.hold(self.run)
+            await asyncio.gather(
+                self.runs.note(self.run.id, step=name), self.runs.hold(self.run)
+            )
+            self.comment.changed()
             return await do()
 
         return await _recorded(self.steps, name.value, shown)
@@ -314,19 +315,24 @@ class Executor:
             # Asked before it began again. What there is of the work is saved.
             stopped = AgentResult(AgentEnd.STOPPED)
             return _dumped(await self._taken_over(run, stage, card, stopped))
-        answered = await self._approvals.unheard(run)
+        answered, allowed = await asyncio.gather(
+            self._approvals.unheard(run), self._purses.allowance(run, stage)
+        )
         async with self._stops.watch(run.id) as stop:
             if run.attempt > 1 and not answered:
                 # What the cut-off agent left behind goes.
                 await self._prepare(card, partial(self._fetch, card.key))
                 # What the session believes it has done is gone with it.
                 run = replace(run, session=None)
-            allowed = await self._purses.allowance(run, stage)
             if allowed.refusal:
                 refused = AgentResult(AgentEnd.OUT_OF_BUDGET, reason=allowed.refusal)
                 # What it did before it asked people is saved all the same.
                 return _dumped(await self._taken_over(run, stage, card, refused))
-            briefed = (await told()).prompt(run, stage, card, workspace)
+            known, instructions = await asyncio.gather(
+                told(),
+                self._workspaces.guidance(card.key, _GUIDANCE[stage.agent.cli]),
+            )
+            briefed = known.prompt(run, stage, card, workspace)
             assignment = Assignment(
                 run=run.id,
                 agent=allowed.agent,
@@ -334,12 +340,10 @@ class Executor:
                 tree=workspace.tree,
                 home=self._places.home(run),
                 log=self._places.log(run, "agent"),
-                session=await self._briefing.session(run, stage),
+                session=run.session or known.session,
                 attempt=run.attempt,
                 answered=answered,
-                instructions=await self._workspaces.guidance(
-                    card.key, _GUIDANCE[stage.agent.cli]
-                ),
+                instructions=instructions,
             )
             await self._meter.agent_starts(run)
             approver = self._approvals.of(run, stage.agent.tools.judge)

@@ -1218,6 +1218,10 @@ class Workers(Protocol):
 class Tracker(Protocol):
     """Each run's one tracking comment."""
 
+    async def post(self, run: str) -> None:
+        """Post the comment unless there is one; it may tell of the run as it was."""
+        ...
+
     async def show(self, run: str, notes: Sequence[str] = ()) -> None:
         """Bring the comment up to date, posting it the first time."""
         ...

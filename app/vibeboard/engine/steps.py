@@ -25,9 +25,10 @@ class Steps:
         An answer is JSON and never None. Raises Fenced if another attempt has the run
         by now.
         """
-        known = await self._runs.answer(self._run.id, name)
-        if known is not None:
-            return known
+        if self._run.attempt > 1:
+            known = await self._runs.answer(self._run.id, name)
+            if known is not None:
+                return known
         answer = await function()
         # What an agent did for an hour is not done again for a database that restarts.
         await outlast(lambda: self._runs.remember(self._run, name, answer))

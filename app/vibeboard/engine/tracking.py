@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from datetime import timedelta
 
 from vibeboard.domain import words
@@ -74,19 +74,36 @@ class Tracking:
             await self._runs.get(run_id)
         except KeyError:
             return
-        await self.show(run_id)
+        await self.post(run_id)
+
+    async def post(self, run: str) -> None:
+        """Post the comment unless there is one; who carries the run out shows more."""
+        async with self._held(run):
+            now = await self._runs.get(run)
+            if now.comment is None:
+                await self._bring(now, (), at_work=True)
 
     async def show(self, run: str, notes: Sequence[str] = ()) -> None:
         """Bring the comment up to date, posting it the first time."""
-        async with self._locks.hold(f"tracking {run}"):
-            now = await self._runs.get(run)
-            while True:
-                await self._write(now, notes)
-                # Who stood still in between has lost the lock, and may have written
-                # old words over newer ones.
-                shown, now = now, await self._runs.get(run)
-                if _told(shown) == _told(now):
-                    return
+        async with self._held(run):
+            await self._bring(await self._runs.get(run), notes)
+
+    def _held(self, run: str) -> AbstractAsyncContextManager[None]:
+        return self._locks.hold(f"tracking {run}")
+
+    async def _bring(
+        self, now: Run, notes: Sequence[str], *, at_work: bool = False
+    ) -> None:
+        """Write until it is true, or until the run is ``at_work`` and followed."""
+        while True:
+            await self._write(now, notes)
+            # Who stood still in between has lost the lock, and may have written
+            # old words over newer ones.
+            shown, now = now, await self._runs.get(now.id)
+            if _told(shown) == _told(now):
+                return
+            if at_work and now.state in ACTIVE and now.worker is not None:
+                return
 
     async def _write(self, run: Run, notes: Sequence[str]) -> None:
         stage = await self._workflows.stage(run)
@@ -129,7 +146,9 @@ class Tracking:
 @asynccontextmanager
 async def following(tracker: Tracker, run: str) -> AsyncIterator["Following"]:
     """Keep the comment up to date beside a run that is at work."""
-    comment = Following(lambda notes: tracker.show(run, notes))
+    comment = Following(
+        lambda: tracker.post(run), lambda notes: tracker.show(run, notes)
+    )
     follower = asyncio.create_task(comment.follow())
     try:
         yield comment
@@ -140,8 +159,13 @@ async def following(tracker: Tracker, run: str) -> AsyncIterator["Following"]:
 class Following:
     """The comment of a run at work. The run does not wait for GitHub to take it."""
 
-    def __init__(self, show: Callable[[Sequence[str]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        post: Callable[[], Awaitable[None]],
+        show: Callable[[Sequence[str]], Awaitable[None]],
+    ) -> None:
         self.notes: Sequence[str] = ()
+        self._post = post
         self._show = show
         self._changed = asyncio.Event()
         self._answered = asyncio.Event()
@@ -161,28 +185,31 @@ class Following:
 
     async def follow(self) -> None:
         """Show what changes, and now and then the time it takes; until cancelled."""
+        await self._try(self._post)
         wait = _FIRST_REFRESH
         while True:
             try:
                 async with asyncio.timeout(wait.total_seconds()):
                     await self._changed.wait()
-                if self._answered.is_set():
-                    await asyncio.sleep(_LULL)
+                await asyncio.sleep(_LULL)
                 wait = _FIRST_REFRESH
             except TimeoutError:
                 wait = min(wait * 2, _LAST_REFRESH)
             self._changed.clear()
-            try:
-                await self._show(self.notes)
-            except GitHubRefused as refusal:
-                self._refusal = refusal
-            except (RetryLater, AppAbsent):
-                continue  # the next change, refresh, or the run's end shows it
-            except Exception:
-                log.exception("cannot show a run")
-            else:
-                self._refusal = None
-            self._answered.set()
+            await self._try(lambda: self._show(self.notes))
+
+    async def _try(self, do: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await do()
+        except GitHubRefused as refusal:
+            self._refusal = refusal
+        except (RetryLater, AppAbsent):
+            return  # the next change, refresh, or the run's end shows it
+        except Exception:
+            log.exception("cannot show a run")
+        else:
+            self._refusal = None
+        self._answered.set()
 
 
 def _told(run: Run) -> tuple[object, ...]:

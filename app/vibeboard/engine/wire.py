@@ -300,7 +300,7 @@ EXPENSES: Port[Expenses] = Port(
 )
 EVIDENCE: Port[Evidence] = Port("evidence", Evidence, keep=None, of=None)
 REVIEWS: Port[Reviews] = Port("reviews", Reviews, keep=None, of=None)
-TRACKER: Port[Tracker] = Port("tracker", Tracker, show=None)
+TRACKER: Port[Tracker] = Port("tracker", Tracker, post=None, show=None)
 METER: Port[Meter] = Port("meter", Meter, agent_starts=None)
 
 PORTS: Mapping[str, Port[Any]] = {

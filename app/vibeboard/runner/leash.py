@@ -15,13 +15,17 @@ in it sees by ``ALIVE`` whether the leash still lives. ``--groups`` are control 
 to enter.
 """
 
-import contextlib
 import ctypes
 import os
 import resource
-import signal
 import sys
 import time
+
+TYPE_CHECKING = False  # importing it, and signal itself, takes 10 ms
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -53,14 +57,16 @@ def descendants(root: int) -> list[int]:
     children: dict[int, list[int]] = {}
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal():
-            with contextlib.suppress(OSError, ValueError, IndexError):
+            try:
                 stat = _read(f"{entry.path}/stat")
                 # The name in parentheses may itself hold spaces and parentheses.
                 state, parent = stat[stat.rindex(b")") + 2 :].split()[:2]
-                pid = int(entry.name)
-                children.setdefault(int(parent), []).append(
-                    -pid if state in (b"Z", b"X") else pid
-                )
+            except (OSError, ValueError):
+                continue
+            pid = int(entry.name)
+            children.setdefault(int(parent), []).append(
+                -pid if state in (b"Z", b"X") else pid
+            )
     found: list[int] = []
     waiting = [root]
     while waiting:
@@ -201,16 +207,23 @@ class Leash:
         return bool(descendants(os.getpid()))
 
     def _reap(self) -> None:
-        with contextlib.suppress(ChildProcessError):
-            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                if ended[0] == self._main:
-                    code = os.waitstatus_to_exitcode(ended[1])
-                    self._status = code if code >= 0 else KILLED - code
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid == self._main:
+                code = os.waitstatus_to_exitcode(status)
+                self._status = code if code >= 0 else KILLED - code
 
 
-def _send(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+def _send(pid: int, number: int) -> None:
+    try:
         os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
 
 
 def _enter(group: str) -> None:
@@ -220,8 +233,10 @@ def _enter(group: str) -> None:
 
 
 def _complain(text: str) -> None:
-    with contextlib.suppress(OSError):
+    try:
         os.write(2, f"{text}\n".encode(errors="replace"))
+    except OSError:
+        return
 
 
 def _read(path: str) -> bytes:

@@ -226,13 +226,16 @@ class _Desk:
         start, note = await self._begin_at(branch, refs.get(ref), default)
         await self._point(ref, start, also={_DEFAULT: default})
         self._stand_on(ref)
-        tracked = await self._clean(used=used)
-        await asyncio.to_thread(
-            agent_git.make,
-            self.tree,
-            self.bare.git_dir,
-            {**refs, ref: start, f"refs/remotes/origin/{default_branch}": default},
-            ref,
+        await self._clean(used=used)
+        tracked, _ = await asyncio.gather(
+            self._tracked(),
+            asyncio.to_thread(
+                agent_git.make,
+                self.tree,
+                self.bare.git_dir,
+                {**refs, ref: start, f"refs/remotes/origin/{default_branch}": default},
+                ref,
+            ),
         )
         notes = await asyncio.to_thread(survey.notes, self.tree, tracked)
         return Workspace(
@@ -420,7 +423,7 @@ class _Desk:
             return default, ()
         return ours, ()
 
-    async def _clean(self, *, used: bool) -> list[survey.Tracked]:
+    async def _clean(self, *, used: bool) -> None:
         """The tree as HEAD has it, whatever was left in it.
 
         The index is ours and out of the agent's sight, so a file whose time was put
@@ -435,7 +438,6 @@ class _Desk:
             used = False
         if used:
             await self._git.run("clean", "-ffdxq", at=self._place)
-        return await self._tracked()
 
     async def _stage(self) -> list[str]:
         """Bring the index up to the tree; the paths that were left out."""

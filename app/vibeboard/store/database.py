@@ -207,8 +207,16 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    reads = connection.get_execution_options().get(_READS, False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    if not connection.get_execution_options().get(_READS, False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        return
+    # As a statement it would be handed to the connection's thread three times: for a
+    # cursor, for itself, and for the cursor's end. A whole read takes four besides.
+    adapted: Any = connection.connection.dbapi_connection
+    try:
+        adapted.run_async(lambda driver: driver.execute("BEGIN"))
+    except (sqlite3.Error, ValueError):
+        connection.exec_driver_sql("BEGIN")  # whose errors are told as all others
 
 
 def _roll_back(connection: Any, record: Any, error: BaseException | None) -> None:

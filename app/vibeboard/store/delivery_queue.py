@@ -134,7 +134,7 @@ class SqlDeliveryQueue:
         async with self._engine.connect() as connection:
             if await connection.scalar(_ANY_UNSORTED) is None:
                 return 0
-        async with self._due.begin() as connection:
+        async with self._due.begin(here=False) as connection:
             if not await _sorts_alone(connection):
                 return 0  # whoever sorts rings when it is done
             rows = (await connection.execute(_UNSORTED)).all()

@@ -18,10 +18,14 @@ class Due:
         self._wake = wake
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction; its commit wakes all processes that take work."""
+    async def begin(self, *, here: bool = True) -> AsyncIterator[AsyncConnection]:
+        """A transaction; its commit wakes all processes that take work.
+
+        With ``here`` False not this one, where who commits looks at once by itself.
+        """
         async with self._engine.begin() as connection:
             yield connection
             if connection.dialect.name == "postgresql":
                 await connection.execute(select(func.pg_notify(CHANNEL, "")))
-        self._wake()
+        if here:
+            self._wake()

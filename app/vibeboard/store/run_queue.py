@@ -4,7 +4,16 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import (
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vibeboard.domain.run import Report, Run, RunState
@@ -72,7 +81,12 @@ class SqlRunQueue:
     ) -> None:
         """``runners`` are those whose runs it gives."""
         due_now = _due(runners)
-        self._look = due_now.limit(1)
+        # One answer for all three: each wake asks.
+        self._look = select(
+            lending.LENT.scalar_subquery().label("lent"),
+            _DELAYED.scalar_subquery().label("delayed"),
+            due_now.limit(1).scalar_subquery().label("due"),
+        )
         self._take = (
             update(schema.run)
             .where(_RUN.id.in_(due_now), _RUN.worker.is_(None))
@@ -89,14 +103,13 @@ class SqlRunQueue:
 
     async def claim(self, most: int) -> Sequence[str]:
         """Take due runs, those of high priority first."""
-        given: dict[str, Any] = {"now": self._clock.now()}
-        await self._take_back()
-        await self._dispatch_due()
-        async with self._engine.connect() as connection:
-            # A look costs no write; most looks find nothing.
-            if (await connection.execute(self._look, given)).first() is None:
-                return []
-        given |= {"life": self._workers.life, "most": most}
+        # A look costs no write; most looks find nothing.
+        lent, delayed, due = await self._looked()
+        if await self._made_room(lent=lent is not None, delayed=delayed is not None):
+            _, _, due = await self._looked()
+        if due is None:
+            return []
+        given = {"now": self._clock.now(), "life": self._workers.life, "most": most}
         async with self._engine.begin() as connection:
             claimed = list((await connection.execute(self._take, given)).scalars())
             begun_elsewhere = select(_RUN.id).where(
@@ -114,29 +127,35 @@ class SqlRunQueue:
             )
         return claimed
 
-    async def _take_back(self) -> None:
-        """Free what was lent to who is dead by now."""
+    async def _looked(self) -> tuple[str | None, ...]:
+        """A run that is lent, one whose delay is over, and one to be taken."""
         async with self._engine.connect() as connection:
-            if (await connection.execute(lending.LENT)).first() is None:
-                return
-        async with self._engine.begin() as connection:
-            await lending.take_back(connection, self._clock)
+            given = {"now": self._clock.now()}
+            return tuple((await connection.execute(self._look, given)).one())
 
-    async def _dispatch_due(self) -> None:
+    async def _made_room(self, *, lent: bool, delayed: bool) -> bool:
+        """Whether there may be more to take since."""
+        if lent:
+            # Of those, some may be lent to who is dead by now.
+            async with self._engine.begin() as connection:
+                await lending.take_back(connection, self._clock)
+        return await self._dispatched(delayed=delayed) or lent
+
+    async def _dispatched(self, *, delayed: bool) -> bool:
         """Let runs start whose delay is over, and now and then those left behind."""
         now = self._clock.now()
         which = _RUN.due_at <= now
-        # Asked first, because most looks find nothing and should cost no write.
-        async with self._engine.connect() as connection:
-            if (await connection.execute(_DELAYED, {"now": now})).first() is None:
-                if now < self._next_search:
-                    return
-                self._next_search = now + _SEARCHED_EVERY
-                which = runs.has_room()
+        if not delayed:
+            if now < self._next_search:
+                return False
+            self._next_search = now + _SEARCHED_EVERY
+            which = runs.has_room()
+            async with self._engine.connect() as connection:
                 if (await connection.execute(_LEFT_BEHIND)).first() is None:
-                    return
+                    return False
         async with self._due.begin() as connection:
             await runs.dispatch(connection, now, which)
+        return True
 
     async def begin(self, run: str) -> Run:
         """Count an attempt, and start the run if it has not; ended ones stay."""

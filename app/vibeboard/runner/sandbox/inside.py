@@ -8,12 +8,16 @@ Only the standard library, and little of it: it must stand alone, and an agent w
 its start.
 """
 
-import contextlib
+import _socket
+import _thread
 import os
-import signal
-import socket
 import sys
-import threading
+
+TYPE_CHECKING = False  # importing it, and signal itself, takes 10 ms
+if TYPE_CHECKING:
+    import signal
+else:
+    import _signal as signal
 
 # While bubblewrap makes the cell, it does not hear that the leash has died. So we look
 # once ourselves: from here on it does.
@@ -25,31 +29,56 @@ NOT_EXECUTABLE = 126
 DEAF_TO = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
-def _pass_on(giver: socket.socket, taker: socket.socket) -> None:
-    with contextlib.suppress(OSError):
+def _listener(port: int) -> _socket.socket:
+    made = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    made.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+    made.bind(("127.0.0.1", port))
+    made.listen(64)
+    return made
+
+
+def _pass_on(giver: _socket.socket, taker: _socket.socket) -> None:
+    try:
         while data := giver.recv(65536):
             taker.sendall(data)
-    for end, how in ((giver, socket.SHUT_RD), (taker, socket.SHUT_WR)):
-        with contextlib.suppress(OSError):
-            end.shutdown(how)
-
-
-def _connect(client: socket.socket, path: str) -> None:
-    with client, socket.socket(socket.AF_UNIX) as outside:
+    except OSError:
+        pass  # both hear of the end
+    for end, how in ((giver, _socket.SHUT_RD), (taker, _socket.SHUT_WR)):
         try:
-            outside.connect(path)
+            end.shutdown(how)
         except OSError:
-            return
-        back = threading.Thread(target=_pass_on, args=(outside, client), daemon=True)
-        back.start()
+            continue
+
+
+def _connect(client: _socket.socket, path: str) -> None:
+    outside = _socket.socket(_socket.AF_UNIX)
+    there = _thread.allocate_lock()
+
+    def back() -> None:
+        _pass_on(outside, client)
+        there.release()
+
+    try:
+        outside.connect(path)
+        there.acquire()
+        _thread.start_new_thread(back, ())
         _pass_on(client, outside)
-        back.join()
+        there.acquire()
+    except OSError:
+        return
+    finally:
+        client.close()
+        outside.close()
 
 
-def _serve(listener: socket.socket, path: str) -> None:
+def _serve(listener: _socket.socket, path: str) -> None:
+    # The command runs by now; who connects meanwhile waits in line.
+    import socket  # noqa: PLC0415 - see above
+
+    door = socket.socket(fileno=listener.detach())
     while True:
-        client, _ = listener.accept()
-        threading.Thread(target=_connect, args=(client, path), daemon=True).start()
+        client, _ = door.accept()
+        _thread.start_new_thread(_connect, (client, path))
 
 
 def _become(argv: list[str]) -> None:
@@ -64,10 +93,11 @@ def _become(argv: list[str]) -> None:
     try:
         os.execvpe(argv[0], argv, environment)  # noqa: S606 - the point
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.write(2, f"{argv[0]}: {error.strerror}\n".encode(errors="replace"))
         missing = isinstance(error, FileNotFoundError)
-        os._exit(NOT_FOUND if missing else NOT_EXECUTABLE)
+        try:
+            os.write(2, f"{argv[0]}: {error.strerror}\n".encode(errors="replace"))
+        finally:
+            os._exit(NOT_FOUND if missing else NOT_EXECUTABLE)
 
 
 def _is_held() -> bool:
@@ -87,17 +117,14 @@ def main() -> int:
         return KILLED + signal.SIGKILL
     end = sys.argv.index("--")
     ways = [option.removeprefix("--way=").split(":", 1) for option in sys.argv[1:end]]
-    listeners = [
-        (socket.create_server(("127.0.0.1", int(port)), backlog=64), path)
-        for port, path in ways
-    ]
+    listeners = [(_listener(int(port)), path) for port, path in ways]
     if not listeners:
         _become(sys.argv[end + 1 :])
     pid = os.fork()
     if not pid:
         _become(sys.argv[end + 1 :])
-    for listener, path in listeners:
-        threading.Thread(target=_serve, args=(listener, path), daemon=True).start()
+    for way in listeners:
+        _thread.start_new_thread(_serve, way)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return code if code >= 0 else KILLED - code
 
