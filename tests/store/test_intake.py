@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Row, select, text
@@ -12,7 +13,7 @@ from tests.conftest import HandClock
 from tests.store.trouble import held, refusing
 from vibeboard.engine.ports import Kept
 from vibeboard.errors import RetryLater
-from vibeboard.store import line, schema
+from vibeboard.store import line, schema, sqlite_intake
 from vibeboard.store.bodies import PLAIN, ZSTD, unpack
 from vibeboard.store.database import Database
 from vibeboard.store.intake import Intake, open_intake
@@ -197,6 +198,28 @@ async def test_closing_stores_what_waits_and_takes_no_more(mouth: Mouth) -> None
     assert len(await mouth.rows()) == 30
     with pytest.raises(RetryLater):
         await mouth.keep("late")
+
+
+async def test_the_write_ahead_log_begins_anew_while_deliveries_come(
+    mouth: Mouth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mouth.database.path is None:
+        return  # PostgreSQL sees to its own
+    monkeypatch.setattr(line, "_MOST_ROWS", 4)
+    monkeypatch.setattr(sqlite_intake, "_COPY", 32)
+    monkeypatch.setattr(sqlite_intake, "_LONG", 128)
+    noise = random.Random(3)  # noqa: S311 - no secret
+    sent = {f"g{n}": noise.randbytes(3000) for n in range(2000)}
+
+    # The writer has no rest in which the log could be copied to its end.
+    await asyncio.gather(*(mouth.keep(guid, body) for guid, body in sent.items()))
+
+    assert {row.guid: row.body for row in await mouth.rows()} == sent
+    assert size(Path(f"{mouth.database.path}-wal")) < size(mouth.database.path) / 2
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
 
 
 async def test_a_lost_connection_costs_one_group(mouth: Mouth) -> None:

@@ -2,8 +2,8 @@
 
 Whatever waits when the disk is free goes in together, in one statement that is its own
 transaction: a flood costs one flush a group, a single delivery one flush. SQLite is
-written by a thread of its own (``sqlite_intake``), PostgreSQL by connections that take
-turns (``postgres_intake``). What a delivery means is not asked here.
+written by a thread of its own (``sqlite_intake``), PostgreSQL over a connection of its
+own (``postgres_intake``). What a delivery means is not asked here.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -59,7 +59,7 @@ class Intake:
         return waiting.told
 
     async def close(self) -> None:
-        """Store what waits, take no more, and give the connections back."""
+        """Store what waits, take no more, and give the connection back."""
         self._line.closed = True
         self._writer.wake()
         await self._writer.ended()
