@@ -195,6 +195,7 @@ def _app(hub: Hub, acme: Organization) -> App:
         "contents": "write",
         "checks": "write",
         "statuses": "read",
+        "deployments": "read",
         "merge_queues": "read",
         "metadata": "read",
     }
