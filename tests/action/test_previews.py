@@ -85,13 +85,16 @@ async def test_of_some_changes_github_is_told_nothing(bench: Workbench) -> None:
     wrong = await told(bench, pull, URL="evil")
     url = "https://pr-2.example.org"
     older = await told(bench, pull, URL=url, COMMIT="0" * 40)
+    again = await told(bench, pull, attempt=2, URL=url, COMMIT="0" * 40)
     issues.close(bench.hub, pull, actor=bench.user("alice"))
     closed = await told(bench, pull, URL=url)
 
-    assert (cancelled.code, wrong.code, older.code, closed.code) == (0, 2, 1, 1)
+    codes = [one.code for one in (cancelled, wrong, older, again, closed)]
+    assert codes == [0, 2, 0, 1, 1]
     assert "::notice title=Vibeboard::the job was cancelled" in cancelled.log
     assert "`url` is no web address" in wrong.log
-    assert "0000000 is not the newest commit of #2" in older.log
+    assert "than 0000000 by now, which has a run of its own" in older.log
+    assert f"run the workflow of {pull.head_sha[:7]} again" in again.log
     assert "#2 is closed: what was published" in closed.log
     assert bench.repository.deployments == []
 
@@ -111,10 +114,16 @@ def of_another(bench: Workbench, pull: PullRequest) -> Mapping[str, Any]:
     }
 
 
-async def told(bench: Workbench, pull: PullRequest, **given: str) -> Ended:
+async def told(
+    bench: Workbench, pull: PullRequest, attempt: int = 1, **given: str
+) -> Ended:
     """A step with `action/preview`."""
     inputs = {"PULL_REQUEST": str(pull.number), "COMMIT": pull.head_sha, **given}
-    job = await bench.job("workflow_dispatch", {}, "preview", environment=named(inputs))
+    job = await bench.job(
+        *("workflow_dispatch", {}, "preview"),
+        attempt=attempt,
+        environment=named(inputs),
+    )
     return await job.ended()
 
 

@@ -117,7 +117,7 @@ def test_a_servers_address_is_written_as_it_posts_it() -> None:
 
 @pytest.mark.parametrize("server", ["", "https://vibe.example"])
 def test_workflows_are_filled_in(server: str) -> None:
-    made = starter.workflows(SHIPPED, PIN, server=server)
+    made = starter.workflows(SHIPPED, PIN, server=server, previews=False)
 
     whole = "".join(made.values())
     assert f"uses: acme/vibeboard/action@{COMMIT} # v1.2.3\n" in whole
@@ -320,6 +320,7 @@ def wish(checkout: Checkout, **more: object) -> Wish:
         board="",
         column="Doing",
         actions=False,
+        previews=False,
         action="",
         server="",
         branch=starter.BRANCH,
@@ -362,7 +363,9 @@ def test_the_settings_name_the_server(
 ) -> None:
     monkeypatch.setenv("VIBEBOARD_PUBLIC_URL", server)
 
-    run_init(wish(checkout, actions=True, action=f"acme/vibeboard@{COMMIT}"))
+    run_init(
+        wish(checkout, actions=True, previews=True, action=f"acme/vibeboard@{COMMIT}")
+    )
 
     root = checkout.root
     stages = load((root / ".vibe.yml").read_text(), owner="acme").stages
@@ -370,6 +373,11 @@ def test_the_settings_name_the_server(
     assert stages["develop"].runner is runner
     assert (f"'{server}' == inputs.server" in agent) == bool(server)
     assert (root / ".github/workflows/review-loop.yml").exists() == (not server)
+    previews = (root / ".github/workflows/preview.yml").read_text()
+    assert previews.count(f"acme/vibeboard/action/preview@{COMMIT} # v") == 2
+    assert previews.startswith("# Written by")
+    assert (f"acme/vibeboard/action@{COMMIT}" in previews) == (not server)
+    assert "OWNER/REPO" not in previews
 
 
 def test_nobody_is_there_to_open_a_pull_request(

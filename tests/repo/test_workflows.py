@@ -256,7 +256,9 @@ THEIRS = {
 
 def known(folder: Path) -> Mapping[str, Path]:
     """The actions that our workflows use, by name."""
-    found = {OURS: ACTION, f"{OURS}/preview": PREVIEW, "acme/vibeboard/action": ACTION}
+    found = {}
+    for ours in (OURS, "acme/vibeboard/action"):
+        found |= {ours: ACTION, f"{ours}/preview": PREVIEW}
     for name, inputs in THEIRS.items():
         file = found[f"actions/{name}"] = folder / f"{name}.yml"
         takes: dict[str, Any] = {key: {} for key in inputs}
@@ -468,7 +470,8 @@ def filled_in(folder: Path, server: str) -> dict[str, Path]:
     texts = {file.name: file.read_text() for file in FILES}
     pin = Pin("acme/vibeboard", "c0ffee" * 6 + "c0ff", "1.2.3")
     found = {}
-    for path, text in starter.workflows(texts, pin, server=server).items():
+    made = starter.workflows(texts, pin, server=server, previews=True)
+    for path, text in made.items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)

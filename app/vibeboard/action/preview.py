@@ -55,6 +55,7 @@ class Wish:
     url: str
     token: str = field(repr=False)
     output: Path | None
+    attempt: int = 1
 
     @property
     def environment(self) -> str:
@@ -114,6 +115,7 @@ def read_wish(environment: Mapping[str, str]) -> Wish:
         url=address(url),
         token=read.given("GITHUB_TOKEN"),
         output=read.file("GITHUB_OUTPUT"),
+        attempt=read.number("GITHUB_RUN_ATTEMPT"),
     )
     if not wish.token:
         read.faults.append("the input `github-token` is empty")
@@ -170,7 +172,7 @@ def _check(wish: Wish, pull: PullRequest) -> None:
             "to be taken down"
         )
     if pull.head != wish.commit:
-        raise UserError(
-            f"{wish.commit[:7]} is not the newest commit of #{pull.number}, "
-            f"{pull.head[:7]} is: run the workflow for that one"
-        )
+        why = f"#{pull.number} has a newer commit than {wish.commit[:7]} by now"
+        if wish.attempt > 1:  # that one's own run is over, and this one overwrote it
+            raise UserError(f"{why}: run the workflow of {pull.head[:7]} again")
+        raise Refused(f"{why}, which has a run of its own")

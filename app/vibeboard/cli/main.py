@@ -136,6 +136,10 @@ def init(
     actions: Annotated[
         bool, typer.Option("--actions", help="Workflows of GitHub Actions, too.")
     ] = False,
+    previews: Annotated[
+        bool,
+        typer.Option("--previews", help="A workflow of previews to fill in, too."),
+    ] = False,
     action: Annotated[
         str,
         typer.Option(
@@ -167,7 +171,8 @@ def init(
         directory=directory,
         board=board,
         column=column,
-        actions=actions or bool(server),
+        actions=actions or previews or bool(server),
+        previews=previews,
         action=action,
         server=server,
         branch=branch,

@@ -31,6 +31,7 @@ class Wish:
     board: str
     column: str
     actions: bool
+    previews: bool
     action: str
     server: str
     branch: str
@@ -108,7 +109,7 @@ async def _files(wish: Wish, checkout: Checkout, git: Git) -> Mapping[str, str]:
         pin = Pin.parse(wish.action, __version__) if wish.action else await _pin(git)
         folder = shipped("workflows")
         texts = {path.name: path.read_text() for path in folder.glob("*.yml")}
-        files |= starter.workflows(texts, pin, server=server)
+        files |= starter.workflows(texts, pin, server=server, previews=wish.previews)
     return files
 
 

@@ -19,7 +19,7 @@ WORKFLOWS = ".github/workflows"
 BRANCH = "vibeboard/configure"
 TITLE = "Configure Vibeboard"
 
-_ACTION = f"OWNER/REPO/action@{'0' * 40} # vX.Y.Z"
+_ACTION = re.compile(rf"OWNER/REPO/(action(?:/preview)?)@{'0' * 40} # vX\.Y\.Z")
 _PIN = re.compile(
     r"(?P<repository>[A-Za-z0-9][\w-]*/[\w.-]*[A-Za-z0-9_])@(?P<commit>[0-9a-f]{40})"
 )
@@ -166,29 +166,38 @@ def schema() -> str:
 _WITH, _WITHOUT = "with a server", "without a server"
 _MARK = r"^ *# (?:>>>|<<<) {}\n"
 _PART = r"^ *# >>> {0}\n.*?^ *# <<< {0}\n"
+_WRITTEN = "# Written by `vibeboard init --actions`; it is yours to change."
+_TO_FILL_IN = (
+    "# In the steps marked YOURS, say how a change is built, published and taken down."
+)
 _HEADER = re.compile(r"\A(?:#.*\n)+\n")
 
 
 def workflows(
-    shipped: Mapping[str, str], pin: Pin, *, server: str
+    shipped: Mapping[str, str], pin: Pin, *, server: str, previews: bool
 ) -> Mapping[str, str]:
     """The shipped workflows as this repository needs them, by path.
 
     With a ``server`` only it starts them, and they take runs from no other. Without
-    one, comments and what else happens here do.
+    one, comments and what else happens here do. That of ``previews`` is to be filled
+    in.
     """
-    names = ["agent.yml"] if server else ["agent.yml", "review-loop.yml"]
+    heads = {"agent.yml": _header(server)}
+    if not server:
+        heads["review-loop.yml"] = _header(server)
+    if previews:
+        heads["preview.yml"] = f"{_WRITTEN}\n{_TO_FILL_IN}\n\n"
     return {
-        f"{WORKFLOWS}/{name}": _made(shipped[name], pin, server=server)
-        for name in names
+        f"{WORKFLOWS}/{name}": _made(shipped[name], head, pin, server=server)
+        for name, head in heads.items()
     }
 
 
-def _made(text: str, pin: Pin, *, server: str) -> str:
+def _made(text: str, head: str, pin: Pin, *, server: str) -> str:
     stays, goes = (_WITH, _WITHOUT) if server else (_WITHOUT, _WITH)
     text = re.sub(_PART.format(goes), "", text, flags=re.MULTILINE | re.DOTALL)
     text = re.sub(_MARK.format(stays), "", text, flags=re.MULTILINE)
-    text = _HEADER.sub(_header(server), text)
+    text = _HEADER.sub(head, text)
     if server:
         known = "vars.VIBEBOARD_SERVER"
         text = text.replace(f"${{{{ {known} }}}}", server)
@@ -196,8 +205,8 @@ def _made(text: str, pin: Pin, *, server: str) -> str:
         text = text.replace(known, f"'{server}'")
     else:
         text = text.replace(" && !inputs.server", "")
-    used = f"{pin.repository}/action@{pin.commit} # v{pin.version}"
-    return text.replace(_ACTION, used)
+    used = rf"{pin.repository}/\1@{pin.commit} # v{pin.version}"
+    return _ACTION.sub(used, text)
 
 
 def _header(server: str) -> str:
@@ -206,9 +215,7 @@ def _header(server: str) -> str:
         if server
         else "There is no server: what happens here starts this workflow by itself."
     )
-    return (
-        f"# Written by `vibeboard init --actions`; it is yours to change.\n# {how}\n\n"
-    )
+    return f"{_WRITTEN}\n# {how}\n\n"
 
 
 # --- The pull request -----------------------------------------------------------
@@ -216,6 +223,7 @@ def _header(server: str) -> str:
 
 def body(paths: Sequence[str], *, server: str, actions: bool) -> str:
     """What the pull request says."""
+    previews = f"{WORKFLOWS}/preview.yml" in paths
     listed = "\n".join(f"- `{path}`" for path in paths)
     return f"""\
 This brings what Vibeboard needs in this repository. Nothing happens before it is
@@ -229,7 +237,7 @@ people with write permission can start or approve anything.
 
 **Before you merge**
 
-{_before(actions=actions, server=server)}
+{_before(actions=actions, server=server, previews=previews)}
 
 **To undo it,** remove these files again.
 """
@@ -247,7 +255,7 @@ def _starting(*, actions: bool, server: str) -> str:
     )
 
 
-def _before(*, actions: bool, server: str) -> str:
+def _before(*, actions: bool, server: str, previews: bool) -> str:
     steps = ["Look at the test command and the column in `.vibe.yml`."]
     if actions:
         steps.append(
@@ -258,5 +266,10 @@ def _before(*, actions: bool, server: str) -> str:
         steps.append(
             "Allow GitHub Actions to create pull requests (*Settings → Actions → "
             "General*)."
+        )
+    if previews:
+        steps.append(
+            "Say in the steps of `preview.yml` that are marked YOURS how a change is "
+            "built, published and taken down."
         )
     return "\n".join(f"- [ ] {step}" for step in steps)
