@@ -11,7 +11,7 @@ from localhub.state import PullRequest
 from tests.action.workbench import Ended, Workbench, comment_event
 from tests.journeys.world import REPOSITORY
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.thorough]
 
 
 async def test_a_preview_is_told_shown_and_taken_back(bench: Workbench) -> None:

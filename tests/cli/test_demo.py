@@ -100,9 +100,8 @@ async def test_a_server_that_dies_in_the_middle_is_told(tmp_path: Path) -> None:
     assert children_of(place) == []
 
 
-@pytest.mark.parametrize(
-    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.thorough)]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 async def test_the_demo_that_stays_ends_in_order(
     tmp_path: Path, how: signal.Signals
 ) -> None:

@@ -24,7 +24,7 @@ A_ROUND = 8
 A_COMMAND = 10  # rounds
 STORE = {
     "sqlite": "vibeboard.store.sqlite_intake:SqliteWriter._store_together",
-    "postgresql": "vibeboard.store.postgres_intake:_Connection._store_together",
+    "postgresql": "vibeboard.store.postgres_intake:PostgresWriter._store_together",
 }
 DICE = dice(9)
 ANSWER = "vibeboard.web.door:Door._answer"
