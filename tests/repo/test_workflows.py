@@ -256,7 +256,7 @@ THEIRS = {
 
 def known(folder: Path) -> Mapping[str, Path]:
     """The actions that our workflows use, by name."""
-    found = {}
+    found: dict[str, Path] = {}
     for ours in (OURS, "acme/vibeboard/action"):
         found |= {ours: ACTION, f"{ours}/preview": PREVIEW}
     for name, inputs in THEIRS.items():
