@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from vibeboard.runner import environment
 from vibeboard.runner.environment import Environment, sweep
 
 
@@ -33,3 +34,26 @@ def test_what_killed_processes_left_is_swept_away_and_nothing_else(
     sweep()
 
     assert {each.name for each in tmp_path.iterdir()} == set(names[1:])
+
+
+def test_two_who_sweep_at_once_are_not_in_each_others_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in "ab":
+        (tmp_path / f"vibeboard-{gone.pid}-{name}").mkdir()
+    swept = []
+
+    def erased_by_both(folder: Path) -> None:
+        swept.append(folder)
+        for each in tmp_path.iterdir():
+            each.rmdir()
+
+    monkeypatch.setattr(environment, "erase", erased_by_both)
+
+    sweep()
+
+    assert len(swept) == 1
+    assert list(tmp_path.iterdir()) == []

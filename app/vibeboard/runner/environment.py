@@ -7,7 +7,7 @@ handed to the constructor by who reads settings.
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,9 +20,10 @@ def sweep() -> None:
     """Remove the temporary folders of processes of ours that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}[0-9]*-*"):
         pid = folder.name.removeprefix(_PREFIX).partition("-")[0]
-        mine = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
-        if mine and not Path("/proc", pid).exists():
-            erase(folder)
+        with suppress(FileNotFoundError):  # another process may sweep, too
+            mine = folder.lstat().st_uid == os.getuid() and not folder.is_symlink()
+            if mine and not Path("/proc", pid).exists():
+                erase(folder)
 
 
 @dataclass(frozen=True)
