@@ -32,7 +32,7 @@ async def test_case_34_who_comes_back_can_neither_push_nor_report(
     shared.breaks = True  # its sessions with the database were ended meanwhile
     await shared.serve()
     first = await shared.employ("w1", away, data_dir=str(shared.home / "left"))
-    card = shared.card("Survive", "write a.txt a", "summary Wrote it.")
+    card = shared.card("Survive", "sleep 2", "write a.txt a", "summary Wrote it.")
     card.moved_to("Development")
     await shared.until(lambda: is_stopped(first.pid), "the worker to be away")
     await shared.employ("w2", data_dir=str(shared.home / "right"))

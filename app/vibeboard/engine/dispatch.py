@@ -270,6 +270,8 @@ class Dispatcher:
             log.warning("fenced", extra={"why": str(fenced)})
             # Nobody else can have it if the row still names this worker.
             await outlast(release)
+            # Its last words may have come over those of whoever has it now.
+            await _quietly(lambda: self._executor.show(run))
         except StoreUnavailable as away:
             await _come_again(release, away)
         except PeopleAsked:
