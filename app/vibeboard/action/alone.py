@@ -6,15 +6,15 @@ meanwhile other jobs may stop the run or answer its agent, through the card's sh
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from vibeboard.action import attempt
 from vibeboard.action import sheet as rules
 from vibeboard.action.memory import Memory
+from vibeboard.action.retrying import tried
 from vibeboard.action.shelf import Sheets
 from vibeboard.domain.effects import StopRun
-from vibeboard.domain.retry import MOST_TRIES, wait_before
 from vibeboard.domain.run import Run
 from vibeboard.engine.advance import Advancer
 from vibeboard.engine.context import about
@@ -70,17 +70,13 @@ class Alone:
         if found.state is not DeliveryState.RECEIVED:
             self._memory.deliveries.close(delivery.id)
             return found.reason
-        await (self.work() if carries_out else self._decided())
+        await self._work(carries_out=carries_out)
         return ""
 
-    async def _decided(self) -> None:
-        await self.settle()
-        await self._sheets.save()
-
-    async def work(self) -> None:
+    async def _work(self, *, carries_out: bool) -> None:
         """Decide, perform and carry out until nothing is left."""
         await self.settle()
-        while not self._leaving:
+        while carries_out and not self._leaving:
             claimed = await self._memory.run_queue.claim(1)
             if claimed:
                 await self._carry_out(claimed[0])
@@ -172,29 +168,11 @@ class Alone:
 
     async def _decide(self, delivery: Delivery) -> None:
         about(delivery=delivery.guid)
-        await _tried(lambda: self._advancer.decide(delivery.id))
+        await tried(lambda: self._advancer.decide(delivery.id))
         self._memory.deliveries.close(delivery.id)
 
     async def _perform(self, key: str) -> None:
         try:
-            await _tried(lambda: self._performer.perform(key))
+            await tried(lambda: self._performer.perform(key))
         except RetryLater as later:
             await self._performer.give_up(key, str(later))
-
-
-async def _tried(do: Callable[[], Awaitable[None]]) -> None:
-    """Do it, again after a while if time may mend what was wrong."""
-    for tries in range(MOST_TRIES):
-        try:
-            await do()
-        except RetryLater as later:
-            if tries + 1 == MOST_TRIES:
-                raise
-            wait = wait_before(tries, later.after)
-            log.warning(
-                "tried again later",
-                extra={"why": str(later), "after": wait.total_seconds()},
-            )
-            await asyncio.sleep(wait.total_seconds())
-        else:
-            return

@@ -8,6 +8,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -15,14 +16,13 @@ import aiohttp
 from vibeboard.action import told
 from vibeboard.action.event import Refused
 from vibeboard.action.inputs import Reader
+from vibeboard.action.retrying import tried
 from vibeboard.clock import SystemClock
 from vibeboard.domain.preview import PreviewState, address
 from vibeboard.domain.redact import Redactor
-from vibeboard.domain.retry import wait_before
 from vibeboard.engine.ports import PullRequest
 from vibeboard.errors import (
     GitHubRefused,
-    RetryLater,
     SettingsInvalid,
     UserError,
     VibeboardError,
@@ -73,7 +73,7 @@ def main(environment: Mapping[str, str]) -> int:
         return _USAGE
     told.mask([wish.token])
     try:
-        deployment = asyncio.run(_tried(wish))
+        deployment = asyncio.run(tried(partial(_tell, wish), _MOST_TRIES))
     except Refused as refused:
         told.say(told.command("notice", str(refused), title="Vibeboard"))
         return 0
@@ -122,16 +122,6 @@ def read_wish(environment: Mapping[str, str]) -> Wish:
     if read.faults:
         raise SettingsInvalid("\n".join(read.faults))
     return wish
-
-
-async def _tried(wish: Wish) -> int | None:
-    """Tell, again after a while if time may mend what was wrong."""
-    for tries in range(_MOST_TRIES - 1):
-        try:
-            return await _tell(wish)
-        except RetryLater as later:
-            await asyncio.sleep(wait_before(tries, later.after).total_seconds())
-    return await _tell(wish)
 
 
 async def _tell(wish: Wish) -> int | None:

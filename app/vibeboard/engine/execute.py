@@ -238,7 +238,7 @@ class Executor:
         return self._publisher.read(await part(Step.PUBLISH, publish))
 
     async def _looked_at(
-        self, part: "_Parts", stage: Stage, card: Card, work: Work, proof: Proof | None
+        self, part: _Parts, stage: Stage, card: Card, work: Work, proof: Proof | None
     ) -> tuple[Work, Proof]:
         """The work and its proof with what specialists find in it, and their cost."""
 

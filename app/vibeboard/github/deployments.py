@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from vibeboard.domain.preview import Preview, PreviewState, address
@@ -13,7 +14,6 @@ from vibeboard.github.objects import Deployment, DeploymentStatus
 
 _MOST = 10  # of one commit, and of one environment
 _LATEST = "1"  # GitHub lists the newest status first
-_NOT_FOUND = 404
 _STATES = {
     "success": PreviewState.READY,
     "failure": PreviewState.FAILED,
@@ -48,7 +48,7 @@ class GitHubDeployments:
                 {**names, "number": str(number)},
             )
         except GitHubRefused as refusal:
-            if refusal.status_code == _NOT_FOUND:
+            if refusal.status_code == HTTPStatus.NOT_FOUND:
                 return None
             raise
         return await _preview(installation, names, read(Deployment, answer))
@@ -138,8 +138,10 @@ async def _status(
 async def _preview(
     connection: Connection, names: Mapping[str, str], one: Deployment
 ) -> Preview | None:
+    if one.production_environment:
+        return None
     status = await _status(connection, names, one.id)
-    if status is None or one.production_environment:
+    if status is None:
         return None
     state, url = _STATES.get(status.state), address(status.environment_url)
     if state is None or (state is PreviewState.READY and not url):

@@ -55,12 +55,7 @@ class GitHubPulls:
             found = await _open(installation, names, wanted)
         if found.body.replace("\r\n", "\n") == text:
             return found
-        answer = await installation.patch(
-            "/repos/{owner}/{name}/pulls/{number}",
-            {**names, "number": str(found.number)},
-            {"body": text},
-        )
-        return _pull_request(read(Pull, answer))
+        return await _write_body(installation, names, found.number, text)
 
     async def of_commit(self, repository: str, commit: str) -> PullRequest | None:
         """The open pull request whose newest commit this is."""
@@ -76,11 +71,8 @@ class GitHubPulls:
     async def write_body(self, repository: str, number: int, body: str) -> None:
         """Put another text into a pull request."""
         installation, names = await self._github.of(repository)
-        await installation.patch(
-            "/repos/{owner}/{name}/pulls/{number}",
-            {**names, "number": str(number)},
-            {"body": cut(self._github.redacted(body), LONGEST_BODY)},
-        )
+        text = cut(self._github.redacted(body), LONGEST_BODY)
+        await _write_body(installation, names, number, text)
 
     async def files(self, repository: str, number: int) -> Sequence[str]:
         """Paths that a pull request changes."""
@@ -153,6 +145,17 @@ async def _of_branch(
         and base in (None, pull.base.ref)
     ]
     return next((one for one in ours if one.is_open), ours[0] if ours else None)
+
+
+async def _write_body(
+    connection: Connection, names: dict[str, str], number: int, text: str
+) -> PullRequest:
+    answer = await connection.patch(
+        "/repos/{owner}/{name}/pulls/{number}",
+        {**names, "number": str(number)},
+        {"body": text},
+    )
+    return _pull_request(read(Pull, answer))
 
 
 async def _open(
