@@ -7,11 +7,12 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 
 from vibeboard.engine.ports import Kept
+from vibeboard.web.webhook import Told
 
 
 class Log:
@@ -19,7 +20,7 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._queue: deque[tuple[bytes, asyncio.Future[Kept]]] = deque()
+        self._queue: deque[tuple[bytes, Told]] = deque()
         self._calls: SimpleQueue[None] = SimpleQueue()
         self._called = False
         self._loop = asyncio.get_running_loop()
@@ -33,15 +34,14 @@ class Log:
         event: str,
         headers: Mapping[str, str],
         body: bytes,
-    ) -> Awaitable[Kept]:
+        told: Told,
+    ) -> None:
         """Append, flush, and only then answer."""
         del headers
-        told: asyncio.Future[Kept] = self._loop.create_future()
         self._queue.append((f"{hook} {guid} {event}\n".encode() + body, told))
         if not self._called:
             self._called = True
             self._calls.put(None)
-        return told
 
     def _run(self) -> None:
         while True:
@@ -54,7 +54,6 @@ class Log:
                 self._loop.call_soon_threadsafe(_tell, group)
 
 
-def _tell(group: list[tuple[bytes, asyncio.Future[Kept]]]) -> None:
+def _tell(group: list[tuple[bytes, Told]]) -> None:
     for _, told in group:
-        if not told.done():
-            told.set_result(Kept.NEW)
+        told(Kept.NEW)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 
+from tests.store.keeping import kept
 from vibeboard.clock import SystemClock
 from vibeboard.store import migrate
 from vibeboard.store.database import open_database
@@ -21,7 +22,8 @@ async def main(url: str) -> None:
         number += 5
         await asyncio.gather(
             *(
-                intake.keep(
+                kept(
+                    intake,
                     hook="1",
                     guid=f"guid-{each}",
                     event="issues",

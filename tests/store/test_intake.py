@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Row, select, text
 
 from tests.conftest import HandClock
+from tests.store.keeping import kept
 from tests.store.trouble import held, refusing
 from vibeboard.engine.ports import Kept
 from vibeboard.errors import RetryLater
@@ -36,8 +37,8 @@ class Mouth:
         self, guid: str, body: bytes = b"{}", *, hook: str = "1", event: str = "issues"
     ) -> Kept:
         headers = {"X-GitHub-Event": event}
-        return await self.intake.keep(
-            hook=hook, guid=guid, event=event, headers=headers, body=body
+        return await kept(
+            self.intake, hook=hook, guid=guid, event=event, headers=headers, body=body
         )
 
     async def rows(self) -> list[Row[tuple[object, ...]]]:

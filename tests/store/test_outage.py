@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.conftest import HandClock
 from tests.faults.shaken import killed_server
+from tests.store.keeping import kept
 from tests.store.trouble import refusing
 from vibeboard.errors import SettingsInvalid, StoreUnavailable
 from vibeboard.store import migrate, schema
@@ -69,7 +70,7 @@ async def test_a_server_that_dies_is_an_outage_until_it_is_back() -> None:
         migrate.upgrade(database)
         intake = open_intake(database, HandClock())
         given: Any = {"hook": "1", "event": "issues", "headers": {}, "body": b"{}"}
-        await intake.keep(guid="before", **given)
+        await kept(intake, guid="before", **given)
         async with database.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
             server.kill()
@@ -78,12 +79,12 @@ async def test_a_server_that_dies_is_an_outage_until_it_is_back() -> None:
         with pytest.raises(StoreUnavailable):
             await keep_one(database)
         with pytest.raises(StoreUnavailable):
-            await intake.keep(guid="lost", **given)
+            await kept(intake, guid="lost", **given)
         with pytest.raises(SettingsInvalid, match="cannot open"), connected(database):
             pass
         server.begin_anew()
 
         await keep_one(database)
-        await intake.keep(guid="after", **given)
+        await kept(intake, guid="after", **given)
         await intake.close()
         await database.close()

@@ -6,12 +6,12 @@ written by a thread of its own (``sqlite_intake``), PostgreSQL over a connection
 own (``postgres_intake``). What a delivery means is not asked here.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from vibeboard.engine.ports import Clock, Kept
+from vibeboard.engine.ports import Clock
 from vibeboard.store.database import Database
-from vibeboard.store.line import Line
+from vibeboard.store.line import Line, Told
 from vibeboard.store.postgres_intake import PostgresWriter
 from vibeboard.store.sqlite_intake import SqliteWriter
 
@@ -48,15 +48,14 @@ class Intake:
         event: str,
         headers: Mapping[str, str],
         body: bytes,
-    ) -> Awaitable[Kept]:
-        """Store durably; awaiting it raises if that was not possible.
+        told: Told,
+    ) -> None:
+        """Store durably, then tell on the loop what became of it.
 
-        Raises RetryLater at once while too much waits already. Who awaits may be
-        cancelled, which takes nothing back.
+        Raises RetryLater at once, and tells nothing, while too much waits already.
         """
-        waiting = self._line.put(hook, guid, event, headers, body)
+        self._line.put(hook, guid, event, headers, body, told)
         self._writer.wake()
-        return waiting.told
 
     async def close(self) -> None:
         """Store what waits, take no more, and give the connection back."""

@@ -7,7 +7,7 @@ directly: through SQLAlchemy the same costs a third more.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -23,9 +23,8 @@ INSERT INTO delivery (hook, guid, event, headers, body, encoding, received_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::json[], $5::bytea[],
                      $6::smallint[], $7::timestamp[])
 ON CONFLICT DO NOTHING
-RETURNING hook, guid
 """
-_READ = "SELECT encoding, body FROM delivery WHERE hook = $1 AND guid = $2"
+_READ = "SELECT encoding, body, received_at FROM delivery WHERE hook = $1 AND guid = $2"
 _FLAG = "UPDATE delivery SET conflict = true WHERE hook = $1 AND guid = $2"
 # These are about one delivery, whatever the others are; a deadlock is with another
 # process that keeps the same deliveries.
@@ -34,6 +33,17 @@ _OF_ONE = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.DeadlockDetectedError,
 )
+
+
+# Compressing up to here costs the event loop less than handing the interpreter over to
+# another thread and back; beyond it others would feel it.
+_AT_ONCE = 64 * 1024  # bytes
+
+
+def packer() -> Callable[[bytes], Packed | None]:
+    """Compresses a body as it comes, while the group before it is flushed."""
+    pack = Packer().pack
+    return lambda body: pack(body) if len(body) <= _AT_ONCE else None
 
 
 class PostgresWriter:
@@ -80,7 +90,7 @@ class PostgresWriter:
         driver = await self._connected()
         rows = firsts(group)
         packed = [one.packed or await self._pack(one.body) for one in rows]
-        inserted = await driver.fetch(
+        done = await driver.execute(
             _INSERT,
             [waiting.hook for waiting in rows],
             [waiting.guid for waiting in rows],
@@ -90,16 +100,9 @@ class PostgresWriter:
             [encoding for encoding, _ in packed],
             [waiting.received_at for waiting in rows],
         )
-        if len(inserted) == len(group):
-            outcomes: Sequence[Outcome] = [Kept.NEW] * len(group)
-        else:
-            new = {(hook, guid) for hook, guid in inserted}
-            first = {id(waiting) for waiting in rows if waiting.key in new}
-            outcomes = [
-                Kept.NEW if id(waiting) in first else await self._compare(waiting)
-                for waiting in group
-            ]
-        return outcomes
+        if done == f"INSERT 0 {len(group)}":
+            return [Kept.NEW] * len(group)
+        return [await self._compare(waiting) for waiting in group]
 
     async def _pack(self, body: bytes) -> Packed:
         return await asyncio.to_thread(self._packer.pack, body)
@@ -107,7 +110,8 @@ class PostgresWriter:
     async def _compare(self, waiting: Waiting) -> Outcome:
         row = await self._driver.fetchrow(_READ, *waiting.key)
         if unpack(row["encoding"], row["body"]) == waiting.body:
-            return Kept.DUPLICATE
+            ours = row["received_at"] == waiting.received_at
+            return Kept.NEW if ours else Kept.DUPLICATE
         await self._driver.execute(_FLAG, *waiting.key)
         return Kept.CONFLICT
 

@@ -16,6 +16,7 @@ import asyncio
 import re
 import resource
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -46,6 +47,7 @@ _ODD = frozenset(
     {"connection", "content-encoding", "expect", "trailer", "transfer-encoding"}
     | {"upgrade", "te", "keep-alive"}
 )
+_LENGTH = "content-length"
 _TOO_SLOW = no(408, "the request did not arrive in time")
 
 
@@ -75,6 +77,7 @@ class Doors:
         self.behind = behind
         self.open: dict[Door, None] = {}  # the oldest first, as in the two others
         self.closing = False
+        self.answered = asyncio.Event()  # set after each answer while closing
         self._room = room
         self._parting: dict[_Parting, float] = {}
         # Those at aiohttp that have not made a request yet, and since when.
@@ -182,9 +185,9 @@ class Doors:
         """Wait for the requests that are being answered."""
         try:
             async with asyncio.timeout(timeout):
-                while waiting := [d.answering for d in self.open if d.answering]:
-                    await asyncio.wait(waiting)
-                    await asyncio.sleep(0)
+                while any(door.answering for door in self.open):
+                    self.answered.clear()
+                    await self.answered.wait()
         except TimeoutError:
             pass
         for door in tuple(self.open):
@@ -237,7 +240,7 @@ class Door(asyncio.Protocol):
         self._since = 0.0
         self.size = 0  # bytes of `_parts`
         self.known = False  # whether anything came that was signed
-        self.answering: asyncio.Future[Kept] | None = None
+        self.answering = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody has connected."""
@@ -312,24 +315,21 @@ class Door(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _take(self, head: Head, body: bytes) -> None:
-        keeping = self._doors.webhook.take(head, body)
-        if isinstance(keeping, Answer):
-            self._answer(keeping)
-        else:
-            self._head = head
-            self.answering = asyncio.ensure_future(keeping)
-            self.answering.add_done_callback(self._told)
+        self._head = head
+        self.answering = True
+        refusal = self._doors.webhook.take(head, body, self._told)
+        if refusal is not None:
+            self._answer(refusal)
 
-    def _told(self, told: asyncio.Future[Kept]) -> None:
-        webhook, error = self._doors.webhook, told.exception()
-        if error is None:
-            self.known = True
-            self._answer(webhook.kept(self._head, told.result()))
-        else:
-            self._answer(webhook.not_kept(self._head, error))
+    def _told(self, told: Kept | Exception) -> None:
+        answer = self._doors.webhook.answer(self._head, told)
+        self.known = self.known or answer.status < REFUSALS
+        self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
-        self.answering = None
+        self.answering = False
+        if self._doors.closing:
+            self._doors.answered.set()
         transport = self._transport
         since, self._since = self._since, time.monotonic()
         self._doors.webhook.count(answer.outcome, answer.status, self._since - since)
@@ -381,18 +381,39 @@ class Door(asyncio.Protocol):
 
 def _look(lines: bytes) -> tuple[Head | None, int]:
     """The head and the body's length; no head if it is out of the ordinary."""
-    headers: dict[str, str] = {}
-    for line in lines.decode("ascii").removesuffix("\r\n").split("\r\n"):
-        name, _, value = line.partition(": ")
-        lower = name.lower()
-        if lower in headers or lower in _ODD:
-            return None, 0
-        headers[lower] = value.strip(" ")
-    length = headers.get("content-length", "")
+    text = lines.decode("ascii").removesuffix("\r\n")
+    # Names and values by turns, unless a value has a colon and a space in it.
+    parts = text.replace("\r\n", ": ").split(": ")
+    names, values = parts[::2], parts[1::2]
+    shape = _shape(tuple(names))
+    if shape is None or len(names) != lines.count(b"\r\n"):
+        return None, 0
+    length = values[shape.length].strip(" ")
     if not (length.isdigit() and len(length) <= _LONGEST_NUMBER):
         return None, 0
-    head = {name: headers[low] for low, name in BY_LOWER.items() if low in headers}
+    head = {name: values[at].strip(" ") for name, at in shape.kept}
     return (head, int(length)) if int(length) <= _LARGEST else (None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Where in a head the headers are that count."""
+
+    kept: Sequence[tuple[str, int]]  # by their names as GitHub writes them
+    length: int
+
+
+@lru_cache(maxsize=64)
+def _shape(names: Sequence[str]) -> _Shape | None:
+    """Those of a head with these names; None if it is out of the ordinary.
+
+    GitHub and whatever stands before us send few shapes, so that most are known.
+    """
+    lower = [name.lower() for name in names]
+    if len({*lower}) < len(lower) or not _ODD.isdisjoint(lower) or _LENGTH not in lower:
+        return None
+    kept = [(BY_LOWER[name], at) for at, name in enumerate(lower) if name in BY_LOWER]
+    return _Shape(kept, lower.index(_LENGTH))
 
 
 def _may_become_a_head(data: bytes) -> bool:

@@ -10,8 +10,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from aiohttp import web
@@ -40,6 +41,10 @@ Verify = Callable[[bytes, str | None, Sequence[bytes]], bool]
 Count = Callable[[str, int, float], None]
 
 
+# Told what became of a delivery.
+Told = Callable[[Kept | Exception], None]
+
+
 class Keeper(Protocol):
     """Where deliveries are kept."""
 
@@ -51,8 +56,9 @@ class Keeper(Protocol):
         event: str,
         headers: Mapping[str, str],
         body: bytes,
-    ) -> Awaitable[Kept]:
-        """Store durably; raises, at once or when awaited, if it was not stored."""
+        told: Told,
+    ) -> None:
+        """Store durably, then tell; raises, and tells nothing, if it will not."""
         ...
 
 
@@ -132,15 +138,13 @@ class Webhook:
         body = await self._read(request)
         if isinstance(body, Answer):
             return body
-        keeping = self.take(head, body)
-        if isinstance(keeping, Answer):
-            return keeping
-        # Whoever hangs up now must not leave a half-stored delivery behind.
+        outcome: _Outcome = asyncio.get_running_loop().create_future()
+        refusal = self.take(head, body, partial(_settle, outcome))
+        if refusal is not None:
+            return refusal
         self.storing.add(request.protocol)
         try:
-            return self.kept(head, await asyncio.shield(keeping))
-        except Exception as error:  # noqa: BLE001 - whatever the database says
-            return self.not_kept(head, error)
+            return self.answer(head, await outcome)
         finally:
             self.storing.discard(request.protocol)
 
@@ -179,7 +183,7 @@ class Webhook:
                 return no(415, "content encodings are not accepted")
         return head
 
-    def take(self, head: Head, body: bytes) -> Awaitable[Kept] | Answer:
+    def take(self, head: Head, body: bytes, told: Told) -> Answer | None:
         """Begin to store the delivery, or say why not."""
         if not self._verify(body, head.get("X-Hub-Signature-256"), self._secrets):
             return _UNSIGNED
@@ -189,18 +193,22 @@ class Webhook:
         if head["X-GitHub-Hook-ID"] == OWN_HOOK:
             return no(400, "X-GitHub-Hook-ID is not GitHub's")
         try:
-            return self._intake.keep(
+            self._intake.keep(
                 hook=head["X-GitHub-Hook-ID"],
                 guid=head["X-GitHub-Delivery"],
                 event=head["X-GitHub-Event"],
                 headers=head,
                 body=body,
+                told=told,
             )
         except Exception as error:  # noqa: BLE001 - whatever the database says
-            return self.not_kept(head, error)
+            return _not_kept(head, error)
+        return None
 
-    def kept(self, head: Head, kept: Kept) -> Answer:
-        """What is answered once it is stored."""
+    def answer(self, head: Head, kept: Kept | Exception) -> Answer:
+        """What is answered when it is stored, or could not be."""
+        if isinstance(kept, Exception):
+            return _not_kept(head, kept)
         guid = head["X-GitHub-Delivery"]
         if kept is Kept.DUPLICATE:
             log.info("delivery once more", extra={"delivery": guid})
@@ -209,14 +217,22 @@ class Webhook:
         body = f'{{"delivery": {_quote(guid)}, "kept": "{_WORDS[kept]}"}}'
         return Answer(202 if kept is Kept.NEW else 200, body.encode(), _WORDS[kept])
 
-    def not_kept(self, head: Head, error: BaseException) -> Answer:
-        """What is answered if it cannot be stored."""
-        extra = {"delivery": head["X-GitHub-Delivery"]}
-        if isinstance(error, RetryLater):
-            log.error("delivery not stored", extra={**extra, "why": str(error)})
-        else:
-            log.error("delivery not stored", extra=extra, exc_info=error)
-        return _NOT_STORED
+
+def _not_kept(head: Head, error: Exception) -> Answer:
+    extra = {"delivery": head["X-GitHub-Delivery"]}
+    if isinstance(error, RetryLater):
+        log.error("delivery not stored", extra={**extra, "why": str(error)})
+    else:
+        log.error("delivery not stored", extra=extra, exc_info=error)
+    return _NOT_STORED
+
+
+_Outcome = asyncio.Future[Kept | Exception]
+
+
+def _settle(outcome: _Outcome, told: Kept | Exception) -> None:
+    if not outcome.done():  # whoever hung up is not waiting any more
+        outcome.set_result(told)
 
 
 def _text(value: bytes) -> str:
