@@ -246,6 +246,24 @@ async def test_each_of_githubs_headers_is_needed_once_and_readable(
     assert await door.rows() == []
 
 
+@pytest.mark.parametrize(
+    "value", ["a: b", ": ", "X-GitHub-Event: push", "a:", ":b", "", " c ", "a:b"]
+)
+@pytest.mark.parametrize("last", [False, True])
+async def test_what_others_add_to_the_head_changes_nothing(
+    door: Door, value: str, *, last: bool
+) -> None:
+    added: list[tuple[str, str | bytes]] = [("X-Note", value)]
+    given = headers_of(BODY, guid="g1", event="issues")
+
+    answer = await door.send(BODY, [*given, *added] if last else [*added, *given])
+
+    assert answer.status == 202
+    (row,) = await door.rows()
+    assert (row.guid, row.event, row.body) == ("g1", "issues", BODY)
+    assert set(row.headers) == {name for name, _ in given} - {"Content-Type"}
+
+
 async def test_two_signatures_are_one_too_many(door: Door) -> None:
     headers = [*headers_of(BODY), ("X-Hub-Signature-256", _GOOD)]
 

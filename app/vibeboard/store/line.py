@@ -62,6 +62,7 @@ class Line:
         self._last = datetime.min  # noqa: DTZ901 - as the column holds it
         self.queue: deque[Waiting] = deque()
         self.groups = 0
+        self._taken = 0  # deliveries in the last group
         self.closed = False
 
     def put(
@@ -93,14 +94,22 @@ class Line:
         )
 
     def take(self) -> list[Waiting]:
-        """Take from the head what goes into one transaction."""
+        """Take from the head what goes into one transaction.
+
+        No more than half of those who wait and those who were just told: senders who
+        wait for each answer would else fall in step, all of them waiting for the disk,
+        and then the disk for all of them (measured: groups of 1 and of 15 in turns, and
+        a fifth fewer deliveries).
+        """
         queue, size = self.queue, 0
         group: list[Waiting] = []
-        while queue and len(group) < _MOST_ROWS:
+        most = min(_MOST_ROWS, (len(queue) + self._taken + 1) // 2)
+        while queue and len(group) < most:
             size += len(queue[0].body)
             if group and size > _MOST_BYTES:
                 break
             group.append(queue.popleft())
+        self._taken = len(group)
         return group
 
     def tell(self, group: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
