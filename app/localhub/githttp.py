@@ -169,4 +169,5 @@ async def _streamed(request: web.Request, process: Process) -> web.StreamRespons
 async def _end(process: Process) -> None:
     if process.returncode is None:
         process.kill()
-        await process.wait()
+    # Reads and closes its pipes, too, which else are left to the garbage collector.
+    await process.communicate(b"")
