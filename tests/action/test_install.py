@@ -37,6 +37,7 @@ def run(script: Path, path: str, **settings: str) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.thorough
 def test_it_installs_the_program_and_no_pip(script: Path) -> None:
     ended = run(script, os.environ["PATH"])
 

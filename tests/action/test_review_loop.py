@@ -10,7 +10,7 @@ from localhub.state import PullRequest
 from tests.action.workbench import CONFIG, Workbench, open_workbench
 from tests.journeys.world import REPOSITORY
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.thorough]
 
 FIXES = CONFIG.replace("tests: [unit]", "tests: [unit]\n    fix_checks: 1")
 

@@ -83,6 +83,7 @@ async def test_a_dragged_card_comes_back_as_a_tested_pull_request(
     assert watched.hosts == {"127.0.0.1"}
 
 
+@pytest.mark.thorough
 async def test_a_strangers_drag_is_put_back_before_their_eyes(
     world: World, page: Page, watched: Watched
 ) -> None:

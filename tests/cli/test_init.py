@@ -412,6 +412,7 @@ async def test_commits_of_the_persons_own_are_seen(
     assert not await here.is_new_over(remote)
 
 
+@pytest.mark.thorough
 async def test_it_opens_pull_requests(terminal: Terminal) -> None:
     root = terminal.home / "clock"
     address = f"{terminal.hub.url}/acme/clock.git"

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from statistics import quantiles
 
+import pytest
 from sqlalchemy import func, select
 
 from tests.faults.doors import OwnDoor, served
@@ -19,6 +20,7 @@ BODY = b'{"action": "closed"}'
 LONGER_THAN_GITHUB_WAITS = 10.5  # seconds
 
 
+@pytest.mark.thorough
 async def test_case_04_a_slow_commit_is_waited_for(
     database: Database, tmp_path: Path
 ) -> None:

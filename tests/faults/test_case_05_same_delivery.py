@@ -80,6 +80,7 @@ def grow_older(world: Doomed, by: timedelta) -> None:
     database.sync_engine.dispose()
 
 
+@pytest.mark.thorough
 async def test_case_05_three_days_later_it_is_still_the_same(doomed: Doomed) -> None:
     doomed.settings |= {"keep_deliveries_days": "4"}
     await doomed.serve()

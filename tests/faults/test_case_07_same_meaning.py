@@ -3,9 +3,13 @@
 import uuid
 from dataclasses import replace
 
+import pytest
+
 from localhub.state import Delivery
 from localhub.webhooks import COURIER
 from tests.faults.worlds import Doomed, developed
+
+pytestmark = pytest.mark.thorough
 
 OTHER_HOOK = "4711"
 

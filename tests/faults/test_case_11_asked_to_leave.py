@@ -7,9 +7,13 @@ the next process. What was acknowledged is stored and done, once.
 import signal
 from collections import Counter
 
+import pytest
+
 from tests.faults.worlds import Doomed, developed
 from tests.journeys.world import Card, config
 from vibeboard.domain import words
+
+pytestmark = pytest.mark.thorough
 
 RUNS = 3
 SAID = 30

@@ -26,6 +26,7 @@ def talk(world: World, many: int) -> None:
         card.said(f"Well, {number}")
 
 
+@pytest.mark.thorough
 async def test_after_an_outage_exactly_what_is_missing_is_fetched(told: Told) -> None:
     world = told.world
     world.settings["reconcile_minutes"] = "0.07"  # all arrives before the next look

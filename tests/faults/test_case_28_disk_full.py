@@ -86,6 +86,7 @@ async def test_case_28_nothing_is_acknowledged_that_has_no_room(
     assert "Traceback" not in door.said
 
 
+@pytest.mark.thorough
 async def test_case_28_a_run_without_room_fails_for_all_to_see_and_the_next_one_works(
     tmp_path: Path,
 ) -> None:

@@ -11,6 +11,8 @@ from tests.faults.shaken import killed_server, on_file
 from tests.faults.storm import Size, Storm
 from tests.faults.worlds import make_doomed
 
+pytestmark = pytest.mark.thorough
+
 SHORT = Size(
     seconds=7, deliveries=300, runs=1, commands=4, pause=(1, 1.3), away=(0.2, 0.6)
 )

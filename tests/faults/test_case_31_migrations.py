@@ -150,6 +150,7 @@ async def test_two_at_once_are_one(first_version: str) -> None:
     await database.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 async def test_an_upgrade_that_is_killed_is_done_by_the_next(
     first_version: str,

@@ -54,6 +54,7 @@ def test_a_damaged_file_is_refused_and_left_as_it_is(
     assert full.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_a_file_that_was_cut_short_is_refused(full: Path) -> None:
     with full.open("r+b") as opened:
         opened.truncate(full.stat().st_size // 2)
@@ -92,6 +93,7 @@ def test_a_restored_backup_serves(full: Path, tmp_path: Path) -> None:
         writer.reaches(100)
 
 
+@pytest.mark.thorough
 def test_a_backup_overwrites_nothing(full: Path, tmp_path: Path) -> None:
     there = tmp_path / "there.db"
     there.write_text("precious")

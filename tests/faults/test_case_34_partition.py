@@ -12,7 +12,7 @@ import pytest
 
 from tests.faults.worlds import Doomed, Point, developed, is_stopped
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.thorough]
 
 PUSH = "vibeboard.runner.workspace:GitWorkspaces.push"
 AWAY = {

@@ -11,9 +11,13 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from localhub import issues
 from tests.faults.worlds import Doomed, developed
 from tests.journeys.world import Card, config
+
+pytestmark = pytest.mark.thorough
 
 WAITING_TEST = """\
 write test_wait.py from pathlib import Path\\nfrom time import sleep\\n\\n\\n\

@@ -101,6 +101,7 @@ async def test_what_a_rule_asks_about_waits_for_people_over_a_restart(
     assert set(desk.api.paths) <= {"/v1/messages", "/v1/messages/count_tokens"}
 
 
+@pytest.mark.thorough
 async def test_a_waiting_run_is_stopped_and_its_work_is_saved(desk: Desk) -> None:
     await desk.plays([writes("new.txt", "new")], [removes("old.txt")], [Say("Done.")])
     card = desk.card("Replace the file")

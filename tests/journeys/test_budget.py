@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from localhub import projects
 from tests.conftest import HandClock
 from tests.journeys.world import REPOSITORY, World, config
@@ -10,6 +12,8 @@ from vibeboard.domain.board import CardKey
 from vibeboard.domain.run import Cost, Run, RunState
 from vibeboard.store.database import open_database
 from vibeboard.store.spending import SqlSpending
+
+pytestmark = pytest.mark.thorough
 
 
 async def spent(world: World, number: int, usd: float) -> None:

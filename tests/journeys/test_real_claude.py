@@ -164,6 +164,7 @@ async def test_a_refused_key_fails_the_run_at_once_with_the_reason(desk: Desk) -
     assert desk.leaks() == []
 
 
+@pytest.mark.thorough
 async def test_an_agent_killed_with_its_server_begins_again_on_a_clean_tree(
     desk: Desk,
 ) -> None:
@@ -187,6 +188,7 @@ async def test_an_agent_killed_with_its_server_begins_again_on_a_clean_tree(
     assert desk.leaks() == []
 
 
+@pytest.mark.thorough
 async def test_a_model_that_says_nothing_costs_the_run_its_time_and_no_work(
     desk: Desk,
 ) -> None:

@@ -47,6 +47,7 @@ async def test_a_full_disk_is_an_outage(postgres_url: str) -> None:
     await database.close()
 
 
+@pytest.mark.thorough
 async def test_a_locked_file_is_an_outage(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/vibeboard.db")
     migrate.upgrade(database)
