@@ -80,13 +80,12 @@ class GitWorkspaces:
         """A clean tree on ``branch``; what is broken on the way is made anew."""
         mirror = self._mirror(card)
         desk = self._desk(card)
-        for tree in (desk.tree, *desk.tested()):
-            await end_leftovers(tree)
+        trees = (desk.tree, *desk.tested())
+        await asyncio.gather(self._check_name(branch), *map(end_leftovers, trees))
         for attempt in range(3):
             if fetched is None:
                 fetched = await mirror.update(remote, anew=attempt == 1)
             refs, fetched = fetched, None
-            await self._check_name(branch)
             if f"refs/heads/{default_branch}" not in refs:
                 raise _no_commits(card.repository, default_branch, refs)
             if attempt == 2:  # noqa: PLR2004 - the mirror is new: the desk is broken
