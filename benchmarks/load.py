@@ -52,7 +52,7 @@ class _Load:
 def _guid() -> bytes:
     """As GitHub makes them: a UUID of version 1 whose time is in whole milliseconds.
 
-    What follows the time is random. Seen in every delivery that people have shown.
+    What follows the time is random. So are those that people published, up to 2022.
     """
     ticks = int(time.time() * 1000) * 10_000 + _GREGORIAN  # of 100 ns
     low, middle, high = ticks & 0xFFFFFFFF, ticks >> 32 & 0xFFFF, ticks >> 48

@@ -7,7 +7,7 @@ directly: through SQLAlchemy the same costs a third more.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -33,17 +33,6 @@ _OF_ONE = (
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.DeadlockDetectedError,
 )
-
-
-# Compressing up to here costs the event loop less than handing the interpreter over to
-# another thread and back; beyond it others would feel it.
-_AT_ONCE = 64 * 1024  # bytes
-
-
-def packer() -> Callable[[bytes], Packed | None]:
-    """Compresses a body as it comes, while the group before it is flushed."""
-    pack = Packer().pack
-    return lambda body: pack(body) if len(body) <= _AT_ONCE else None
 
 
 class PostgresWriter:
