@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 
-from vibeboard.engine.ports import Kept
-from vibeboard.web.webhook import Told
+from vibeboard.engine.ports import Kept, Told
 
 
 class Log:

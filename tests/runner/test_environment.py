@@ -12,6 +12,15 @@ from vibeboard.runner import environment
 from vibeboard.runner.environment import Environment, sweep
 
 
+@pytest.fixture
+def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The number of a process that has ended; temporary folders are here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return ended.pid
+
+
 def test_a_childs_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
     with Environment("/usr/bin").open(tmp_path / "home", {"OWN": "x"}) as env:
         folder = Path(env["TMPDIR"])
@@ -22,12 +31,9 @@ def test_a_childs_folder_is_private_and_gone_afterwards(tmp_path: Path) -> None:
 
 
 def test_what_killed_processes_left_is_swept_away_and_nothing_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, gone: int
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    names = [f"vibeboard-{gone.pid}-a", f"vibeboard-{os.getpid()}-b", "vibeboard-demo"]
+    names = [f"vibeboard-{gone}-a", f"vibeboard-{os.getpid()}-b", "vibeboard-demo"]
     for name in names:
         (tmp_path / name).mkdir()
 
@@ -37,13 +43,10 @@ def test_what_killed_processes_left_is_swept_away_and_nothing_else(
 
 
 def test_two_who_sweep_at_once_are_not_in_each_others_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, gone: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
     for name in "ab":
-        (tmp_path / f"vibeboard-{gone.pid}-{name}").mkdir()
+        (tmp_path / f"vibeboard-{gone}-{name}").mkdir()
     swept = []
 
     def erased_by_both(folder: Path) -> None:

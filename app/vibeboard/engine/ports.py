@@ -834,6 +834,10 @@ class Kept(Enum):
     CONFLICT = "conflict"  # the same GUID with another body: the first one stands
 
 
+Outcome = Kept | Exception  # the reason why it was not kept
+Told = Callable[[Outcome], None]  # who waits for it
+
+
 @dataclass(frozen=True)
 class Delivery:
     """A webhook as it came, or an event of our own (hook ``vibeboard``).

@@ -9,9 +9,9 @@ own (``postgres_intake``). What a delivery means is not asked here.
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from vibeboard.engine.ports import Clock
+from vibeboard.engine.ports import Clock, Told
 from vibeboard.store.database import Database
-from vibeboard.store.line import Line, Told
+from vibeboard.store.line import Line
 from vibeboard.store.postgres_intake import PostgresWriter
 from vibeboard.store.sqlite_intake import SqliteWriter
 

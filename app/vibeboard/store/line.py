@@ -1,15 +1,15 @@
 """The line in which deliveries wait for the disk, and go in group by group."""
 
-import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from json.encoder import encode_basestring_ascii as quoted
 
-from vibeboard.engine.ports import Clock, Kept
+from vibeboard.engine.ports import Clock, Kept, Outcome, Told
 from vibeboard.errors import RetryLater
-from vibeboard.store.bodies import Packed, Packer
+from vibeboard.store.bodies import Packed, Packer, unpack
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +22,6 @@ _TICK = timedelta(microseconds=1)
 # Compressing up to here costs the event loop less than handing the interpreter over to
 # another thread and back; beyond it others would feel it.
 _AT_ONCE = 64 * 1024  # bytes
-
-_quote = json.encoder.encode_basestring_ascii  # the C function beneath json.dumps
-
-Outcome = Kept | Exception
-Told = Callable[[Outcome], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -127,8 +122,16 @@ class Line:
 
 def _json_of(headers: Mapping[str, str]) -> str:
     # A third of what json.dumps takes, which makes an encoder each time.
-    pairs = [f"{_quote(name)}:{_quote(value)}" for name, value in headers.items()]
+    pairs = [f"{quoted(name)}:{quoted(value)}" for name, value in headers.items()]
     return f"{{{','.join(pairs)}}}"
+
+
+def compared(waiting: Waiting, there: Packed, received_at: datetime) -> Kept:
+    """What a delivery is whose key is in the database, with this body since then."""
+    if unpack(*there) != waiting.body:
+        return Kept.CONFLICT
+    ours = received_at == waiting.received_at
+    return Kept.NEW if ours else Kept.DUPLICATE
 
 
 def firsts(group: Iterable[Waiting]) -> list[Waiting]:

@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from vibeboard.engine.ports import Kept
+from vibeboard.engine.ports import Kept, Outcome
 from vibeboard.store import outage
-from vibeboard.store.bodies import Packed, Packer, unpack
-from vibeboard.store.line import Line, Outcome, Waiting, firsts
+from vibeboard.store.bodies import Packed, Packer
+from vibeboard.store.line import Line, Waiting, compared, firsts
 
 _INSERT = """
 INSERT INTO delivery (hook, guid, event, headers, body, encoding, received_at)
@@ -97,12 +97,11 @@ class PostgresWriter:
         return await asyncio.to_thread(self._packer.pack, body)
 
     async def _compare(self, waiting: Waiting) -> Outcome:
-        row = await self._driver.fetchrow(_READ, *waiting.key)
-        if unpack(row["encoding"], row["body"]) == waiting.body:
-            ours = row["received_at"] == waiting.received_at
-            return Kept.NEW if ours else Kept.DUPLICATE
-        await self._driver.execute(_FLAG, *waiting.key)
-        return Kept.CONFLICT
+        encoding, body, received_at = await self._driver.fetchrow(_READ, *waiting.key)
+        kept = compared(waiting, (encoding, body), received_at)
+        if kept is Kept.CONFLICT:
+            await self._driver.execute(_FLAG, *waiting.key)
+        return kept
 
     async def _connected(self) -> Any:
         if self._connection is None:

@@ -11,13 +11,14 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 
-from vibeboard.engine.ports import Kept
+from vibeboard.engine.ports import Kept, Outcome
 from vibeboard.store import outage
-from vibeboard.store.bodies import Packer, unpack
-from vibeboard.store.line import Line, Outcome, Waiting, firsts
+from vibeboard.store.bodies import Packer
+from vibeboard.store.line import Line, Waiting, compared, firsts
 
 # Pages of the write-ahead log. Copying them into the database holds up whoever does
 # it (measured: 100 ms for 64 MB), so another thread does it every so often. The log
@@ -109,14 +110,14 @@ class SqliteWriter:
             "WHERE hook = ? AND guid = ?",
             waiting.key,
         ).fetchone()
-        if received_at == waiting.received_at.isoformat(" ", "microseconds"):
-            return Kept.NEW
-        if unpack(encoding, body) == waiting.body:
-            return Kept.DUPLICATE
-        connection.execute(
-            "UPDATE delivery SET conflict = 1 WHERE hook = ? AND guid = ?", waiting.key
-        )
-        return Kept.CONFLICT
+        since = datetime.fromisoformat(received_at)
+        kept = compared(waiting, (encoding, body), since)
+        if kept is Kept.CONFLICT:
+            connection.execute(
+                "UPDATE delivery SET conflict = 1 WHERE hook = ? AND guid = ?",
+                waiting.key,
+            )
+        return kept
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -25,7 +25,7 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from vibeboard.engine.ports import Kept
+from vibeboard.engine.ports import Outcome
 from vibeboard.web.webhook import (
     BY_LOWER,
     REFUSALS,
@@ -321,7 +321,7 @@ class Door(asyncio.Protocol):
         if refusal is not None:
             self._answer(refusal)
 
-    def _told(self, told: Kept | Exception) -> None:
+    def _told(self, told: Outcome) -> None:
         answer = self._doors.webhook.answer(self._head, told)
         self.known = self.known or answer.status < REFUSALS
         self._answer(answer)

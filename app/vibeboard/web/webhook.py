@@ -13,11 +13,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Protocol
 
 from aiohttp import web
 
-from vibeboard.engine.ports import OWN_HOOK, Kept
+from vibeboard.engine.ports import OWN_HOOK, Kept, Outcome, Told
 from vibeboard.errors import RetryLater
 
 log = logging.getLogger(__name__)
@@ -34,15 +35,9 @@ _NAME = re.compile(r"[!-~]{1,64}")
 BY_LOWER = {name.lower(): name for name in _KEPT}
 _CODING = "content-encoding"
 
-_quote = json.encoder.encode_basestring_ascii  # the C function beneath json.dumps
-
 Verify = Callable[[bytes, str | None, Sequence[bytes]], bool]
 # Told each answer's outcome and status, and the seconds that it took.
 Count = Callable[[str, int, float], None]
-
-
-# Told what became of a delivery.
-Told = Callable[[Kept | Exception], None]
 
 
 class Keeper(Protocol):
@@ -138,7 +133,7 @@ class Webhook:
         body = await self._read(request)
         if isinstance(body, Answer):
             return body
-        outcome: _Outcome = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         refusal = self.take(head, body, partial(_settle, outcome))
         if refusal is not None:
             return refusal
@@ -205,7 +200,7 @@ class Webhook:
             return _not_kept(head, error)
         return None
 
-    def answer(self, head: Head, kept: Kept | Exception) -> Answer:
+    def answer(self, head: Head, kept: Outcome) -> Answer:
         """What is answered when it is stored, or could not be."""
         if isinstance(kept, Exception):
             return _not_kept(head, kept)
@@ -214,7 +209,7 @@ class Webhook:
             log.info("delivery once more", extra={"delivery": guid})
         elif kept is Kept.CONFLICT:
             log.warning("same delivery, other body", extra={"delivery": guid})
-        body = f'{{"delivery": {_quote(guid)}, "kept": "{_WORDS[kept]}"}}'
+        body = f'{{"delivery": {quoted(guid)}, "kept": "{_WORDS[kept]}"}}'
         return Answer(202 if kept is Kept.NEW else 200, body.encode(), _WORDS[kept])
 
 
@@ -227,10 +222,7 @@ def _not_kept(head: Head, error: Exception) -> Answer:
     return _NOT_STORED
 
 
-_Outcome = asyncio.Future[Kept | Exception]
-
-
-def _settle(outcome: _Outcome, told: Kept | Exception) -> None:
+def _settle(outcome: asyncio.Future[Outcome], told: Outcome) -> None:
     if not outcome.done():  # whoever hung up is not waiting any more
         outcome.set_result(told)
 
