@@ -326,24 +326,28 @@ async def _wire(
         housekeeper=Housekeeper(kept.archive, places, SystemClock(), _keep(settings)),
         readiness=Readiness(kept.gauges.write, lambda: dispatcher.idle),
         metrics=MetricsPage(metrics, kept.gauges.read, SystemClock()),
-        api=Api(
-            Access(settings.api_tokens()),
-            run=kept.runs.get,
-            steps=kept.overview.steps,
-            questions=kept.questions.of,
-            previews=kept.previews.of,
-            gates=wiring.gatekeeper_of(crew.shared).gates,
-            answering=Access(
-                settings.api_answer_tokens(),
-                setting="VIBEBOARD_API_ANSWER_TOKEN_FILE",
-            ),
-            answer=lambda question, said: kept.orders.answer(
-                question, allowed=said.allow, note=said.note, for_run=said.for_run
-            ),
-        ),
+        api=_api(settings, kept, crew),
         fleet_calls=FleetCalls(_lender(settings, crew)),
         watch=Watch(kept.locks, **turns),
         us=identity.login,
+    )
+
+
+def _api(settings: Settings, kept: _Kept, crew: _Crew) -> Api:
+    return Api(
+        Access(settings.api_tokens()),
+        run=kept.runs.get,
+        steps=kept.overview.steps,
+        questions=kept.questions.of,
+        previews=kept.previews.of,
+        gates=wiring.gatekeeper_of(crew.shared).gates,
+        answering=Access(
+            settings.api_answer_tokens(),
+            setting="VIBEBOARD_API_ANSWER_TOKEN_FILE",
+        ),
+        answer=lambda question, said: kept.orders.answer(
+            question, allowed=said.allow, note=said.note, for_run=said.for_run
+        ),
     )
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Integer,
     Row,
@@ -47,15 +48,8 @@ _DELIVERY = _TABLE.c
 _EARLIER = _TABLE.alias("earlier")
 
 
-@cache
-def _claiming(
-    states: tuple[DeliveryState, ...],
-) -> tuple[Select[tuple[int]], ReturningUpdate[tuple[int]]]:
-    """What finds one due delivery, and what takes some.
-
-    Made once: making them takes longer than the database takes to answer, and each
-    wake asks. ``now``, ``life`` and ``most`` are given each time.
-    """
+def _heads() -> CTE:
+    """Due deliveries that no earlier one of theirs has to come before."""
     open_now = and_(
         is_open(_TABLE),
         ~exists().where(
@@ -64,7 +58,7 @@ def _claiming(
             _EARLIER.c.id < _DELIVERY.id,
         ),
     )
-    heads = (
+    return (
         select(
             _DELIVERY.id,
             _DELIVERY.state,
@@ -87,6 +81,18 @@ def _claiming(
         )
         .cte("heads")
     )
+
+
+@cache
+def _claiming(
+    states: tuple[DeliveryState, ...],
+) -> tuple[Select[tuple[int]], ReturningUpdate[tuple[int]]]:
+    """What finds one due delivery, and what takes some.
+
+    Made once: making them takes longer than the database takes to answer, and each
+    wake asks. ``now``, ``life`` and ``most`` are given each time.
+    """
+    heads = _heads()
     mine = heads.c.state.in_([state.value for state in states])
     # What a process died over is done one at a time: if the next one dies, too,
     # then not over a crowd that only happened to be there.
