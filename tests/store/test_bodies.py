@@ -19,7 +19,7 @@ def test_the_dictionary_stays_what_it_was() -> None:
 
 
 def test_githubs_examples_take_much_less_room_than_alone() -> None:
-    packer, alone = Packer(), ZstdCompressor(level=bodies._LEVEL)
+    packer, alone = Packer(), ZstdCompressor(compression_params=bodies._FAST)
     whole, little = 0, 0
 
     for body in examples():
@@ -41,6 +41,17 @@ def test_what_does_not_shrink_stays_as_it_is() -> None:
 
     assert Packer().pack(noise) == (PLAIN, noise)
     assert Packer().pack(noise * 2)[0] == ZSTD
+
+
+def test_many_at_once_come_back_in_their_order() -> None:
+    noise = hashlib.shake_256(b"noise").digest(4000)
+    several = [b"", b"{}", *examples(), noise, b"x" * 3_000_000, b"{}"]
+
+    packed = Packer().pack_all(several)
+
+    assert [unpack(*one) for one in packed] == several
+    assert {encoding for encoding, _ in packed} == {PLAIN, ZSTD}
+    assert Packer().pack_all([]) == []
 
 
 def examples() -> Iterator[bytes]:

@@ -15,6 +15,11 @@ from vibeboard.store.line import Line
 from vibeboard.store.postgres_intake import PostgresWriter
 from vibeboard.store.sqlite_intake import SqliteWriter
 
+# PostgreSQL is written to on the event loop. Compressing up to here costs it less than
+# handing the interpreter over to another thread and back, and is done while the group
+# before is flushed (measured: a fifth more than together); others would feel more.
+_AT_ONCE = 64 * 1024  # bytes
+
 
 class Writer(Protocol):
     """What takes the line into a database, group by group."""
@@ -71,10 +76,8 @@ def open_intake(
 
     ``on_kept`` is called on the loop after each group that brought something new.
     """
-    line = Line(clock, on_kept)
-    writer: Writer
     if database.path is not None:
-        writer = SqliteWriter(database.path, line)
-    else:
-        writer = PostgresWriter(database.engine, line)
-    return Intake(line, writer)
+        line = Line(clock, on_kept)
+        return Intake(line, SqliteWriter(database.path, line))
+    line = Line(clock, on_kept, pack_at_once=_AT_ONCE)
+    return Intake(line, PostgresWriter(database.engine, line))

@@ -19,10 +19,6 @@ _MOST_BYTES = 16 * 1024 * 1024  # of one group; a larger delivery goes alone
 _AFTER = timedelta(seconds=10)
 _TICK = timedelta(microseconds=1)
 
-# Compressing up to here costs the event loop less than handing the interpreter over to
-# another thread and back; beyond it others would feel it.
-_AT_ONCE = 64 * 1024  # bytes
-
 
 @dataclass(slots=True, eq=False)
 class Waiting:
@@ -46,13 +42,17 @@ class Waiting:
 class Line:
     """The deliveries that wait for the disk, and the counting of their bytes.
 
-    ``put`` and ``tell`` belong to the event loop, ``take`` to whoever writes.
+    ``put`` and ``tell`` belong to the event loop, ``take`` to whoever writes. Bodies of
+    up to ``pack_at_once`` bytes are compressed as they come.
     """
 
-    def __init__(self, clock: Clock, on_kept: Callable[[], None]) -> None:
+    def __init__(
+        self, clock: Clock, on_kept: Callable[[], None], pack_at_once: int = 0
+    ) -> None:
         self._clock = clock
         self._on_kept = on_kept
         self._packer = Packer()
+        self._pack_at_once = pack_at_once
         self._bytes = 0
         self._last = datetime.min  # noqa: DTZ901 - as the column holds it
         self.queue: deque[Waiting] = deque()
@@ -82,7 +82,7 @@ class Line:
                 event,
                 _json_of(headers),
                 body,
-                self._packer.pack(body) if len(body) <= _AT_ONCE else None,
+                self._packer.pack(body) if len(body) <= self._pack_at_once else None,
                 self._last,
                 told,
             )

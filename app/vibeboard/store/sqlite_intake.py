@@ -7,7 +7,9 @@ other (measured: p99 of half a second), so there is one.
 """
 
 import asyncio
+import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,9 +27,10 @@ from vibeboard.store.line import Line, Waiting, compared, firsts
 # begins anew when it is long: then that thread copies what came while it copied, and
 # once more, until the writer, whom everybody waits for, has only a little left to copy
 # (measured: 6 ms, and 27 without).
-_COPY = 4_096
+_COPY = 8_192
 _LONG = 16_384
 _AGAIN = 2
+_NICER = 10  # than the others; it still gets a tenth of a busy processor
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = "hook, guid, event, headers, body, encoding, received_at"
 
@@ -88,8 +91,8 @@ class SqliteWriter:
         connection = self._connected()
         rows = firsts(group)
         values: list[object] = []
-        for waiting in rows:
-            encoding, body = waiting.packed or self._packer.pack(waiting.body)
+        packed = self._packer.pack_all([waiting.body for waiting in rows])
+        for waiting, (encoding, body) in zip(rows, packed, strict=True):
             values += (
                 waiting.hook,
                 waiting.guid,
@@ -158,6 +161,7 @@ class _Copier:
         self._thread.join()
 
     def _run(self) -> None:
+        _give_way()
         connection = None
         while self._calls.get():
             # What cannot be copied now stays in the log, where it is just as safe.
@@ -170,6 +174,14 @@ class _Copier:
             self._copying = False
         if connection is not None:
             connection.close()
+
+
+def _give_way() -> None:
+    # Deliveries wait for the writer, and nobody for this thread: on the same processor
+    # it kept the writer out for a whole slice (measured: 3 to 4 ms, at every copy).
+    if sys.platform == "linux":  # where each thread has a priority of its own
+        nice = os.getpriority(os.PRIO_PROCESS, 0) + _NICER
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _copy(connection: sqlite3.Connection) -> int:
