@@ -8,12 +8,12 @@ import json
 import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from tests.conftest import HandClock
 from vibeboard.github.signature import verify
@@ -21,7 +21,7 @@ from vibeboard.store import schema
 from vibeboard.store.bodies import unpack
 from vibeboard.store.database import Database
 from vibeboard.store.intake import open_intake
-from vibeboard.web.door import Room
+from vibeboard.web.door import Doors, Room
 from vibeboard.web.server import make_runner
 from vibeboard.web.webhook import MOST_ARRIVING, Webhook
 
@@ -76,6 +76,7 @@ class Door:
     database: Database
     through_aiohttp: bool = False
     woken: int = 0
+    doors: Doors = field(init=False)
 
     async def out_of_order(self, *, broken: bool) -> None:
         """Let the database refuse every delivery, or take them again."""
@@ -87,6 +88,13 @@ class Door:
             await connection.execute(
                 text(statement if broken else "DROP TRIGGER broken")
             )
+
+    async def come_to_know(self) -> None:
+        """Have had a delivery whose head looks as those of the tests do."""
+        assert (await self.send(b"{}")).status == 202
+        async with self.database.engine.begin() as connection:
+            await connection.execute(delete(schema.delivery))
+        self.woken = 0
 
     async def rows(self) -> list[Any]:
         """What is kept, oldest first, with the bodies as they came."""
@@ -202,6 +210,7 @@ async def opened(
     )
     runner = make_runner(webhook, room=room)
     await runner.setup()
+    door.doors = cast("Doors", runner.server)
     try:
         listening = socket.create_server(("127.0.0.1", 0))
         if buffer is not None:

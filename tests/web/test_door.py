@@ -14,7 +14,7 @@ import pytest
 from tests.web.door import Door, head, headers_of, opened, read_answer
 from vibeboard.store import migrate
 from vibeboard.store.database import Database, open_database
-from vibeboard.web.door import Room
+from vibeboard.web.door import Room, _form, _look
 
 BODY = b'{"action": "closed"}'
 KIB = 1024
@@ -313,3 +313,56 @@ async def test_who_does_not_leave_after_a_refusal_is_put_out(store: Database) ->
 
         with pytest.raises(ConnectionError):
             await asyncio.wait_for(send_for_ever(), 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "into", "seen"),
+    [
+        (b": 1\r\n", b":  1 \r\n", True),
+        (b"issues", b"X-GitHub-Event: push", True),
+        (b"issues", b"", True),
+        (b": 20\r\n\r\n", b": 020\r\n\r\n", True),
+        (b": 20\r\n\r\n", b": +20\r\n\r\n", False),
+        (b": 20\r\n\r\n", b": 12345678\r\n\r\n", False),
+        (b": 20\r\n\r\n", b": 9999999\r\n\r\n", False),
+        (b": 20\r\n\r\n", b": 20\r\nHost: b\r\n\r\n", False),
+        (b": 20\r\n\r\n", b": 20\r\n", False),
+        (b"issues", b"\x7f", False),
+        (b"issues", b"a\tb", False),
+        (b"issues", b"a\r\nX-More: b", False),
+        (b"issues", b"a\nX-More: b", False),
+        (b"X-GitHub-Event", b"x-github-event", False),
+        (b"X-GitHub-Event", b"X-GitHub-Delivery", False),
+        (b"Content-Type", b"Content-Encoding", False),
+        (b"/webhook", b"/webhooks", False),
+    ],
+)
+def test_the_usual_head_is_read_as_any_other(
+    change: bytes, into: bytes, *, seen: bool
+) -> None:
+    given = request()
+    assert change in given
+    usual = _form(given.removesuffix(BODY))
+    changed = given.replace(change, into, 1)
+
+    found = usual.look(changed)
+
+    assert (found is not None) is seen
+    assert found in (None, _look(changed))
+
+
+async def test_what_is_usual_is_learned_from_who_signs_alone(store: Database) -> None:
+    async with opened(store) as door:
+        doors = door.doors
+        assert (await door.send(BODY, headers_of(BODY, signature=""))).status == 401
+        assert doors.usual is None
+
+        assert (await door.send(BODY)).status == 202
+        first = doors.usual
+        given = [*headers_of(BODY), ("X-Forwarded-For", "10.0.0.1")]
+        assert (await door.send(BODY, given)).status == 202
+        second = doors.usual
+        assert (await door.send(BODY)).status == 202
+
+        assert first is not None
+        assert doors.usual is first is not second

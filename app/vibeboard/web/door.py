@@ -16,7 +16,7 @@ import asyncio
 import re
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from functools import lru_cache
@@ -48,6 +48,8 @@ _ODD = frozenset(
     | {"upgrade", "te", "keep-alive"}
 )
 _LENGTH = "content-length"
+_COUNTS = {**BY_LOWER, _LENGTH: _LENGTH}
+_Found = tuple[Head, int, int]  # the head, the body's length, and where it begins
 _TOO_SLOW = no(408, "the request did not arrive in time")
 
 
@@ -82,6 +84,7 @@ class Doors:
         self._parting: dict[_Parting, float] = {}
         # Those at aiohttp that have not made a request yet, and since when.
         self._unheard: dict[web.RequestHandler, float] = {}
+        self.usual: _Form | None = None  # of a head that came signed
         self._make_request = behind.request_factory
         behind.request_factory = self._heard
         self._loop = asyncio.get_running_loop()
@@ -293,23 +296,24 @@ class Door(asyncio.Protocol):
         return data
 
     def _read(self, data: bytes) -> None:
-        found = _HEAD.match(data)
+        usual = self._doors.usual
+        found = usual.look(data) if usual else None
+        is_usual = found is not None
+        found = found or _look(data)
         if found is None:
             if _may_become_a_head(data):
                 self._wait_for(data, len(data) + 1)
             else:
                 self._hand_over(data)
             return
-        head, length = _look(found[1])
-        if head is None:
-            self._hand_over(data)
-            return
-        body = found.end()
+        head, length, body = found
         end = body + length
         if len(data) < end:
             self._wait_for(data, end)
             return
         self._take(head, data[body:end])
+        if self.answering and not is_usual:  # so it was signed
+            self._doors.usual = _form(data[:body])
         if len(data) > end and self.answering:
             self._wait_for(data[end:], 0)
             self._transport.pause_reading()
@@ -379,41 +383,62 @@ class Door(asyncio.Protocol):
         self._transport.abort()
 
 
-def _look(lines: bytes) -> tuple[Head | None, int]:
-    """The head and the body's length; no head if it is out of the ordinary."""
-    text = lines.decode("ascii").removesuffix("\r\n")
-    # Names and values by turns, unless a value has a colon and a space in it.
-    parts = text.replace("\r\n", ": ").split(": ")
-    names, values = parts[::2], parts[1::2]
-    shape = _shape(tuple(names))
-    if shape is None or len(names) != lines.count(b"\r\n"):
-        return None, 0
-    length = values[shape.length].strip(" ")
-    if not (length.isdigit() and len(length) <= _LONGEST_NUMBER):
-        return None, 0
-    head = {name: values[at].strip(" ") for name, at in shape.kept}
-    return (head, int(length)) if int(length) <= _LARGEST else (None, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """Where in a head the headers are that count."""
-
-    kept: Sequence[tuple[str, int]]  # by their names as GitHub writes them
-    length: int
-
-
-@lru_cache(maxsize=64)
-def _shape(names: Sequence[str]) -> _Shape | None:
-    """Those of a head with these names; None if it is out of the ordinary.
-
-    GitHub and whatever stands before us send few shapes, so that most are known.
-    """
-    lower = [name.lower() for name in names]
+def _look(data: bytes) -> _Found | None:
+    """Read any head; None if it is out of the ordinary, or not whole."""
+    found = _HEAD.match(data)
+    if found is None:
+        return None
+    pairs = [line.split(b": ", 1) for line in found[1].split(b"\r\n")[:-1]]
+    lower = [name.decode("ascii").lower() for name, _ in pairs]
     if len({*lower}) < len(lower) or not _ODD.isdisjoint(lower) or _LENGTH not in lower:
         return None
-    kept = [(BY_LOWER[name], at) for at, name in enumerate(lower) if name in BY_LOWER]
-    return _Shape(kept, lower.index(_LENGTH))
+    kept = [_COUNTS.get(name) for name in lower]
+    values = [value for _, value in pairs]
+    return _read_values(zip(kept, values, strict=True), found.end())
+
+
+def _read_values(pairs: Iterable[tuple[str | None, bytes]], body: int) -> _Found | None:
+    head = {name: value.strip(b" ").decode("ascii") for name, value in pairs if name}
+    length = head.pop(_LENGTH)
+    if not (length.isdigit() and len(length) <= _LONGEST_NUMBER):
+        return None
+    return (head, int(length), body) if int(length) <= _LARGEST else None
+
+
+class _Form:
+    """The heads of these names in this order: found and read in one go.
+
+    A third of the time of reading any head. GitHub, and whatever stands before us, sends
+    the same names with every delivery.
+    """
+
+    def __init__(self, names: Sequence[bytes]) -> None:
+        self._kept: list[str] = []
+        lines = b""
+        for name in names:
+            kept = _COUNTS.get(name.decode("ascii").lower())
+            lines += re.escape(name) + (b": ([ -~]*+)" if kept else b": [ -~]*+")
+            lines += b"\r\n"
+            self._kept += [kept] if kept else []
+        self._pattern = re.compile(re.escape(_START) + lines + b"\r\n")
+
+    def look(self, data: bytes) -> _Found | None:
+        """Read a head; None if it is of another form."""
+        found = self._pattern.match(data)
+        if found is None:
+            return None
+        return _read_values(zip(self._kept, found.groups(), strict=True), found.end())
+
+
+def _form(head: bytes) -> _Form:
+    """Of a head that `_look` could read."""
+    lines = head.removeprefix(_START).split(b"\r\n")[:-2]
+    return _form_of(tuple(line.partition(b": ")[0] for line in lines))
+
+
+# Making one takes as long as many deliveries: strangers cannot have it done, nor those
+# who take turns.
+_form_of = lru_cache(maxsize=8)(_Form)
 
 
 def _may_become_a_head(data: bytes) -> bool:
