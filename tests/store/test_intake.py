@@ -1,7 +1,10 @@
 """Deliveries go in as they came, in groups that share a flush, on both databases."""
 
 import asyncio
+import os
 import random
+import sys
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,11 +204,34 @@ async def test_closing_stores_what_waits_and_takes_no_more(mouth: Mouth) -> None
         await mouth.keep("late")
 
 
-async def test_the_write_ahead_log_begins_anew_while_deliveries_come(
-    mouth: Mouth, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priorities here")
+async def test_who_copies_the_write_ahead_log_gives_way_to_the_others(
+    mouth: Mouth,
 ) -> None:
     if mouth.database.path is None:
         return  # PostgreSQL sees to its own
+    await mouth.keep("g1")
+
+    nice = {
+        thread.name: os.getpriority(os.PRIO_PROCESS, thread.native_id or 0)
+        for thread in threading.enumerate()
+    }
+
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert nice["copier"] == min(19, ours + 10)
+    assert nice["intake"] == ours
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_the_write_ahead_log_begins_anew_while_deliveries_come(
+    database: Database, monkeypatch: pytest.MonkeyPatch, *, allowed: bool
+) -> None:
+    if database.path is None:
+        return  # PostgreSQL sees to its own
+    if not allowed:
+        monkeypatch.setattr(os, "setpriority", _forbidden)
+    mouth = Mouth(database)
+    mouth.intake = open_intake(database, HandClock(), mouth.wake)
     monkeypatch.setattr(line, "_MOST_ROWS", 4)
     monkeypatch.setattr(sqlite_intake, "_COPY", 32)
     monkeypatch.setattr(sqlite_intake, "_LONG", 128)
@@ -215,8 +241,16 @@ async def test_the_write_ahead_log_begins_anew_while_deliveries_come(
     # The writer has no rest in which the log could be copied to its end.
     await asyncio.gather(*(mouth.keep(guid, body) for guid, body in sent.items()))
 
-    assert {row.guid: row.body for row in await mouth.rows()} == sent
-    assert size(Path(f"{mouth.database.path}-wal")) < size(mouth.database.path) / 2
+    rows = {row.guid: row.body for row in await mouth.rows()}
+    log, whole = size(Path(f"{database.path}-wal")), size(database.path)
+    await mouth.intake.close()
+
+    assert rows == sent
+    assert log < whole / 2
+
+
+def _forbidden(*_: object) -> None:
+    raise PermissionError
 
 
 def size(path: Path) -> int:

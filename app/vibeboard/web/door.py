@@ -408,8 +408,8 @@ def _read_values(pairs: Iterable[tuple[str | None, bytes]], body: int) -> _Found
 class _Form:
     """The heads of these names in this order: found and read in one go.
 
-    A third of the time of reading any head. GitHub, and whatever stands before us, sends
-    the same names with every delivery.
+    It takes a third of the time of reading any head. GitHub, and whatever stands
+    before us, sends the same names with every delivery.
     """
 
     def __init__(self, names: Sequence[bytes]) -> None:
