@@ -23,8 +23,8 @@ from benchmarks.machine import free_port, postgres, scratch
 from benchmarks.table import numbers, print_ratios, print_table, ratio, say
 
 _CONNECTIONS = (16, 64)
-_WARM = 0.4  # seconds before each measurement
-_SECONDS = 2.0
+_WARM = 0.3  # seconds before each measurement
+_SECONDS = 1.0  # many short rounds: a machine's speed changes within seconds
 _START = 30.0  # seconds a server may take to listen
 
 
@@ -67,7 +67,7 @@ def _generator() -> Iterator[_Generator]:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure, print the table and the ratios; 1 if any answer was wrong."""
-    asked = numbers("intake", "Deliveries kept.", arguments, rounds=5)
+    asked = numbers("intake", "Deliveries kept.", arguments, rounds=12)
     with ExitStack() as stack:
         folder = stack.enter_context(scratch())
         generator = stack.enter_context(_generator())
