@@ -218,7 +218,7 @@ async def test_who_copies_the_write_ahead_log_gives_way_to_the_others(
     }
 
     ours = os.getpriority(os.PRIO_PROCESS, 0)
-    assert nice["copier"] == min(19, ours + 10)
+    assert nice["copier"] == min(19, ours + 5)
     assert nice["intake"] == ours
 
 
