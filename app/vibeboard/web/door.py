@@ -38,7 +38,10 @@ from vibeboard.web.webhook import (
 
 _START = b"POST /webhook HTTP/1.1\r\n"
 # Narrower than HTTP on purpose: nothing in it can be read in two ways.
-_HEAD = re.compile(re.escape(_START) + rb"((?:[A-Za-z0-9-]++: [ -~]*+\r\n)++)\r\n")
+_VALUE = rb"[ -~]*+"
+_HEAD = re.compile(
+    re.escape(_START) + rb"((?:[A-Za-z0-9-]++: " + _VALUE + rb"\r\n)++)\r\n"
+)
 _LONGEST_HEAD = 8192  # bytes, as aiohttp
 _LARGEST = 1024 * 1024  # of a body; larger ones are streamed by aiohttp
 _LONGEST_NUMBER = 7  # digits
@@ -388,13 +391,17 @@ def _look(data: bytes) -> _Found | None:
     found = _HEAD.match(data)
     if found is None:
         return None
-    pairs = [line.split(b": ", 1) for line in found[1].split(b"\r\n")[:-1]]
+    pairs = _pairs(found[1])
     lower = [name.decode("ascii").lower() for name, _ in pairs]
     if len({*lower}) < len(lower) or not _ODD.isdisjoint(lower) or _LENGTH not in lower:
         return None
     kept = [_COUNTS.get(name) for name in lower]
     values = [value for _, value in pairs]
     return _read_values(zip(kept, values, strict=True), found.end())
+
+
+def _pairs(lines: bytes) -> list[list[bytes]]:
+    return [line.split(b": ", 1) for line in lines.split(b"\r\n")[:-1]]
 
 
 def _read_values(pairs: Iterable[tuple[str | None, bytes]], body: int) -> _Found | None:
@@ -417,8 +424,8 @@ class _Form:
         lines = b""
         for name in names:
             kept = _COUNTS.get(name.decode("ascii").lower())
-            lines += re.escape(name) + (b": ([ -~]*+)" if kept else b": [ -~]*+")
-            lines += b"\r\n"
+            value = b"(" + _VALUE + b")" if kept else _VALUE
+            lines += re.escape(name) + b": " + value + b"\r\n"
             self._kept += [kept] if kept else []
         self._pattern = re.compile(re.escape(_START) + lines + b"\r\n")
 
@@ -432,8 +439,8 @@ class _Form:
 
 def _form(head: bytes) -> _Form:
     """Of a head that `_look` could read."""
-    lines = head.removeprefix(_START).split(b"\r\n")[:-2]
-    return _form_of(tuple(line.partition(b": ")[0] for line in lines))
+    lines = head.removeprefix(_START).removesuffix(b"\r\n")
+    return _form_of(tuple(name for name, _ in _pairs(lines)))
 
 
 # Making one takes as long as many deliveries: strangers cannot have it done, nor those
