@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+import sqlite3
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -247,6 +248,24 @@ async def test_the_write_ahead_log_begins_anew_while_deliveries_come(
 
     assert rows == sent
     assert log < whole / 2
+
+
+@pytest.mark.parametrize("trouble", [sqlite3.OperationalError, MemoryError])
+async def test_a_log_that_cannot_be_copied_keeps_nobody_waiting(
+    mouth: Mouth, monkeypatch: pytest.MonkeyPatch, trouble: type[Exception]
+) -> None:
+    def fails(_: sqlite3.Connection) -> int:
+        raise trouble
+
+    monkeypatch.setattr(line, "_MOST_ROWS", 4)
+    monkeypatch.setattr(sqlite_intake, "_COPY", 32)
+    monkeypatch.setattr(sqlite_intake, "_LONG", 128)
+    monkeypatch.setattr(sqlite_intake, "_copy", fails)
+
+    async with asyncio.timeout(20):
+        told = await asyncio.gather(*(mouth.keep(f"g{n}") for n in range(300)))
+
+    assert set(told) == {Kept.NEW}
 
 
 def _forbidden(*_: object) -> None:

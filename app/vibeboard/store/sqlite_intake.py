@@ -30,7 +30,8 @@ from vibeboard.store.line import Line, Waiting, compared, firsts
 _COPY = 8_192
 _LONG = 16_384
 _AGAIN = 2
-_NICER = 5  # than the others; it still gets a quarter of what each of them gets
+_NICER = 5  # than the others; it still gets a third of what each of them gets
+_PASSING = (sqlite3.Error, MemoryError)  # the latter is SQLITE_NOMEM
 _ROW = "(?, ?, ?, ?, ?, ?, ?)"
 _COLUMNS = "hook, guid, event, headers, body, encoding, received_at"
 
@@ -155,7 +156,7 @@ class _Copier:
         """Copy the little that is left, so that the next write begins a new log."""
         if self._rests.is_set():
             self.log_is_long = False
-            with suppress(sqlite3.Error):
+            with suppress(*_PASSING):
                 _copy(connection)
 
     def close(self) -> None:
@@ -168,7 +169,7 @@ class _Copier:
         connection = None
         while self._calls.get():
             # What cannot be copied now stays in the log, where it is just as safe.
-            with suppress(sqlite3.Error):
+            with suppress(*_PASSING):
                 connection = connection or _connect(self._path)
                 if _copy(connection) > _LONG:
                     for _ in range(_AGAIN):
